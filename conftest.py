@@ -1,0 +1,57 @@
+"""Shared by every test: source packages on the path, isolated ROS domains, the shared folder."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent
+for package in sorted(ROOT.glob('src/**/package.xml')):
+    sys.path.insert(0, str(package.parent))
+sys.path.insert(0, str(ROOT))
+
+os.environ.setdefault('MUJOCO_GL', 'egl')
+os.environ.setdefault('OMP_NUM_THREADS', '1')
+# Killed processes leave shared memory behind; tests kill many.
+os.environ.setdefault('FASTDDS_BUILTIN_TRANSPORTS', 'UDPv4')
+os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+
+_FIRST_DOMAIN, _DOMAINS = 20, 80  # 1 to 101 is the safe range on Linux
+_used = 0
+
+
+@pytest.fixture
+def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A ROS domain of this test's own, for itself and the processes that it starts."""
+    global _used
+    domain = _FIRST_DOMAIN + (os.getpid() + _used) % _DOMAINS
+    _used += 1
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(domain))
+    yield domain
+
+
+@pytest.fixture(scope='session')
+def shared() -> Path:
+    """The folder of facts and data beside the repository, where there is one."""
+    folder = ROOT.parent / 'shared'
+    if not folder.is_dir():
+        pytest.skip('no shared folder beside the repository')
+    return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs ROS where it is not sourced, and what needs a device unless asked for."""
+    try:
+        import rclpy  # noqa: F401
+        from mimic_interfaces.msg import HandArray  # noqa: F401
+
+        has_ros = True
+    except ImportError:
+        has_ros = False
+    for item in items:
+        if 'ros' in item.keywords and not has_ros:
+            item.add_marker(pytest.mark.skip(reason='ROS 2 or the built workspace is not sourced'))
+        if 'hardware' in item.keywords and not os.environ.get('MIMIC_HARDWARE'):
+            item.add_marker(pytest.mark.skip(reason='needs a device: set MIMIC_HARDWARE=1'))

@@ -1,0 +1,60 @@
+"""Errors of mimic: one base class, one class for each thing a caller may want to catch."""
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    'ConfigError',
+    'DeviceError',
+    'LimitError',
+    'MimicError',
+    'NotFiniteError',
+    'ShapeError',
+    'SourceError',
+    'StaleInputError',
+    'UnknownNameError',
+]
+
+
+class MimicError(Exception):
+    """Base of every error that mimic raises on purpose."""
+
+
+class ShapeError(MimicError):
+    """An array does not have the documented shape."""
+
+
+class NotFiniteError(MimicError):
+    """An array holds NaN or infinity where numbers are needed."""
+
+
+class LimitError(MimicError):
+    """A value is outside a bound that must hold."""
+
+
+class StaleInputError(MimicError):
+    """An input is too old, or its time went backwards."""
+
+
+class ConfigError(MimicError):
+    """A parameter, a file or a combination of them is wrong; says which field of which file."""
+
+
+class SourceError(MimicError):
+    """A camera, video or bag cannot be opened, or has stopped."""
+
+
+class DeviceError(MimicError):
+    """A robot device does not answer, or answers with a fault."""
+
+
+class UnknownNameError(MimicError):
+    """A name is not known; the message lists the known ones, nearest first."""
+
+    def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+        hint = f" Did you mean '{close[0]}'?" if close else ''
+        super().__init__(f"unknown {what} '{name}'.{hint} Known: {', '.join(names) or 'none'}")
+        self.name = name
+        self.known = tuple(names)

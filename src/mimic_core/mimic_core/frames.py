@@ -1,0 +1,114 @@
+"""Names of frames, rigid transforms as (4, 4) matrices, and the frame of a human hand.
+
+A transform is named `to_T_from`: it takes the coordinates of a point in `from` to those in `to`.
+Quaternions are xyzw. Rotations come from scipy, which is vectorised and well kept.
+"""
+
+from typing import Final
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from mimic_core.arrays import FloatArray, checked
+from mimic_core.errors import NotFiniteError, ShapeError
+from mimic_core.keypoints import INDEX, NUM_KEYPOINTS, WRIST
+
+WORLD: Final = 'world'
+BASE: Final = 'base_link'
+FLANGE: Final = 'flange'
+PALM: Final = 'palm'
+GRASP_CENTER: Final = 'grasp_center'
+CAMERA_OPTICAL: Final = 'camera_color_optical_frame'
+WRIST_CAMERA_OPTICAL: Final = 'wrist_camera_color_optical_frame'
+
+
+def transform(rotation: FloatArray, translation: FloatArray) -> FloatArray:
+    """Return the (4, 4) transform of a (3, 3) rotation and a (3,) translation [m]."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = rotation
+    matrix[:3, 3] = translation
+    return matrix
+
+
+def inverse(to_T_from: FloatArray) -> FloatArray:
+    """Return `from_T_to`, by transposition of the rotation."""
+    rotation = to_T_from[:3, :3].T
+    return transform(rotation, -rotation @ to_T_from[:3, 3])
+
+
+def apply(to_T_from: FloatArray, points: FloatArray) -> FloatArray:
+    """Return points (..., 3) [m] in `to` of points (..., 3) [m] in `from`."""
+    moved: FloatArray = points @ to_T_from[:3, :3].T + to_T_from[:3, 3]
+    return moved
+
+
+def from_xyz_quat(xyz: FloatArray, quat_xyzw: FloatArray) -> FloatArray:
+    """Return the transform of a position (3,) [m] and a quaternion (4,) xyzw.
+
+    Raises:
+        NotFiniteError: NaN, infinity, or a quaternion whose length is not 1 within 1e-3.
+    """
+    quat = checked(quat_xyzw, (4,), 'quaternion')
+    if abs(float(np.linalg.norm(quat)) - 1.0) > 1e-3:
+        raise NotFiniteError(f'quaternion {quat.tolist()} is not of unit length')
+    return transform(Rotation.from_quat(quat).as_matrix(), checked(xyz, (3,), 'position'))
+
+
+def from_xyz_rpy(xyz: FloatArray, rpy: FloatArray) -> FloatArray:
+    """Return the transform of a position (3,) [m] and fixed-axis roll, pitch, yaw (3,) [rad]."""
+    rotation = Rotation.from_euler('xyz', checked(rpy, (3,), 'rpy')).as_matrix()
+    return transform(rotation, checked(xyz, (3,), 'position'))
+
+
+def to_quat_xyzw(to_T_from: FloatArray) -> FloatArray:
+    """Return the rotation as a quaternion (4,) xyzw with w >= 0."""
+    quat: FloatArray = Rotation.from_matrix(to_T_from[:3, :3]).as_quat(canonical=True)
+    return quat
+
+
+def rotation_angle(a: FloatArray, b: FloatArray) -> float:
+    """Return the angle [rad] between two (3, 3) rotations."""
+    return float(Rotation.from_matrix(a.T @ b).magnitude())
+
+
+def look_at(eye: FloatArray, target: FloatArray, up: FloatArray) -> FloatArray:
+    """Return `world_T_optical` of a camera at `eye` that looks at `target`, all (3,) [m] in world.
+
+    The optical frame is that of ROS: z forward, x right, y down.
+    """
+    forward = np.asarray(target, dtype=np.float64) - np.asarray(eye, dtype=np.float64)
+    forward = forward / np.linalg.norm(forward)
+    right = np.cross(forward, up)
+    if np.linalg.norm(right) < 1e-9:
+        raise ShapeError('the direction of view is parallel to up')
+    right = right / np.linalg.norm(right)
+    down = np.cross(forward, right)
+    return transform(np.stack([right, down, forward], axis=1), np.asarray(eye, dtype=np.float64))
+
+
+def hand_frame(keypoints: FloatArray, *, left: bool = False) -> FloatArray:
+    """Return `camera_T_hand` (4, 4), the palm frame of a hand from its keypoints.
+
+    Origin at the wrist; z from the wrist to the middle knuckle; x out of the palm (palmar side);
+    y = z × x, which for a right hand points to the thumb. The robots' `palm` links use the same
+    convention. The palm plane is that of wrist, index knuckle and little knuckle.
+
+    Args:
+        keypoints: (21, 3) [m] in any frame.
+        left: The hand is a left one.
+
+    Raises:
+        ShapeError: Not (21, 3), or the palm is degenerate (its points lie on a line).
+        NotFiniteError: A palm keypoint is NaN.
+    """
+    points = checked(keypoints, (NUM_KEYPOINTS, 3), 'keypoints', finite=False)
+    palm = points[[WRIST, INDEX['index_mcp'], INDEX['middle_mcp'], INDEX['little_mcp']]]
+    wrist, index, middle, little = checked(palm, (4, 3), 'palm keypoints')
+    z = middle - wrist
+    across = (little - index) if left else (index - little)  # towards the thumb of a right hand
+    x = np.cross(across, z)
+    if np.linalg.norm(z) < 1e-3 or np.linalg.norm(x) < 1e-6:
+        raise ShapeError('the palm keypoints are degenerate')
+    z = z / np.linalg.norm(z)
+    x = x / np.linalg.norm(x)
+    return transform(np.stack([x, np.cross(z, x), z], axis=1), wrist)

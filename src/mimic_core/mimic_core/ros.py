@@ -1,0 +1,362 @@
+"""The one file of mimic_core that knows rclpy: parameters, QoS, time, spinning, diagnostics."""
+
+import ctypes
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, get_origin
+
+import numpy as np
+import rclpy
+from builtin_interfaces.msg import Time as TimeMsg
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from geometry_msgs.msg import Pose, Transform, TransformStamped
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    ParameterType,
+    SetParametersResult,
+)
+from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.task import Future
+from rclpy.time import Time
+from tf2_msgs.msg import TFMessage
+
+from mimic_core import frames
+from mimic_core.arrays import FloatArray
+from mimic_core.errors import ConfigError, MimicError, UnknownNameError
+from mimic_core.params import check_value, from_mapping, info_of, types_of
+from mimic_core.topics import TOPICS
+
+T = TypeVar('T')
+
+SENSOR_QOS = qos_profile_sensor_data  # consumers of sensor data (REP-2003)
+SENSOR_PUBLISHER_QOS = QoSProfile(depth=10)  # sensor drivers: system default
+STREAM_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
+COMMAND_QOS = QoSProfile(
+    depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.VOLATILE
+)
+LATCHED_QOS = QoSProfile(
+    depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
+)
+DEFAULT_QOS = QoSProfile(depth=10)
+
+_PUBLISH = {
+    'sensor_data': SENSOR_PUBLISHER_QOS,
+    'stream': STREAM_QOS,
+    'command': COMMAND_QOS,
+    'latched': LATCHED_QOS,
+    'default': DEFAULT_QOS,
+}
+
+
+def publisher_qos(topic: str) -> QoSProfile:
+    """Return the QoS with which a topic of the table is published."""
+    return _PUBLISH[_row(topic)]
+
+
+def subscription_qos(topic: str) -> QoSProfile:
+    """Return the QoS with which a topic of the table is subscribed."""
+    name = _row(topic)
+    return SENSOR_QOS if name == 'sensor_data' else _PUBLISH[name]
+
+
+def _row(topic: str) -> str:
+    if topic not in TOPICS:
+        raise UnknownNameError('topic', topic, TOPICS)
+    return TOPICS[topic].qos
+
+
+# Parameters ---------------------------------------------------------------------------------
+
+_SCALARS: dict[Any, int] = {
+    bool: ParameterType.PARAMETER_BOOL,
+    int: ParameterType.PARAMETER_INTEGER,
+    float: ParameterType.PARAMETER_DOUBLE,
+    str: ParameterType.PARAMETER_STRING,
+}
+_ARRAYS: dict[Any, int] = {
+    bool: ParameterType.PARAMETER_BOOL_ARRAY,
+    int: ParameterType.PARAMETER_INTEGER_ARRAY,
+    float: ParameterType.PARAMETER_DOUBLE_ARRAY,
+    str: ParameterType.PARAMETER_STRING_ARRAY,
+}
+
+
+def declare_params(
+    node: Node, cls: type[T], on_change: Callable[[T], None] | None = None
+) -> T:
+    """Declare every field of a params dataclass on a node and return the checked values.
+
+    Args:
+        node: Who gets the parameters.
+        cls: Frozen dataclass whose fields are made with `mimic_core.params.param`.
+        on_change: Called with a new `cls` when a parameter marked `live` changes.
+
+    Raises:
+        ConfigError: A value is missing, of the wrong type or out of range.
+    """
+    kinds = types_of(cls)
+    for field in dataclasses.fields(cls):  # type: ignore[arg-type]
+        node.declare_parameter(
+            field.name, _default_of(field), _descriptor(field, kinds[field.name])
+        )
+    values = _read(node, cls)
+    params = from_mapping(cls, values)
+
+    def validate(changed: list[Parameter]) -> SetParametersResult:
+        try:
+            for parameter in changed:
+                if parameter.name in kinds:
+                    check_value(cls, parameter.name, _plain(parameter.value))
+        except MimicError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+    def announce(changed: list[Parameter]) -> None:
+        if on_change is not None and any(p.name in kinds for p in changed):
+            on_change(from_mapping(cls, _read(node, cls)))
+
+    node.add_on_set_parameters_callback(validate)
+    node.add_post_set_parameters_callback(announce)
+    return params
+
+
+def _default_of(field: 'dataclasses.Field[Any]') -> Any:
+    if field.default is dataclasses.MISSING:
+        return None
+    return list(field.default) if isinstance(field.default, tuple) else field.default
+
+
+def _descriptor(field: 'dataclasses.Field[Any]', kind: Any) -> ParameterDescriptor:
+    info = info_of(field)
+    is_array = get_origin(kind) is tuple
+    scalar = kind.__args__[0] if is_array else kind
+    text = info.description
+    if info.choices:
+        text += f' One of: {", ".join(info.choices)}.'
+    descriptor = ParameterDescriptor(
+        name=field.name,
+        type=(_ARRAYS if is_array else _SCALARS)[scalar],
+        description=text,
+        read_only=not info.live,
+        # A number may come as an integer ("1" in a launch file); check_value does the typing.
+        dynamic_typing=is_array or scalar is float or field.default is dataclasses.MISSING,
+    )
+    if not is_array and (info.low is not None or info.high is not None):
+        low = -1e12 if info.low is None else info.low
+        high = 1e12 if info.high is None else info.high
+        if scalar is int:
+            descriptor.integer_range = [
+                IntegerRange(from_value=int(low), to_value=int(high), step=0)
+            ]
+        elif scalar is float:
+            descriptor.floating_point_range = [
+                FloatingPointRange(from_value=float(low), to_value=float(high), step=0.0)
+            ]
+    return descriptor
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, 'tolist') else value
+
+
+def _read(node: Node, cls: type[Any]) -> dict[str, Any]:
+    values = {}
+    for field in dataclasses.fields(cls):
+        value = _plain(node.get_parameter(field.name).value)
+        if value is None and field.default is dataclasses.MISSING:
+            raise ConfigError(f"parameter '{field.name}' of {node.get_name()} is required")
+        values[field.name] = value if value is not None else field.default
+    return values
+
+
+# Time and geometry --------------------------------------------------------------------------
+
+
+def seconds(stamp: TimeMsg | Time) -> float:
+    """Return a stamp in seconds [s]; differences are exact to a microsecond."""
+    if isinstance(stamp, Time):
+        return stamp.nanoseconds * 1e-9
+    return float(stamp.sec) + stamp.nanosec * 1e-9
+
+
+def to_stamp(time: float) -> TimeMsg:
+    """Return the message of a time [s]."""
+    nanoseconds = round(time * 1e9)
+    return TimeMsg(sec=nanoseconds // 10**9, nanosec=nanoseconds % 10**9)
+
+
+def now(node: Node) -> float:
+    """Return the node's time [s]; it follows use_sim_time."""
+    return seconds(node.get_clock().now())
+
+
+def pose_to_msg(to_T_from: FloatArray) -> Pose:
+    """Return the message of a (4, 4) transform."""
+    pose = Pose()
+    pose.position.x, pose.position.y, pose.position.z = map(float, to_T_from[:3, 3])
+    x, y, z, w = map(float, frames.to_quat_xyzw(to_T_from))
+    pose.orientation.x, pose.orientation.y, pose.orientation.z, pose.orientation.w = x, y, z, w
+    return pose
+
+
+def pose_from_msg(pose: Pose) -> FloatArray:
+    """Return the (4, 4) transform of a message; raises NotFiniteError if it is not one."""
+    p, o = pose.position, pose.orientation
+    return frames.from_xyz_quat(np.array([p.x, p.y, p.z]), np.array([o.x, o.y, o.z, o.w]))
+
+
+def transform_to_msg(
+    parent_T_child: FloatArray, parent: str, child: str, stamp: TimeMsg
+) -> TransformStamped:
+    """Return the message of the pose of `child` in `parent`."""
+    msg = TransformStamped()
+    msg.header.stamp, msg.header.frame_id, msg.child_frame_id = stamp, parent, child
+    pose = pose_to_msg(parent_T_child)
+    msg.transform.translation.x = pose.position.x
+    msg.transform.translation.y = pose.position.y
+    msg.transform.translation.z = pose.position.z
+    msg.transform.rotation = pose.orientation
+    return msg
+
+
+def _matrix(msg: Transform) -> FloatArray:
+    t, r = msg.translation, msg.rotation
+    return frames.from_xyz_quat(np.array([t.x, t.y, t.z]), np.array([r.x, r.y, r.z, r.w]))
+
+
+class StaticFrames:
+    """The tree of /tf_static, for fixed transforms such as base to camera.
+
+    tf2_ros has no wheel; for transforms that move, cores compute forward kinematics themselves.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._parents: dict[str, tuple[str, FloatArray]] = {}
+        qos = QoSProfile(
+            depth=100,
+            reliability=ReliabilityPolicy.RELIABLE,
+            durability=DurabilityPolicy.TRANSIENT_LOCAL,
+        )
+        self._subscription = node.create_subscription(TFMessage, '/tf_static', self._add, qos)
+
+    def _add(self, msg: TFMessage) -> None:
+        for item in msg.transforms:
+            self._parents[item.child_frame_id] = (item.header.frame_id, _matrix(item.transform))
+
+    def lookup(self, to: str, source: str) -> FloatArray | None:
+        """Return `to_T_source`, or None while the two frames are not connected."""
+        to_root, to_chain = self._root(to)
+        source_root, source_chain = self._root(source)
+        if to_root != source_root:
+            return None
+        return frames.inverse(to_chain) @ source_chain
+
+    def _root(self, frame: str) -> tuple[str, FloatArray]:
+        root_T_frame = np.eye(4)
+        for _ in range(len(self._parents) + 1):
+            if frame not in self._parents:
+                break
+            frame, parent_T_frame = self._parents[frame]
+            root_T_frame = parent_T_frame @ root_T_frame
+        return frame, root_T_frame
+
+
+# Diagnostics --------------------------------------------------------------------------------
+
+OK, WARN, ERROR, STALE = (
+    DiagnosticStatus.OK,
+    DiagnosticStatus.WARN,
+    DiagnosticStatus.ERROR,
+    DiagnosticStatus.STALE,
+)
+
+
+class Diagnostics:
+    """Publishes the state of one node on /diagnostics once a second."""
+
+    def __init__(
+        self, node: Node, report: Callable[[], tuple[bytes, str, Mapping[str, object]]]
+    ) -> None:
+        """Args: report: returns level (OK, WARN, ERROR, STALE), one sentence, and values."""
+        self._node, self._report = node, report
+        self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', DEFAULT_QOS)
+        self._timer = node.create_timer(1.0, self.publish)
+
+    def publish(self) -> None:
+        """Publish now; also called by the timer."""
+        level, message, values = self._report()
+        status = DiagnosticStatus(
+            level=level,
+            name=self._node.get_fully_qualified_name(),
+            message=message,
+            values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
+        )
+        array = DiagnosticArray(status=[status])
+        array.header.stamp = self._node.get_clock().now().to_msg()
+        self._publisher.publish(array)
+
+
+# Running ------------------------------------------------------------------------------------
+
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
+
+
+def keep_malloc_pages() -> None:
+    """Let malloc keep its pages, which halves the cost of an image message.
+
+    glibc only; elsewhere it does nothing. docs/results/ has the measurement.
+    """
+    try:
+        mallopt = ctypes.CDLL('libc.so.6').mallopt
+    except (OSError, AttributeError):
+        return
+    mallopt(_M_MMAP_THRESHOLD, 1 << 28)
+    mallopt(_M_TRIM_THRESHOLD, 1 << 29)
+    mallopt(_M_TOP_PAD, 1 << 26)
+
+
+def spin(node: Node) -> None:
+    """Spin a node until ROS shuts down.
+
+    Uses the EventsExecutor where it exists: a quarter of the processor time of the default one.
+    Its `spin()` without a timeout never returns in the Jazzy wheels, hence the loop.
+    """
+    try:
+        from rclpy.experimental import EventsExecutor
+    except ImportError:
+        rclpy.spin(node)
+        return
+    executor = EventsExecutor(context=node.context)
+    executor.add_node(node)
+    forever = Future()
+    while node.context.ok():
+        executor.spin_until_future_complete(forever, timeout_sec=1.0)
+
+
+def run(make_node: Callable[[], Node], args: list[str] | None = None) -> None:
+    """Be the main() of a node: start, spin, and leave cleanly on SIGINT and SIGTERM.
+
+    A MimicError at the start (a bad parameter, a missing device) is logged in one line and ends
+    the process with exit code 1.
+    """
+    keep_malloc_pages()
+    rclpy.init(args=args)
+    node = None
+    try:
+        node = make_node()
+        spin(node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except MimicError as error:
+        logger = node.get_logger() if node is not None else rclpy.logging.get_logger('mimic')
+        logger.fatal(str(error))
+        raise SystemExit(1) from error
+    finally:
+        if node is not None:
+            node.destroy_node()
+        rclpy.try_shutdown()

@@ -1,0 +1,95 @@
+"""The table of topics, services and actions: the one place where their names and QoS are written."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+QosName = Literal['sensor_data', 'stream', 'command', 'latched', 'default']
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic, relative to the robot's namespace unless it starts with a slash."""
+
+    name: str
+    type: str
+    qos: QosName
+    rate: float  # [Hz], 0 = on change
+    source: str
+    sinks: str
+
+
+def _topics(*rows: Topic) -> dict[str, Topic]:
+    return {row.name: row for row in rows}
+
+
+TOPICS: Final = _topics(
+    Topic('camera/color/image_raw', 'sensor_msgs/msg/Image', 'sensor_data', 30.0,
+          'camera', 'tracking, recording, policy'),
+    Topic('camera/aligned_depth_to_color/image_raw', 'sensor_msgs/msg/Image', 'sensor_data', 30.0,
+          'camera', 'tracking, recording'),
+    Topic('camera/color/camera_info', 'sensor_msgs/msg/CameraInfo', 'sensor_data', 30.0,
+          'camera', 'tracking, recording'),
+    Topic('agent_camera/color/image_raw', 'sensor_msgs/msg/Image', 'sensor_data', 30.0,
+          'camera or twin', 'recording, policy, viewer'),
+    Topic('agent_camera/aligned_depth_to_color/image_raw', 'sensor_msgs/msg/Image',
+          'sensor_data', 30.0, 'camera or twin', 'object tracking, recording'),
+    Topic('agent_camera/color/camera_info', 'sensor_msgs/msg/CameraInfo', 'sensor_data', 30.0,
+          'camera or twin', 'object tracking, recording'),
+    Topic('wrist_camera/color/image_raw', 'sensor_msgs/msg/Image', 'sensor_data', 30.0,
+          'camera or twin', 'recording, policy'),
+    Topic('wrist_camera/aligned_depth_to_color/image_raw', 'sensor_msgs/msg/Image',
+          'sensor_data', 30.0, 'camera or twin', 'recording'),
+    Topic('wrist_camera/color/camera_info', 'sensor_msgs/msg/CameraInfo', 'sensor_data', 30.0,
+          'camera or twin', 'recording'),
+    Topic('hand_tracking/hands', 'mimic_interfaces/msg/HandArray', 'stream', 30.0,
+          'tracking', 'retargeting, recording, viewer'),
+    Topic('object_tracking/objects', 'mimic_interfaces/msg/ObjectPoseArray', 'stream', 30.0,
+          'object tracking or twin', 'rl policy, recording'),
+    Topic('shadow/command', 'trajectory_msgs/msg/JointTrajectory', 'command', 30.0,
+          'retargeting', 'control, recording'),
+    Topic('shadow/status', 'mimic_interfaces/msg/ShadowStatus', 'stream', 30.0,
+          'retargeting', 'recording, viewer'),
+    Topic('policy/command', 'trajectory_msgs/msg/JointTrajectory', 'command', 30.0,
+          'policy', 'control, recording'),
+    Topic('replay/command', 'trajectory_msgs/msg/JointTrajectory', 'command', 30.0,
+          'replay', 'control, recording'),
+    Topic('arm_controller/joint_trajectory', 'trajectory_msgs/msg/JointTrajectory', 'command',
+          100.0, 'control', 'arm driver, recording'),
+    Topic('hand_controller/joint_trajectory', 'trajectory_msgs/msg/JointTrajectory', 'command',
+          100.0, 'control', 'hand driver, recording'),
+    Topic('joint_states', 'sensor_msgs/msg/JointState', 'sensor_data', 100.0,
+          'drivers or twin', 'all'),
+    Topic('control/enable', 'std_msgs/msg/Bool', 'command', 10.0, 'operator', 'control, retargeting'),
+    Topic('control/status', 'mimic_interfaces/msg/ControlStatus', 'latched', 10.0,
+          'control', 'all'),
+    Topic('episode/status', 'mimic_interfaces/msg/EpisodeStatus', 'latched', 0.0,
+          'recording', 'all'),
+    Topic('tactile', 'mimic_interfaces/msg/TactileArray', 'sensor_data', 100.0,
+          'hand drivers', 'recording, policy'),
+    Topic('demonstrator/status', 'mimic_interfaces/msg/DemonstratorStatus', 'stream', 30.0,
+          'virtual demonstrator', 'recording, tests'),
+    Topic('twin/status', 'mimic_interfaces/msg/TwinStatus', 'stream', 30.0,
+          'twin', 'recording, demonstrator, tests'),
+    Topic('robot_description', 'std_msgs/msg/String', 'latched', 0.0,
+          'robot state publisher', 'all'),
+    Topic('/tf', 'tf2_msgs/msg/TFMessage', 'default', 100.0, 'robot state publisher', 'all'),
+    Topic('/tf_static', 'tf2_msgs/msg/TFMessage', 'latched', 0.0,
+          'robot state publisher, cameras', 'all'),
+    Topic('/clock', 'rosgraph_msgs/msg/Clock', 'sensor_data', 100.0, 'twin', 'all'),
+    Topic('/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', 'default', 1.0, 'all', 'people'),
+)  # fmt: skip
+
+SERVICES: Final = {
+    'control/set_mode': 'mimic_interfaces/srv/SetMode',
+    'control/stop': 'std_srvs/srv/Trigger',
+    'control/clear': 'std_srvs/srv/Trigger',
+    'episode/start': 'mimic_interfaces/srv/StartEpisode',
+    'episode/stop': 'std_srvs/srv/Trigger',
+    'episode/discard': 'std_srvs/srv/Trigger',
+    'twin/reset': 'mimic_interfaces/srv/ResetTwin',
+}
+
+ACTIONS: Final = {
+    'control/move_to': 'mimic_interfaces/action/MoveTo',
+    'replay/play': 'mimic_interfaces/action/PlayEpisode',
+}
