@@ -45,6 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what needs ROS where it is not sourced, and what needs a device unless asked for."""
     try:
         import rclpy  # noqa: F401
+
         from mimic_interfaces.msg import HandArray  # noqa: F401
 
         has_ros = True

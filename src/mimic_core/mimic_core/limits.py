@@ -40,7 +40,9 @@ class JointLimits:
         """Tell whether every joint of (J,) lies within its bounds."""
         return bool(((q >= self.lower - tolerance) & (q <= self.upper + tolerance)).all())
 
-    def scaled(self, speed: float = 1.0, acceleration: float = 1.0, jerk: float = 1.0) -> 'JointLimits':
+    def scaled(
+        self, speed: float = 1.0, acceleration: float = 1.0, jerk: float = 1.0
+    ) -> 'JointLimits':
         """Return limits with their rates multiplied by factors [1], > 0."""
         return JointLimits(
             self.lower,

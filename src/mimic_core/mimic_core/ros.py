@@ -86,9 +86,7 @@ _ARRAYS: dict[Any, int] = {
 }
 
 
-def declare_params(
-    node: Node, cls: type[T], on_change: Callable[[T], None] | None = None
-) -> T:
+def declare_params(node: Node, cls: type[T], on_change: Callable[[T], None] | None = None) -> T:
     """Declare every field of a params dataclass on a node and return the checked values.
 
     Args:

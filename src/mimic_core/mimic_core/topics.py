@@ -1,4 +1,4 @@
-"""The table of topics, services and actions: the one place where their names and QoS are written."""
+"""The table of topics, services and actions: the one place for their names and QoS."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -59,7 +59,8 @@ TOPICS: Final = _topics(
           100.0, 'control', 'hand driver, recording'),
     Topic('joint_states', 'sensor_msgs/msg/JointState', 'sensor_data', 100.0,
           'drivers or twin', 'all'),
-    Topic('control/enable', 'std_msgs/msg/Bool', 'command', 10.0, 'operator', 'control, retargeting'),
+    Topic('control/enable', 'std_msgs/msg/Bool', 'command', 10.0,
+          'operator', 'control, retargeting'),
     Topic('control/status', 'mimic_interfaces/msg/ControlStatus', 'latched', 10.0,
           'control', 'all'),
     Topic('episode/status', 'mimic_interfaces/msg/EpisodeStatus', 'latched', 0.0,

@@ -1,0 +1,45 @@
+"""`./mimic bench NAME… [--seed N] [--quick]`."""
+
+import argparse
+import importlib
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.harness import Options, save
+
+NOT_BENCHES = {'__init__', '__main__', 'harness'}
+
+
+def main() -> int:
+    """Run the named benchmarks; the exit code tells whether they ran, not whether targets are met."""
+    folder = Path(__file__).parent
+    known = {
+        p.stem: p
+        for p in sorted(folder.glob('*.py'))
+        if p.stem not in NOT_BENCHES and 'def run(options: Options)' in p.read_text()
+    }
+    parser = argparse.ArgumentParser(prog='./mimic bench', description='Measure and compare.')
+    parser.add_argument('names', nargs='*', metavar='NAME', help=', '.join(known))
+    parser.add_argument('--seed', type=int, default=0, help='of every random choice')
+    parser.add_argument('--quick', action='store_true', help='fewer repetitions')
+    arguments = parser.parse_args()
+    if not arguments.names:
+        for name in known:
+            module = importlib.import_module(f'benchmarks.{name}')
+            print(f'{name:14} {(module.__doc__ or "").strip().splitlines()[0]}')
+        return 0
+    unknown = [name for name in arguments.names if name not in known]
+    if unknown:
+        print(f'no bench named {", ".join(unknown)}; known: {", ".join(known)}', file=sys.stderr)
+        return 2
+    options = Options(seed=arguments.seed, quick=arguments.quick)
+    for name in arguments.names:
+        started = time.perf_counter()
+        rows = importlib.import_module(f'benchmarks.{name}').run(options)
+        save(name, options, rows, started)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

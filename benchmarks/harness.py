@@ -1,0 +1,120 @@
+"""The shape of every benchmark: options in, rows out, a table for people, JSON for machines."""
+
+import json
+import platform
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / 'benchmarks' / 'results'
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person may choose."""
+
+    seed: int = 0
+    quick: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured value; target and met are None where a row only informs."""
+
+    name: str
+    value: float
+    unit: str
+    target: str | None = None
+    met: bool | None = None
+
+
+def at_most(name: str, value: float, unit: str, limit: float) -> Row:
+    """Return a row that is met when value <= limit."""
+    return Row(name, float(value), unit, f'≤ {limit:g}', bool(value <= limit))
+
+
+def at_least(name: str, value: float, unit: str, limit: float) -> Row:
+    """Return a row that is met when value >= limit."""
+    return Row(name, float(value), unit, f'≥ {limit:g}', bool(value >= limit))
+
+
+def info(name: str, value: float, unit: str) -> Row:
+    """Return a row that only informs."""
+    return Row(name, float(value), unit)
+
+
+def timings(name: str, durations: Sequence[float], median_limit: float | None = None) -> list[Row]:
+    """Return the median and the 95th percentile of durations [s], as milliseconds."""
+    ms = np.asarray(durations) * 1e3
+    median = float(np.median(ms))
+    first = (
+        info(f'{name}, median', median, 'ms')
+        if median_limit is None
+        else at_most(f'{name}, median', median, 'ms', median_limit)
+    )
+    return [first, info(f'{name}, p95', float(np.percentile(ms, 95)), 'ms')]
+
+
+def git_commit() -> str:
+    """Return the commit that is measured, with '+' when files differ from it."""
+    try:
+        commit = subprocess.run(
+            ['git', 'rev-parse', '--short', 'HEAD'],
+            cwd=ROOT, capture_output=True, text=True, check=True,
+        ).stdout.strip()  # fmt: skip
+        dirty = subprocess.run(
+            ['git', 'status', '--porcelain', '--untracked-files=no'],
+            cwd=ROOT, capture_output=True, text=True, check=True,
+        ).stdout.strip()  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return 'unknown'
+    return commit + ('+' if dirty else '')
+
+
+def machine() -> str:
+    """Return processor, cores and Python in one line."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path('/proc/cpuinfo')
+    cores = 0
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith('model name'):
+                model = line.split(':', 1)[1].strip()
+                cores += 1
+    return f'{model}, {cores or "?"} cores, Python {platform.python_version()}'
+
+
+def save(bench: str, options: Options, rows: Sequence[Row], started: float) -> Path:
+    """Print the table and write benchmarks/results/<bench>.json; return its path."""
+    table = Table(title=f'{bench} (seed {options.seed}{", quick" if options.quick else ""})')
+    for column, side in (('what', 'left'), ('value', 'right'), ('unit', 'left'),
+                         ('target', 'left'), ('met', 'left')):  # fmt: skip
+        table.add_column(column, justify=side)  # type: ignore[arg-type]
+    for row in rows:
+        mark = '' if row.met is None else '[green]yes[/]' if row.met else '[red]no[/]'
+        table.add_row(row.name, f'{row.value:.4g}', row.unit, row.target or '', mark)
+    console = Console()
+    console.print(table)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path = RESULTS / f'{bench}.json'
+    document = {
+        'bench': bench,
+        'commit': git_commit(),
+        'seed': options.seed,
+        'quick': options.quick,
+        'date': datetime.now(UTC).isoformat(timespec='seconds'),
+        'machine': machine(),
+        'duration': round(time.perf_counter() - started, 1),
+        'rows': [asdict(row) for row in rows],
+    }
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + '\n')
+    console.print(f'written to {path}')
+    return path

@@ -1,0 +1,17 @@
+"""Robots of mimic: registry, URDF, kinematic and physics models."""
+
+from mimic_description.model import RobotModel, UnknownFrameError, hand_model, load_robot
+from mimic_description.registry import Device, UnknownDeviceError, known_devices, load_device
+from mimic_description.urdf import render_urdf
+
+__all__ = [
+    'Device',
+    'RobotModel',
+    'UnknownDeviceError',
+    'UnknownFrameError',
+    'hand_model',
+    'known_devices',
+    'load_device',
+    'load_robot',
+    'render_urdf',
+]
