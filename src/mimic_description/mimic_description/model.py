@@ -157,14 +157,14 @@ class RobotModel:
         geometry = pin.GeometryModel()
         owner: list[str] = []
         for link in self.tree.links.values():
-            frame = self.pin_model.frames[self.pin_model.getFrameId(link.name)]
+            frame = self.pin_model.frames[self._frames[link.name]]
             for number, shape in enumerate(link.shapes):
                 placement = frame.placement * pin.SE3(shape.link_T_shape)
                 geometry.addGeometryObject(
                     pin.GeometryObject(
                         f'{link.name}:{number}',
                         frame.parentJoint,
-                        self.pin_model.getFrameId(link.name),
+                        self._frames[link.name],
                         placement,
                         _coal_shape(shape),
                     )
@@ -184,9 +184,7 @@ class RobotModel:
     @functools.cached_property
     def _frames(self) -> dict[str, int]:
         return {
-            f.name: i
-            for i, f in enumerate(self.pin_model.frames)
-            if f.type == pin.FrameType.BODY
+            f.name: i for i, f in enumerate(self.pin_model.frames) if f.type == pin.FrameType.BODY
         }
 
     @functools.cached_property

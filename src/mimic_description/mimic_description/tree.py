@@ -223,7 +223,9 @@ def _joint(element: ElementTree.Element) -> Joint:
     coupling = None
     if mimic is not None:
         coupling = Coupling(
-            str(mimic.get('joint')), _number(mimic, 'multiplier', '1'), _number(mimic, 'offset', '0')
+            str(mimic.get('joint')),
+            _number(mimic, 'multiplier', '1'),
+            _number(mimic, 'offset', '0'),
         )
     return Joint(
         name=name,
