@@ -1,0 +1,1 @@
+"""The MuJoCo twin with its tasks, and the virtual demonstrator."""
