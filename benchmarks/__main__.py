@@ -12,7 +12,7 @@ NOT_BENCHES = {'__init__', '__main__', 'harness'}
 
 
 def main() -> int:
-    """Run the named benchmarks; the exit code tells whether they ran, not whether targets are met."""
+    """Run the named benchmarks; exit code 0 says that they ran, not that targets are met."""
     folder = Path(__file__).parent
     known = {
         p.stem: p

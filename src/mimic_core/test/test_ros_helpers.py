@@ -1,0 +1,127 @@
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from mimic_core import frames
+from mimic_core.errors import ConfigError, UnknownNameError
+from mimic_core.params import param
+
+pytestmark = pytest.mark.ros
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    gain: float = param('Gain [1].', 1.0, low=0.0, high=2.0, live=True)
+    name: str = param('Name.', 'a', choices=('a', 'b'))
+    weights: tuple[float, ...] = param('Weights.', (1.0, 2.0))
+
+
+@pytest.fixture
+def make_node(ros_domain):
+    import rclpy
+    from rclpy.node import Node
+    from rclpy.parameter import Parameter
+
+    context = rclpy.Context()
+    rclpy.init(context=context, domain_id=ros_domain)
+    nodes = []
+
+    def make(**overrides):
+        given = [Parameter(key, value=value) for key, value in overrides.items()]
+        node = Node('probe', context=context, parameter_overrides=given)
+        nodes.append(node)
+        return node
+
+    yield make
+    for node in nodes:
+        node.destroy_node()
+    rclpy.try_shutdown(context=context)
+
+
+def test_declared_parameters_have_description_range_and_checks(make_node):
+    from rclpy.parameter import Parameter
+
+    from mimic_core.ros import declare_params
+
+    node, seen = make_node(gain=1), []
+    params = declare_params(node, Params, seen.append)
+    assert params == Params(gain=1.0)
+    descriptor = node.describe_parameter('gain')
+    assert descriptor.description.startswith('Gain')
+    assert descriptor.floating_point_range[0].to_value == 2.0
+    assert node.describe_parameter('name').read_only
+    assert node.set_parameters([Parameter('gain', value=0.5)])[0].successful
+    assert seen[-1].gain == 0.5
+    assert not node.set_parameters([Parameter('gain', value=5.0)])[0].successful
+    assert not node.set_parameters([Parameter('name', value='b')])[0].successful
+    assert seen[-1] == Params(gain=0.5)
+
+
+def test_a_bad_override_stops_the_node(make_node):
+    from mimic_core.ros import declare_params
+
+    with pytest.raises(ConfigError, match='one of a, b'):
+        declare_params(make_node(name='z'), Params)
+
+
+def test_every_topic_has_a_qos(make_node):
+    from mimic_core.ros import publisher_qos, subscription_qos
+    from mimic_core.topics import TOPICS
+
+    for topic in TOPICS:
+        assert publisher_qos(topic).depth > 0 and subscription_qos(topic).depth > 0
+    with pytest.raises(UnknownNameError):
+        publisher_qos('no/such/topic')
+
+
+def test_types_of_the_tables_exist():
+    import importlib
+
+    from mimic_core.topics import ACTIONS, SERVICES, TOPICS
+
+    types = [row.type for row in TOPICS.values()] + [*SERVICES.values(), *ACTIONS.values()]
+    for name in types:
+        package, kind, cls = name.split('/')
+        assert hasattr(importlib.import_module(f'{package}.{kind}'), cls), name
+
+
+def test_stamps_and_poses_round_trip():
+    from mimic_core.ros import pose_from_msg, pose_to_msg, seconds, to_stamp
+
+    assert seconds(to_stamp(1234.567891)) == pytest.approx(1234.567891, abs=1e-6)
+    pose = frames.from_xyz_rpy(np.array([1.0, 2.0, 3.0]), np.array([0.1, -0.2, 2.0]))
+    np.testing.assert_allclose(pose_from_msg(pose_to_msg(pose)), pose, atol=1e-12)
+
+
+def test_static_frames_chain_through_the_tree(make_node):
+    import rclpy
+    from rclpy.executors import SingleThreadedExecutor
+    from tf2_msgs.msg import TFMessage
+
+    from mimic_core.ros import LATCHED_QOS, StaticFrames, to_stamp, transform_to_msg
+
+    node = make_node()
+    tree = StaticFrames(node)
+    base = frames.from_xyz_rpy(np.array([0.0, 0.1, 0.0]), np.array([0.0, 0.0, 1.0]))
+    camera = frames.from_xyz_rpy(np.array([1.0, 0.0, 0.5]), np.array([0.3, 0.0, 0.0]))
+    publisher = node.create_publisher(TFMessage, '/tf_static', LATCHED_QOS)
+    stamp = to_stamp(0.0)
+    publisher.publish(
+        TFMessage(
+            transforms=[
+                transform_to_msg(base, 'world', 'base_link', stamp),
+                transform_to_msg(camera, 'world', 'camera', stamp),
+            ]
+        )
+    )
+    executor = SingleThreadedExecutor(context=node.context)
+    executor.add_node(node)
+    assert tree.lookup('base_link', 'nowhere') is None
+    for _ in range(100):
+        executor.spin_once(timeout_sec=0.1)
+        if tree.lookup('base_link', 'camera') is not None:
+            break
+    expected = frames.inverse(base) @ camera
+    np.testing.assert_allclose(tree.lookup('base_link', 'camera'), expected, atol=1e-9)
+    assert rclpy.ok(context=node.context)
