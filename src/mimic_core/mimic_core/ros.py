@@ -2,10 +2,12 @@
 
 import ctypes
 import dataclasses
+from array import array
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, get_origin
 
 import numpy as np
+import numpy.typing as npt
 import rclpy
 from builtin_interfaces.msg import Time as TimeMsg
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -23,11 +25,14 @@ from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 from rclpy.task import Future
 from rclpy.time import Time
+from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import Image as ImageMsg
 from tf2_msgs.msg import TFMessage
 
 from mimic_core import frames
-from mimic_core.arrays import FloatArray
-from mimic_core.errors import ConfigError, MimicError, UnknownNameError
+from mimic_core.arrays import DepthImage, FloatArray, Image
+from mimic_core.camera import Intrinsics
+from mimic_core.errors import ConfigError, MimicError, ShapeError, UnknownNameError
 from mimic_core.params import check_value, from_mapping, info_of, types_of
 from mimic_core.topics import TOPICS
 
@@ -225,6 +230,82 @@ def transform_to_msg(
 def _matrix(msg: Transform) -> FloatArray:
     t, r = msg.translation, msg.rotation
     return frames.from_xyz_quat(np.array([t.x, t.y, t.z]), np.array([r.x, r.y, r.z, r.w]))
+
+
+def image_to_msg(image: Image | DepthImage, stamp: TimeMsg, frame_id: str) -> ImageMsg:
+    """Return the message of an (H, W, 3) rgb8 or an (H, W) 16UC1 image [mm]."""
+    msg = ImageMsg()
+    msg.header.stamp, msg.header.frame_id = stamp, frame_id
+    msg.height, msg.width = image.shape[:2]
+    msg.encoding = 'rgb8' if image.ndim == 3 else '16UC1'
+    msg.step = image.strides[0] if image.flags.c_contiguous else image.nbytes // image.shape[0]
+    # An array.array is taken as it is; bytes or numpy would be checked element by element.
+    data = array('B')
+    data.frombytes(np.ascontiguousarray(image).data.cast('B'))
+    msg.data = data
+    return msg
+
+
+_ENCODINGS: dict[str, tuple[type[np.generic], int]] = {
+    'rgb8': (np.uint8, 3),
+    'bgr8': (np.uint8, 3),
+    'mono8': (np.uint8, 1),
+    '16UC1': (np.uint16, 1),
+    'mono16': (np.uint16, 1),
+    '32FC1': (np.float32, 1),
+}
+
+
+def image_from_msg(msg: ImageMsg) -> npt.NDArray[Any]:
+    """Return (H, W, 3) rgb or (H, W) of a message, without a copy where its encoding allows.
+
+    Depth as 32FC1 [m] becomes uint16 [mm], with 0 for NaN and for what does not fit.
+
+    Raises:
+        ShapeError: Unknown encoding, or the data does not have the size that the header says.
+    """
+    if msg.encoding not in _ENCODINGS:
+        raise ShapeError(f"image encoding '{msg.encoding}' is not one of {', '.join(_ENCODINGS)}")
+    kind, channels = _ENCODINGS[msg.encoding]
+    row = msg.width * channels * np.dtype(kind).itemsize
+    if (
+        msg.height == 0
+        or msg.width == 0
+        or msg.step < row
+        or len(msg.data) != msg.height * msg.step
+    ):
+        raise ShapeError(
+            f'image of {msg.width}x{msg.height} {msg.encoding} with step {msg.step} '
+            f'holds {len(msg.data)} bytes'
+        )
+    rows = np.frombuffer(msg.data, np.uint8).reshape(msg.height, msg.step)[:, :row]
+    image = np.ascontiguousarray(rows).view(kind)
+    if channels == 3:
+        image = image.reshape(msg.height, msg.width, 3)
+        return image if msg.encoding == 'rgb8' else np.ascontiguousarray(image[..., ::-1])
+    if kind is np.float32:
+        mm = np.nan_to_num(image * 1e3, nan=0.0, posinf=0.0, neginf=0.0)
+        return np.where((mm > 0) & (mm < 65535), mm, 0).astype(np.uint16)
+    return image
+
+
+def intrinsics_to_msg(intrinsics: Intrinsics, stamp: TimeMsg, frame_id: str) -> CameraInfo:
+    """Return the camera_info message."""
+    msg = CameraInfo(
+        height=intrinsics.height, width=intrinsics.width, distortion_model='plumb_bob'
+    )
+    msg.header.stamp, msg.header.frame_id = stamp, frame_id
+    msg.d = list(intrinsics.distortion)
+    msg.k = intrinsics.matrix.ravel()
+    msg.r = np.eye(3).ravel()
+    msg.p = np.hstack([intrinsics.matrix, np.zeros((3, 1))]).ravel()
+    return msg
+
+
+def intrinsics_from_msg(msg: CameraInfo) -> Intrinsics:
+    """Return the intrinsics of a message; raises ConfigError when it was never calibrated."""
+    d = (*(float(x) for x in msg.d), 0.0, 0.0, 0.0, 0.0, 0.0)[:5]
+    return Intrinsics(msg.width, msg.height, msg.k[0], msg.k[4], msg.k[2], msg.k[5], d)
 
 
 class StaticFrames:

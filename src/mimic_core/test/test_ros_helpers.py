@@ -125,3 +125,41 @@ def test_static_frames_chain_through_the_tree(make_node):
     expected = frames.inverse(base) @ camera
     np.testing.assert_allclose(tree.lookup('base_link', 'camera'), expected, atol=1e-9)
     assert rclpy.ok(context=node.context)
+
+
+def test_images_round_trip_in_every_encoding():
+    from array import array
+
+    from mimic_core.errors import ShapeError
+    from mimic_core.ros import image_from_msg, image_to_msg, to_stamp
+
+    rng = np.random.default_rng(0)
+    color = rng.integers(0, 255, (48, 64, 3), dtype=np.uint8)
+    depth = rng.integers(0, 5000, (48, 64), dtype=np.uint16)
+    msg = image_to_msg(color, to_stamp(1.0), 'c')
+    np.testing.assert_array_equal(image_from_msg(msg), color)
+    msg.encoding = 'bgr8'
+    np.testing.assert_array_equal(image_from_msg(msg), color[..., ::-1])
+    msg = image_to_msg(depth[:, ::-1], to_stamp(1.0), 'c')
+    np.testing.assert_array_equal(image_from_msg(msg), depth[:, ::-1])
+    metres = depth.astype(np.float32) / 1e3
+    metres[0, :3] = [np.nan, np.inf, -1.0]
+    msg = image_to_msg(depth, to_stamp(1.0), 'c')
+    msg.encoding, msg.step = '32FC1', 64 * 4
+    msg.data = array('B', metres.tobytes())
+    again = image_from_msg(msg)
+    assert (again[0, :3] == 0).all() and np.abs(again[1:].astype(int) - depth[1:]).max() <= 1
+    msg.height = 47
+    with pytest.raises(ShapeError, match='bytes'):
+        image_from_msg(msg)
+    msg.encoding = 'yuv'
+    with pytest.raises(ShapeError, match='yuv'):
+        image_from_msg(msg)
+
+
+def test_intrinsics_round_trip():
+    from mimic_core.camera import Intrinsics
+    from mimic_core.ros import intrinsics_from_msg, intrinsics_to_msg, to_stamp
+
+    camera = Intrinsics(640, 480, 600.0, 601.0, 320.5, 239.5, (0.1, -0.2, 0.0, 0.0, 0.01))
+    assert intrinsics_from_msg(intrinsics_to_msg(camera, to_stamp(0.0), 'c')) == camera
