@@ -1,4 +1,4 @@
-"""Strict reading of a mapping: every key is taken once, and a key that nobody takes is an error."""
+"""Strict reading of a mapping: a key that nobody takes is an error."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -49,14 +49,14 @@ class Fields:
 
     def number(self, key: str, default: Any = _REQUIRED) -> float:
         """Return a finite number."""
-        return self._number(key, self._take(key, default))
+        return self.checked_number(key, self._take(key, default))
 
     def point(self, key: str) -> tuple[float, float, float]:
         """Return three numbers."""
         value = self._take(key)
         if not isinstance(value, list) or len(value) != 3:
             raise ConfigError(f'{self.where}: {key} must be three numbers, not {value!r}')
-        x, y, z = (self._number(key, v) for v in value)
+        x, y, z = (self.checked_number(key, v) for v in value)
         return x, y, z
 
     def strings(self, key: str) -> tuple[str, ...]:
@@ -100,14 +100,14 @@ class Fields:
         return tuple((str(a), str(b)) for a, b in self.rows(key, 2))
 
     def per_joint(self, key: str, joints: Sequence[str]) -> tuple[float, ...]:
-        """Return one positive number for each joint, from one number or a mapping of all joints."""
+        """Return a positive number for each joint, from one number or a mapping of joints."""
         value = self._take(key)
         if isinstance(value, Mapping):
             child = Fields(value, f'{self.where}: {key}')
             numbers = tuple(child.number(joint) for joint in joints)
             child.done()
         else:
-            numbers = (self._number(key, value),) * len(joints)
+            numbers = (self.checked_number(key, value),) * len(joints)
         if min(numbers) <= 0:
             raise ConfigError(f'{self.where}: {key} must be > 0')
         return numbers
@@ -120,7 +120,8 @@ class Fields:
             raise ConfigError(f'{self.where}: {key} is missing')
         return default
 
-    def _number(self, key: str, value: Any) -> float:
+    def checked_number(self, key: str, value: Any) -> float:
+        """Return a value as a float, if it is a finite number."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ConfigError(f'{self.where}: {key} must be a number, not {value!r}')
         if not math.isfinite(value):

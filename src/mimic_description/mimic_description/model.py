@@ -28,8 +28,8 @@ class UnknownFrameError(UnknownNameError):
 class RobotModel:
     """Facts about one robot. Arrays are read only; `pin_model` is shared: do not change it.
 
-    J actuated joints, arm first, then hand, each in the order of its registry entry; N joints of the
-    pinocchio model, which also holds the coupled ones.
+    J actuated joints, arm first, then hand, each in the order of its registry entry; N joints of
+    the pinocchio model, which also holds the coupled ones.
     """
 
     arm: Device | None
@@ -295,7 +295,7 @@ def build_model(arm: Device | None, hand: Device | None, prefix: str, urdf: str)
 
 
 def _checked_names(device: Device | None, prefix: str, tree: Tree) -> tuple[str, ...]:
-    """Return the joints of a device with prefix, after a look whether the URDF has all it names."""
+    """Return the joints of a device with prefix; check that the URDF has all that it names."""
     if device is None:
         return ()
     joints = {j.name: j for j in tree.joints if j.kind != 'fixed'}

@@ -1,7 +1,7 @@
 """The registry of devices: what no URDF holds, read from `robots/<device>.yaml`.
 
-A robot folder holds `robots/*.yaml` and `urdf/arms/*.urdf.xacro`, `urdf/hands/*.urdf.xacro`. Folders are
-those of the environment variable MIMIC_ROBOT_PATH (separated by colons), then our own.
+A robot folder holds `robots/*.yaml` and `urdf/arms/*.urdf.xacro`, `urdf/hands/*.urdf.xacro`.
+Folders are those of the environment variable MIMIC_ROBOT_PATH (separated by colons), then our own.
 """
 
 import functools
@@ -256,9 +256,9 @@ def _parse_posture(values: Any, joints: tuple[str, ...], where: str) -> Mapping[
 
 def _parse_retargeting(fields: Fields) -> Retargeting:
     vectors = []
-    for row in fields.rows('vectors', 5):
-        *names, weight = row
-        vectors.append(VectorPair(*(str(n) for n in names), weight=float(weight)))
+    for from_keypoint, to_keypoint, from_link, to_link, weight in fields.rows('vectors', 5):
+        names = (str(from_keypoint), str(to_keypoint), str(from_link), str(to_link))
+        vectors.append(VectorPair(*names, weight=fields.checked_number('vectors', weight)))
     keypoints = fields.names('keypoints', {})
     pinch = fields.pairs('pinch', ())
     for keypoint in [*keypoints, *(k for p in vectors for k in (p.from_keypoint, p.to_keypoint))]:
