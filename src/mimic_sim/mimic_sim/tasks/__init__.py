@@ -1,0 +1,101 @@
+"""Tasks on the table. Each is one file; the registry finds it by itself.
+
+Folders are those of the environment variable MIMIC_TASK_PATH (separated by colons), then this one.
+"""
+
+import importlib
+import importlib.util
+import os
+import sys
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+from mimic_core.errors import ConfigError, UnknownNameError
+from mimic_sim.tasks.task import (
+    Marker,
+    ObjectState,
+    SceneObject,
+    Start,
+    Task,
+    TaskState,
+    WorkArea,
+    lies_within,
+    pose_on_table,
+    scattered,
+)
+
+__all__ = [
+    'Marker',
+    'ObjectState',
+    'SceneObject',
+    'Start',
+    'Task',
+    'TaskState',
+    'WorkArea',
+    'known_tasks',
+    'lies_within',
+    'load_task',
+    'pose_on_table',
+    'scattered',
+]
+
+TASK_PATH_VARIABLE: Final = 'MIMIC_TASK_PATH'
+_OWN: Final = Path(__file__).parent
+
+
+def known_tasks() -> list[str]:
+    """Return the names of all tasks, sorted."""
+    return sorted(_classes())
+
+
+def load_task(name: str, area: WorkArea) -> Task:
+    """Return a task in front of an arm.
+
+    Raises:
+        UnknownNameError: There is none of that name; lists the known ones.
+        ConfigError: A file of a task cannot be imported.
+    """
+    classes = _classes()
+    if name not in classes:
+        raise UnknownNameError('task', name, classes)
+    return classes[name](area)
+
+
+def _classes() -> dict[str, type[Task]]:
+    """Return the class of each task; the first folder wins."""
+    extra = [Path(p) for p in os.environ.get(TASK_PATH_VARIABLE, '').split(':') if p]
+    classes: dict[str, type[Task]] = {}
+    for folder in (*extra, _OWN):
+        for file in sorted(folder.glob('*.py')):
+            if file.parent == _OWN and file.stem in ('__init__', 'task'):
+                continue
+            module = _import(file, file.stat().st_mtime_ns)
+            for item in vars(module).values():
+                if (
+                    isinstance(item, type)
+                    and issubclass(item, Task)
+                    and item.__module__ == module.__name__
+                ):
+                    classes.setdefault(item.name, item)
+    return classes
+
+
+@lru_cache(maxsize=64)
+def _import(file: Path, _mtime_ns: int) -> ModuleType:
+    own = file.parent == _OWN
+    name = f'mimic_sim.tasks.{file.stem}' if own else f'mimic_task_{file.stem}_{_mtime_ns}'
+    if own:
+        return importlib.import_module(name)
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f'{file} is no Python module')
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up here
+    try:
+        spec.loader.exec_module(module)
+    except (ImportError, SyntaxError, AttributeError, NameError, TypeError, ValueError) as error:
+        del sys.modules[name]
+        raise ConfigError(f'task file {file}: {error}') from error
+    return module

@@ -1,0 +1,58 @@
+"""Pick and place among other things."""
+
+import numpy as np
+
+from mimic_sim.tasks.pick_place import CUBE, TARGET_RADIUS
+from mimic_sim.tasks.task import (
+    BLUE,
+    PALE_GREEN,
+    PURPLE,
+    YELLOW,
+    Marker,
+    SceneObject,
+    Start,
+    Task,
+    TaskState,
+    lies_within,
+    pose_on_table,
+    scattered,
+)
+
+OTHERS = (
+    SceneObject('can', 'cylinder', (0.022, 0.07), 0.09, BLUE),
+    SceneObject('brick', 'box', (0.07, 0.035, 0.03), 0.07, YELLOW),
+    SceneObject('ball', 'sphere', (0.022,), 0.05, PURPLE),
+    SceneObject('post', 'box', (0.03, 0.03, 0.08), 0.06, YELLOW),
+)
+CLEARANCE = 0.10  # [m], between the middles of two things
+
+
+class Clutter(Task):
+    """The cube, the target and four other things lie anywhere."""
+
+    name = 'clutter'
+    description = 'Pick the red cube up from among other things and put it on the green target.'
+
+    @property
+    def objects(self) -> tuple[SceneObject, ...]:
+        """The cube and what is in the way."""
+        return (CUBE, *OTHERS)
+
+    @property
+    def markers(self) -> tuple[Marker, ...]:
+        """The target."""
+        return (Marker('target', 'cylinder', (TARGET_RADIUS,), PALE_GREEN),)
+
+    def start(self, rng: np.random.Generator, trial: int) -> Start:
+        """Return random places that keep apart."""
+        places = scattered(rng, self.area, 2 + len(OTHERS), CLEARANCE)
+        target, cube, *others = places
+        yaws = rng.uniform(-np.pi, np.pi, size=len(OTHERS))
+        poses = {CUBE.name: pose_on_table(CUBE, cube, rng.uniform(-0.15, 0.15))}
+        for obj, place, yaw in zip(OTHERS, others, yaws, strict=True):
+            poses[obj.name] = pose_on_table(obj, place, yaw)
+        return Start(poses, {'target': target})
+
+    def success(self, state: TaskState) -> bool:
+        """The cube lies on the target, free and at rest."""
+        return lies_within(state.objects[CUBE.name], CUBE, state.markers['target'], TARGET_RADIUS)

@@ -1,0 +1,423 @@
+"""The twin: a robot, a table and a task in MuJoCo, commanded and measured as the real ones are."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+import mujoco
+import numpy as np
+
+from mimic_core.arrays import FloatArray, checked
+from mimic_core.camera import Frame, Intrinsics
+from mimic_core.errors import UnknownNameError
+from mimic_core.frames import (
+    GRASP_CENTER,
+    WRIST_CAMERA_OPTICAL,
+    to_quat_xyzw,
+    transform,
+)
+from mimic_description import RobotModel
+from mimic_description.mujoco_model import robot_indices, robot_spec
+from mimic_sim.offscreen import Offscreen, intrinsics
+from mimic_sim.scene import (
+    AGENT_CAMERA,
+    AGENT_CAMERA_OPTICAL,
+    TIMESTEP,
+    WRIST_CAMERA,
+    add_scene,
+    agent_camera_pose,
+)
+from mimic_sim.tasks import ObjectState, Start, TaskState, WorkArea, load_task
+from mimic_sim.tasks.task import checked_start
+from mimic_sim.twin_params import TwinParams
+
+_AREA_SHARE: Final = 0.6  # of the way from the centre of the workspace to its nearest side
+_AREA_MAX: Final = 0.18  # [m]
+_HAND_ALONE_AREA: Final = WorkArea((0.0, 0.0), 0.15)
+_DEFAULT_PARAMS: Final = TwinParams()
+
+CAMERA_FRAMES: Final = MappingProxyType(
+    {AGENT_CAMERA: AGENT_CAMERA_OPTICAL, WRIST_CAMERA: WRIST_CAMERA_OPTICAL}
+)
+
+
+class Twin:
+    """One robot at one task. The same seed and commands give the same states, bit for bit.
+
+    J actuated joints in the order of `robot.joint_names`.
+    """
+
+    def __init__(
+        self,
+        robot: RobotModel,
+        task: str = 'pick_place',
+        seed: int = 0,
+        params: TwinParams = _DEFAULT_PARAMS,
+    ) -> None:
+        """Build the model and reset it.
+
+        Args:
+            robot: From `mimic_description.load_robot`.
+            task: Name of a task.
+            seed: Of the random start.
+            params: Looks.
+
+        Raises:
+            UnknownNameError: There is no such task; lists the known ones.
+        """
+        self.robot: Final = robot
+        self.params: Final = params
+        self.area: Final = work_area(robot)
+        self.task: Final = load_task(task, self.area)
+        self.model: Final = _compile(robot, self, params)
+        self.data: Final = mujoco.MjData(self.model)
+        self._index()
+        self._renderer: Offscreen | None = None
+        self._command = robot.home.copy()
+        self._start = Start({})
+        self._ticks = 0  # physics steps since reset
+        self._clock = 0.0  # [s] that steps were asked for
+        self._ever_success = False
+        self.seed = seed
+        self.reset(seed)
+
+    # --- commands and time ---------------------------------------------------------------------
+
+    def reset(self, seed: int | None = None) -> None:
+        """Put the robot home and the objects to a start of the task.
+
+        Args:
+            seed: Of the start, >= 0; None: one more than the last.
+        """
+        self.seed = self.seed + 1 if seed is None else seed
+        rng = np.random.default_rng(self.seed)
+        self._start = checked_start(self.task, self.task.start(rng, self.seed))
+        mujoco.mj_resetData(self.model, self.data)
+        for name, xy in self._start.markers.items():
+            self.data.mocap_pos[self._mocap[name], :2] = xy
+        for name, pose in self._start.objects.items():
+            self._place(name, pose)
+        self._joints.place(self.robot, self.data, self.robot.home)
+        self._command = self.robot.home.copy()
+        self._ticks, self._clock, self._ever_success = 0, 0.0, False
+        mujoco.mj_forward(self.model, self.data)
+
+    def command(self, q: FloatArray) -> None:
+        """Set position targets; they hold until the next command.
+
+        Args:
+            q: (J,) [rad] or [m]; clipped to the joints' bounds, as the real drives do.
+
+        Raises:
+            ShapeError: Not (J,).
+            NotFiniteError: NaN or infinity; the last command stays.
+        """
+        self._command = self.robot.limits.clip(
+            checked(q, (len(self.robot.joint_names),), 'command')
+        )
+        self.data.ctrl[self._joints.ctrl] = self._command
+
+    def step(self, duration: float = TIMESTEP) -> None:
+        """Advance by a duration [s]; what is less than a physics step waits for the next call."""
+        self._clock += duration
+        target = round(self._clock / TIMESTEP)
+        if target > self._ticks:
+            mujoco.mj_step(self.model, self.data, nstep=target - self._ticks)
+            self._ticks = target
+            self._ever_success = self._ever_success or self.success()
+
+    @property
+    def time(self) -> float:
+        """Simulated time since the reset [s]."""
+        return self._ticks * TIMESTEP
+
+    @property
+    def commanded(self) -> FloatArray:
+        """(J,) the targets that hold now [rad] or [m]."""
+        return self._command.copy()
+
+    # --- what is measured ----------------------------------------------------------------------
+
+    def joint_state(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return (J,) positions, velocities and efforts: [rad], [rad/s], [N m] or [m], [m/s], [N]."""
+        return (
+            self.data.qpos[self._joints.qpos].copy(),
+            self.data.qvel[self._joints.qvel].copy(),
+            self.data.actuator_force[self._joints.ctrl].copy(),
+        )
+
+    def objects(self) -> dict[str, FloatArray]:
+        """Return world_T_object (4, 4) of every object."""
+        return {name: self._body_pose(body) for name, body in self._object_body.items()}
+
+    def markers(self) -> dict[str, tuple[float, float]]:
+        """Return the middle (x, y) [m] of every mark in world."""
+        return {
+            name: (float(self.data.mocap_pos[i, 0]), float(self.data.mocap_pos[i, 1]))
+            for name, i in self._mocap.items()
+        }
+
+    def frame(self, name: str) -> FloatArray:
+        """Return world_T_frame (4, 4) of a frame of the robot, as it is now.
+
+        Raises:
+            UnknownFrameError: The robot has no such frame.
+        """
+        body, body_T_frame = self._robot_frame(name)
+        pose: FloatArray = self._body_pose(body) @ body_T_frame
+        return pose
+
+    def grasp_center(self) -> FloatArray:
+        """Return world_T_grasp_center (4, 4)."""
+        return self.frame(GRASP_CENTER)
+
+    def contact_force(self) -> float:
+        """Return the sum of contact forces between the robot and the objects [N]."""
+        return sum(self._object_forces().values())
+
+    def tactile(self) -> dict[str, float]:
+        """Return the sum of the contact forces [N] on each fingertip link, whatever touches it."""
+        forces = dict.fromkeys(self._tip_body, 0.0)
+        by_body = {body: link for link, body in self._tip_body.items()}
+        for _, bodies, force in self._contacts():
+            for body in bodies:
+                if body in by_body:
+                    forces[by_body[body]] += force
+        return forces
+
+    # --- the task ------------------------------------------------------------------------------
+
+    def target(self) -> FloatArray:
+        """Return world_T_target (4, 4): where the centre of the task's first object should go.
+
+        It is the mark named 'target'; without one, the object's start.
+        """
+        obj = self.task.objects[0]
+        marks = self.markers()
+        if 'target' not in marks:
+            return self._start.objects[obj.name].copy()
+        return transform(np.eye(3), np.array([*marks['target'], obj.height]))
+
+    def success(self) -> bool:
+        """Tell whether the task is done now."""
+        forces = self._object_forces()
+        states = {
+            name: ObjectState(
+                self._body_pose(body), self.data.qvel[dof : dof + 3].copy(), forces[name]
+            )
+            for (name, body), dof in zip(
+                self._object_body.items(), self._object_dof.values(), strict=True
+            )
+        }
+        return self.task.success(TaskState(states, self.markers(), self._start))
+
+    @property
+    def ever_success(self) -> bool:
+        """The task has been done since the reset."""
+        return self._ever_success
+
+    # --- pictures ------------------------------------------------------------------------------
+
+    def camera_pose(self, camera: str) -> FloatArray:
+        """Return world_T_optical (4, 4) of a camera, z forward, x right, y down.
+
+        Raises:
+            UnknownNameError: There is no such camera.
+        """
+        index = _id(self.model, mujoco.mjtObj.mjOBJ_CAMERA, camera, 'camera')
+        rotation = self.data.cam_xmat[index].reshape(3, 3) @ np.diag([1.0, -1.0, -1.0])
+        return transform(rotation, self.data.cam_xpos[index])
+
+    def intrinsics(self, camera: str) -> Intrinsics:
+        """Return the pinhole model of a camera.
+
+        Raises:
+            UnknownNameError: There is no such camera.
+        """
+        return intrinsics(self.model, camera, self.params.width, self.params.height)
+
+    def render(self, camera: str = AGENT_CAMERA) -> Frame:
+        """Return what a camera ('agent' or 'wrist') sees now, stamped with the simulated time.
+
+        Call it and `close` in one thread. Depth is exact: no noise, 0 beyond 10 m.
+
+        Raises:
+            UnknownNameError: There is no such camera.
+        """
+        optics = self.intrinsics(camera)
+        if self._renderer is None:
+            self._renderer = Offscreen(self.model, self.params.width, self.params.height)
+        color, depth = self._renderer.render(self.data, camera, self.shadow_discs())
+        return Frame(color, optics, self.time, CAMERA_FRAMES.get(camera, camera), depth)
+
+    def shadow_discs(self) -> FloatArray | None:
+        """Return (N, 4) soft shadows under the objects: x, y, radius [m], strength [1].
+
+        None where real shadows are drawn.
+        """
+        if self.params.shadows:
+            return None
+        rows = []
+        for obj in self.task.objects:
+            x, y, z = self.data.xpos[self._object_body[obj.name]]
+            lift = max(0.0, float(z) - obj.height)
+            rows.append((x, y, obj.radius * (0.9 + 2.0 * lift), 1.0 / (1.0 + 12.0 * lift)))
+        return np.array(rows).reshape(-1, 4)
+
+    def close(self) -> None:
+        """Free the graphics memory; pictures after it open it again."""
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
+
+    # --- showing a recorded motion -------------------------------------------------------------
+
+    def set_state(self, q: FloatArray, objects: Mapping[str, FloatArray] | None = None) -> None:
+        """Put the robot and objects where a recording says; for pictures, not for physics.
+
+        Args:
+            q: (J,) joint positions [rad] or [m].
+            objects: name -> world_T_object (4, 4); objects and marks that are not named stay.
+
+        Raises:
+            ShapeError: `q` is not (J,), or a pose not (4, 4).
+            NotFiniteError: A number is NaN.
+            UnknownNameError: There is no such object or mark.
+        """
+        self._joints.place(self.robot, self.data, q)
+        for name, pose in (objects or {}).items():
+            matrix = checked(pose, (4, 4), f'pose of {name}')
+            if name in self._mocap:
+                self.data.mocap_pos[self._mocap[name], :2] = matrix[:2, 3]
+            else:
+                self._place(name, matrix)
+        mujoco.mj_kinematics(self.model, self.data)
+        mujoco.mj_camlight(self.model, self.data)
+
+    # --- inside --------------------------------------------------------------------------------
+
+    def _index(self) -> None:
+        model, robot = self.model, self.robot
+        self._joints = robot_indices(robot, model)
+        # The body that each pinocchio joint moves; joint 0 is the world
+        moved = [
+            int(model.jnt_bodyid[_id(model, mujoco.mjtObj.mjOBJ_JOINT, str(name), 'joint')])
+            for name in robot.pin_model.names[1:]
+        ]
+        self._joint_body = [0, *moved]
+        self._object_body = {
+            o.name: _id(model, mujoco.mjtObj.mjOBJ_BODY, o.name, 'body') for o in self.task.objects
+        }
+        self._object_qpos = {
+            n: int(model.jnt_qposadr[model.body_jntadr[b]]) for n, b in self._object_body.items()
+        }
+        self._object_dof = {n: int(model.body_dofadr[b]) for n, b in self._object_body.items()}
+        self._mocap = {
+            m.name: int(model.body_mocapid[_id(model, mujoco.mjtObj.mjOBJ_BODY, m.name, 'body')])
+            for m in self.task.markers
+        }
+        self._tip_body = {link: self._robot_frame(link)[0] for link in robot.tip_frames().values()}
+        things = set(self._object_body.values())
+        table = _id(model, mujoco.mjtObj.mjOBJ_BODY, 'table', 'body')
+        # For each body: 0 world and table, 1 robot, 2 object
+        self._kind = np.ones(model.nbody, dtype=int)
+        self._kind[[0, table]] = 0
+        self._kind[sorted(things)] = 2
+        self._object_name = {body: name for name, body in self._object_body.items()}
+
+    def _robot_frame(self, name: str) -> tuple[int, FloatArray]:
+        """Return the MuJoCo body that carries a frame, and body_T_frame (4, 4)."""
+        frame = self.robot.pin_model.frames[self.robot.frame(name)]
+        return self._joint_body[frame.parentJoint], np.asarray(frame.placement.homogeneous)
+
+    def _place(self, name: str, world_T_object: FloatArray) -> None:
+        if name not in self._object_qpos:
+            raise UnknownNameError('object', name, self._object_qpos)
+        x, y, z, w = to_quat_xyzw(world_T_object)
+        start = self._object_qpos[name]
+        self.data.qpos[start : start + 7] = (*world_T_object[:3, 3], w, x, y, z)
+
+    def _body_pose(self, body: int) -> FloatArray:
+        return transform(self.data.xmat[body].reshape(3, 3), self.data.xpos[body])
+
+    def _contacts(self) -> list[tuple[int, tuple[int, int], float]]:
+        """Return number, bodies and force [N] of each contact that presses."""
+        data, found, wrench = self.data, [], np.empty(6)
+        for i in range(data.ncon):
+            first, second = data.contact.geom[i]
+            bodies = (int(self.model.geom_bodyid[first]), int(self.model.geom_bodyid[second]))
+            if {int(self._kind[b]) for b in bodies} == {0, 2}:
+                continue  # an object on the table: the robot has no part in it
+            mujoco.mj_contactForce(self.model, data, i, wrench)
+            found.append((i, bodies, float(np.linalg.norm(wrench[:3]))))
+        return found
+
+    def _object_forces(self) -> dict[str, float]:
+        """Return the sum of the contact forces of the robot on each object [N]."""
+        forces = dict.fromkeys(self._object_body, 0.0)
+        for _, bodies, force in self._contacts():
+            if self._kind[bodies[0]] + self._kind[bodies[1]] != 3:
+                continue
+            thing = bodies[0] if self._kind[bodies[0]] == 2 else bodies[1]
+            forces[self._object_name[thing]] += force
+        return forces
+
+
+def work_area(robot: RobotModel) -> WorkArea:
+    """Return where on the table an arm works, from its registry entry."""
+    if robot.arm is None or robot.arm.workspace is None:
+        return _HAND_ALONE_AREA
+    space = robot.arm.workspace
+    centre = np.array(space.centre)
+    low, high = np.array(space.box_min), np.array(space.box_max)
+    side = float(np.minimum(centre - low, high - centre)[:2].min())
+    world_T_base = robot.fk(robot.home, 'base_link')
+    x, y, _ = world_T_base[:3, :3] @ centre + world_T_base[:3, 3]
+    return WorkArea((float(x), float(y)), min(_AREA_MAX, _AREA_SHARE * side))
+
+
+def render_scene(
+    robot: RobotModel,
+    q: FloatArray,
+    objects: Mapping[str, FloatArray] | None = None,
+    camera: str = AGENT_CAMERA,
+    size: tuple[int, int] = (1280, 960),
+    task: str = 'pick_place',
+) -> Frame:
+    """Return one good-looking picture of a robot at a task, with shadows.
+
+    Args:
+        robot: From `mimic_description.load_robot`.
+        q: (J,) joint positions [rad] or [m].
+        objects: name -> world_T_object (4, 4); what is not named stands at its start for seed 0.
+        camera: 'agent' or 'wrist'.
+        size: Width and height [px].
+        task: Name of a task.
+    """
+    params = TwinParams(width=size[0], height=size[1], samples=8, shadows=True)
+    twin = Twin(robot, task, 0, params)
+    try:
+        twin.set_state(q, objects)
+        return twin.render(camera)
+    finally:
+        twin.close()
+
+
+def _compile(robot: RobotModel, twin: Twin, params: TwinParams) -> mujoco.MjModel:
+    spec = robot_spec(robot)
+    add_scene(spec, twin.task, params)
+    wrist = spec.camera(f'{robot.prefix}wrist_camera')
+    if wrist is not None:  # a robot without a hand has none
+        wrist.name = WRIST_CAMERA
+        wrist.fovy = float(np.degrees(params.wrist_fovy))
+    return spec.compile()
+
+
+def _id(model: mujoco.MjModel, kind: mujoco.mjtObj, name: str, what: str) -> int:
+    index = mujoco.mj_name2id(model, kind, name)
+    if index < 0:
+        raise UnknownNameError(what, name, ())
+    return int(index)
+
+
+__all__ = ['CAMERA_FRAMES', 'Twin', 'agent_camera_pose', 'render_scene', 'work_area']
