@@ -32,7 +32,8 @@ from tf2_msgs.msg import TFMessage
 from mimic_core import frames
 from mimic_core.arrays import DepthImage, FloatArray, Image
 from mimic_core.camera import Intrinsics
-from mimic_core.errors import ConfigError, MimicError, ShapeError, UnknownNameError
+from mimic_core.errors import ConfigError, MimicError, UnknownNameError
+from mimic_core.images import decode
 from mimic_core.params import check_value, from_mapping, info_of, types_of
 from mimic_core.topics import TOPICS
 
@@ -246,47 +247,9 @@ def image_to_msg(image: Image | DepthImage, stamp: TimeMsg, frame_id: str) -> Im
     return msg
 
 
-_ENCODINGS: dict[str, tuple[type[np.generic], int]] = {
-    'rgb8': (np.uint8, 3),
-    'bgr8': (np.uint8, 3),
-    'mono8': (np.uint8, 1),
-    '16UC1': (np.uint16, 1),
-    'mono16': (np.uint16, 1),
-    '32FC1': (np.float32, 1),
-}
-
-
 def image_from_msg(msg: ImageMsg) -> npt.NDArray[Any]:
-    """Return (H, W, 3) rgb or (H, W) of a message, without a copy where its encoding allows.
-
-    Depth as 32FC1 [m] becomes uint16 [mm], with 0 for NaN and for what does not fit.
-
-    Raises:
-        ShapeError: Unknown encoding, or the data does not have the size that the header says.
-    """
-    if msg.encoding not in _ENCODINGS:
-        raise ShapeError(f"image encoding '{msg.encoding}' is not one of {', '.join(_ENCODINGS)}")
-    kind, channels = _ENCODINGS[msg.encoding]
-    row = msg.width * channels * np.dtype(kind).itemsize
-    if (
-        msg.height == 0
-        or msg.width == 0
-        or msg.step < row
-        or len(msg.data) != msg.height * msg.step
-    ):
-        raise ShapeError(
-            f'image of {msg.width}x{msg.height} {msg.encoding} with step {msg.step} '
-            f'holds {len(msg.data)} bytes'
-        )
-    rows = np.frombuffer(msg.data, np.uint8).reshape(msg.height, msg.step)[:, :row]
-    image = np.ascontiguousarray(rows).view(kind)
-    if channels == 3:
-        image = image.reshape(msg.height, msg.width, 3)
-        return image if msg.encoding == 'rgb8' else np.ascontiguousarray(image[..., ::-1])
-    if kind is np.float32:
-        mm = np.nan_to_num(image * 1e3, nan=0.0, posinf=0.0, neginf=0.0)
-        return np.where((mm > 0) & (mm < 65535), mm, 0).astype(np.uint16)
-    return image
+    """Return (H, W, 3) rgb or (H, W) of a message; see `mimic_core.images.decode`."""
+    return decode(msg.encoding, msg.width, msg.height, msg.step, msg.data)
 
 
 def intrinsics_to_msg(intrinsics: Intrinsics, stamp: TimeMsg, frame_id: str) -> CameraInfo:

@@ -1,0 +1,121 @@
+"""Frames of a recorded bag, through the rosbags library (rosbag2 directories, MCAP, ROS 1)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rosbags.highlevel import AnyReader, AnyReaderError
+from rosbags.typesys import Stores, get_typestore
+
+from mimic_camera.source import Clock, EndOfStreamError, sleep_until
+from mimic_core.camera import Frame, Intrinsics
+from mimic_core.errors import MimicError, SourceError
+from mimic_core.images import decode
+
+COLOR = 'color/image_raw'
+DEPTH = 'aligned_depth_to_color/image_raw'
+INFO = 'color/camera_info'
+
+
+class BagSource:
+    """Colour, depth and intrinsics of one camera in a bag, joined by equal stamps."""
+
+    live = False
+
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        frame_id: str,
+        *,
+        camera: str = 'camera',
+        real_time: bool = True,
+        loop: bool = False,
+    ) -> None:
+        """Keep the settings; `camera` is the prefix of the topics in the bag."""
+        self._path, self._clock, self._frame_id = Path(path), clock, frame_id
+        self._camera, self._real_time, self._loop = camera.strip('/'), real_time, loop
+        self._reader: AnyReader | None = None
+        self._frames: Iterator[Frame] = iter(())
+        self._shift: float | None = None  # [s] from the bag's time to the clock
+        self._last = 0.0
+
+    def open(self) -> None:
+        """Open the bag and find the camera's topics."""
+        if not self._path.exists():
+            raise SourceError(f'there is no bag {self._path}')
+        try:
+            reader = AnyReader([self._path], default_typestore=get_typestore(Stores.ROS2_JAZZY))
+            reader.open()
+        except (AnyReaderError, OSError, ValueError, KeyError) as error:
+            raise SourceError(f'{self._path} cannot be read as a bag: {error}') from error
+        self._reader = reader
+        wanted = [f'{self._camera}/{name}' for name in (COLOR, DEPTH, INFO)]
+        connections = {
+            name: next((c for c in reader.connections if f'/{c.topic}'.endswith(f'/{name}')), None)
+            for name in wanted
+        }
+        if connections[wanted[0]] is None or connections[wanted[2]] is None:
+            images = [c.topic for c in reader.connections if c.msgtype.endswith('/Image')]
+            self.close()
+            raise SourceError(
+                f"{self._path} has no '{wanted[0]}' with '{wanted[2]}'; its images: "
+                f'{", ".join(images) or "none"}'
+            )
+        self._frames = self._join(reader, connections)
+
+    def _join(self, reader: AnyReader, connections: dict[str, Any]) -> Iterator[Frame]:
+        color_c, depth_c, info_c = connections.values()
+        pending: dict[int, dict[str, Any]] = {}
+        intrinsics: Intrinsics | None = None
+        for connection, _, raw in reader.messages([c for c in connections.values() if c]):
+            msg: Any = reader.deserialize(raw, connection.msgtype)
+            stamp = msg.header.stamp.sec * 10**9 + msg.header.stamp.nanosec
+            if connection.topic == info_c.topic:
+                k, d = msg.k, (*map(float, msg.d), 0.0, 0.0, 0.0, 0.0, 0.0)[:5]
+                intrinsics = Intrinsics(int(msg.width), int(msg.height), k[0], k[4], k[2], k[5], d)
+                continue
+            kind = 'color' if connection.topic == color_c.topic else 'depth'
+            parts = pending.setdefault(stamp, {})
+            parts[kind] = decode(msg.encoding, msg.width, msg.height, msg.step, msg.data)
+            # Complete with its depth, or superseded by a later picture that is complete.
+            done = 'color' in parts and (depth_c is None or 'depth' in parts)
+            if not done or intrinsics is None:
+                continue
+            for time in sorted(t for t in pending if t <= stamp):
+                earlier = pending.pop(time)
+                if 'color' in earlier:
+                    yield Frame(
+                        earlier['color'], intrinsics, time * 1e-9, self._frame_id,
+                        earlier.get('depth'),
+                    )  # fmt: skip
+
+    def read(self) -> Frame:
+        """Return the next picture."""
+        if self._reader is None:
+            raise SourceError(f'{self._path} is not open')
+        try:
+            frame = next(self._frames)
+        except StopIteration:
+            if not self._loop or self._shift is None:
+                raise EndOfStreamError(f'end of {self._path}') from None
+            self.close()
+            self.open()
+            self._shift = None
+            return self.read()
+        except MimicError as error:
+            raise SourceError(f'{self._path}: {error}') from error
+        except (AnyReaderError, OSError, ValueError, KeyError) as error:
+            raise SourceError(f'{self._path} is damaged: {error}') from error
+        if self._shift is None:
+            self._shift = max(self._clock(), self._last + 1e-3) - frame.stamp
+        self._last = frame.stamp + self._shift
+        if self._real_time:
+            sleep_until(self._last, self._clock)
+        return Frame(frame.color, frame.intrinsics, self._last, self._frame_id, frame.depth)
+
+    def close(self) -> None:
+        """Close the bag."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None

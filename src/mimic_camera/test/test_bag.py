@@ -1,0 +1,107 @@
+"""Bags written with the rosbags library, read by the source."""
+
+import numpy as np
+import pytest
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.typesys import Stores, get_typestore
+
+from mimic_camera import BagSource, EndOfStreamError
+from mimic_core.errors import SourceError
+
+STORE = get_typestore(Stores.ROS2_JAZZY)
+WIDTH, HEIGHT = 32, 24
+
+
+def header(stamp_ns):
+    time = STORE.types['builtin_interfaces/msg/Time'](stamp_ns // 10**9, stamp_ns % 10**9)
+    return STORE.types['std_msgs/msg/Header'](time, 'camera_color_optical_frame')
+
+
+def image(stamp_ns, encoding, array):
+    cls = STORE.types['sensor_msgs/msg/Image']
+    data = np.frombuffer(array.tobytes(), np.uint8)
+    return cls(header(stamp_ns), HEIGHT, WIDTH, encoding, 0, len(data) // HEIGHT, data)
+
+
+def info(stamp_ns):
+    roi = STORE.types['sensor_msgs/msg/RegionOfInterest'](0, 0, 0, 0, False)
+    k = np.array([30.0, 0, 16, 0, 30.0, 12, 0, 0, 1])
+    p = np.array([30.0, 0, 16, 0, 0, 30.0, 12, 0, 0, 0, 1, 0])
+    cls = STORE.types['sensor_msgs/msg/CameraInfo']
+    return cls(
+        header(stamp_ns), HEIGHT, WIDTH, 'plumb_bob', np.zeros(5), k, np.eye(3).ravel(), p, 0, 0,
+        roi,
+    )  # fmt: skip
+
+
+def write_bag(path, frames=5, skip_depth=(), prefix=''):
+    with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        add = lambda name, kind: writer.add_connection(  # noqa: E731
+            f'{prefix}/camera/{name}', f'sensor_msgs/msg/{kind}', typestore=STORE
+        )
+        color = add('color/image_raw', 'Image')
+        depth = add('aligned_depth_to_color/image_raw', 'Image')
+        infos = add('color/camera_info', 'CameraInfo')
+        for i in range(frames):
+            stamp = 10**18 + i * 33_000_000
+            rgb = np.full((HEIGHT, WIDTH, 3), i, np.uint8)
+            mm = np.full((HEIGHT, WIDTH), 500 + i, np.uint16)
+            messages = [
+                (infos, info(stamp), 'CameraInfo'),
+                (color, image(stamp, 'rgb8', rgb), 'Image'),
+            ]
+            if i not in skip_depth:
+                messages.append((depth, image(stamp, '16UC1', mm), 'Image'))
+            for k, (connection, msg, kind) in enumerate(messages):
+                raw = STORE.serialize_cdr(msg, f'sensor_msgs/msg/{kind}')
+                writer.write(connection, stamp + k * 1000, raw)
+
+
+def read(path, **options):
+    source = BagSource(path, lambda: 50.0, 'c', real_time=False, **options)
+    source.open()
+    frames = []
+    with pytest.raises(EndOfStreamError):
+        while True:
+            frames.append(source.read())
+    source.close()
+    return frames
+
+
+def test_frames_come_with_the_depth_of_their_stamp(tmp_path):
+    write_bag(tmp_path / 'bag')
+    frames = read(tmp_path / 'bag')
+    assert len(frames) == 5
+    for i, frame in enumerate(frames):
+        assert frame.color[0, 0, 0] == i and frame.depth[0, 0] == 500 + i
+        assert frame.stamp == pytest.approx(50.0 + 0.033 * i, abs=1e-5)
+    assert frames[0].intrinsics.fx == 30.0
+
+
+def test_a_frame_without_depth_is_delivered_without_it(tmp_path):
+    write_bag(tmp_path / 'bag', skip_depth={2})
+    frames = read(tmp_path / 'bag')
+    assert [f.depth is None for f in frames] == [False, False, True, False, False]
+    assert [f.color[0, 0, 0] for f in frames] == [0, 1, 2, 3, 4]
+
+
+def test_topics_under_a_namespace_are_found(tmp_path):
+    write_bag(tmp_path / 'bag', prefix='/left')
+    assert len(read(tmp_path / 'bag')) == 5
+
+
+def test_a_camera_that_is_not_in_the_bag(tmp_path):
+    write_bag(tmp_path / 'bag')
+    with pytest.raises(SourceError, match='its images: /camera/color/image_raw'):
+        BagSource(tmp_path / 'bag', lambda: 0.0, 'c', camera='wrist_camera').open()
+
+
+def test_a_bag_cut_in_the_middle_is_an_error_that_names_it(tmp_path):
+    write_bag(tmp_path / 'bag', frames=40)
+    file = next((tmp_path / 'bag').glob('*.mcap'))
+    file.write_bytes(file.read_bytes()[:3000])
+    source = BagSource(tmp_path / 'bag', lambda: 0.0, 'c', real_time=False)
+    with pytest.raises(SourceError, match='bag'):
+        source.open()
+        while True:
+            source.read()
