@@ -32,4 +32,10 @@ setup(
     description='URDF, registry and models of the robots.',
     license='Apache-2.0',
     extras_require={'test': ['pytest']},
+    entry_points={
+        'console_scripts': [
+            'state_publisher = mimic_description.node:main',
+            'render = mimic_description.render:main',
+        ],
+    },
 )

@@ -16,6 +16,7 @@ import yaml
 
 from mimic_core.errors import ConfigError, UnknownNameError
 from mimic_core.keypoints import FINGERS, KEYPOINTS
+from mimic_core.resources import share
 from mimic_description.fields import Fields
 
 Kind = Literal['arm', 'hand']
@@ -127,13 +128,10 @@ def own_folder() -> Path:
     Raises:
         ConfigError: Neither is there.
     """
-    prefixes = [p for p in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep) if p]
-    candidates = [Path(__file__).resolve().parents[1]]
-    candidates += [Path(prefix) / 'share' / _PACKAGE for prefix in prefixes]
-    for folder in candidates:
-        if (folder / 'urdf' / 'system.urdf.xacro').is_file() and (folder / 'robots').is_dir():
-            return folder
-    raise ConfigError(f'{_PACKAGE} is not installed completely: no urdf/ and robots/ folder found')
+    source = Path(__file__).resolve().parents[1]
+    if (source / 'urdf' / 'system.urdf.xacro').is_file() and (source / 'robots').is_dir():
+        return source
+    return share(_PACKAGE, 'urdf', 'system.urdf.xacro').parent.parent
 
 
 def known_devices(kind: Kind | None = None) -> list[str]:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import mujoco
 import numpy as np
-from mimic_core.arrays import Image
-from mimic_core.errors import MimicError
 from PIL import Image as PillowImage
 
+from mimic_core.arrays import Image
+from mimic_core.errors import MimicError
 from mimic_description.model import RobotModel, load_robot
 from mimic_description.mujoco_model import robot_indices, robot_spec
 
@@ -156,8 +156,7 @@ def main() -> None:
             frames=arguments.frames,
         )
     except MimicError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(1) from error
+        sys.exit(str(error))
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     PillowImage.fromarray(picture).save(arguments.out)
-    print(arguments.out)
+    sys.stdout.write(f'{arguments.out}\n')
