@@ -1,0 +1,1 @@
+"""Puts the packages together: launch files, configuration, demo and lockstep pipeline."""
