@@ -123,3 +123,7 @@ class _Loader:
             environment=load.environment,
             output='screen',
         )
+
+
+if __name__ == '__main__':
+    main()

@@ -70,17 +70,17 @@ def value_of(element: Element, context: Context) -> Value:
     separator = element.attributes.get('value-sep')
     if separator is not None:
         item_kind = kind.removeprefix('list_of_') if kind else None
-        values = [_item(item, item_kind, context) for item in text.split(separator)]
+        values = [typed(perform(parse(t), context), item_kind) for t in text.split(separator)]
         _check(values, kind, text)
         return values
     if '$(' in text and kind is not None:
         return typed(perform(parse(text), context), kind)
     value = typed(text, kind) if '$(' not in text else _untyped(text)
     if isinstance(value, list):
-        values = [_item(item, None, context) for item in value]
+        values = [_item(item, context) for item in value]
         _check(values, kind, text)
         return values
-    return _item(value, None, context)
+    return _item(value, context)
 
 
 def _untyped(text: str) -> Any:
@@ -91,13 +91,13 @@ def _untyped(text: str) -> Any:
     return value if isinstance(value, str | list) else text
 
 
-def _item(value: Any, kind: str | None, context: Context) -> Any:
+def _item(value: Any, context: Context) -> Any:
+    """Perform the substitutions of a text; only what they give is typed again."""
     if not isinstance(value, str):
         return value
     template = parse(value)
-    if any(not isinstance(part, str) for part in template):
-        return typed(perform(template, context), kind)
-    return typed(value, kind) if kind else perform(template, context)
+    text = perform(template, context)
+    return text if all(isinstance(part, str) for part in template) else typed(text)
 
 
 def nested(element: Element, context: Context) -> dict[str, Value]:
