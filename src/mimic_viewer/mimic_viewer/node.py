@@ -1,0 +1,126 @@
+"""The viewer node: topics to the page, buttons to services."""
+
+import numpy as np
+from rclpy.node import Node
+from sensor_msgs.msg import Image, JointState
+from std_srvs.srv import Trigger
+
+from mimic_core import ros
+from mimic_core.errors import MimicError
+from mimic_core.frames import WORLD
+from mimic_description import load_robot
+from mimic_interfaces.msg import ControlStatus, EpisodeStatus, HandArray, TwinStatus
+from mimic_interfaces.srv import ResetTwin, SetMode, StartEpisode
+from mimic_viewer.page import Actions, Page
+from mimic_viewer.params import ViewerParams
+
+_STATES = ('idle', 'shadow', 'policy', 'replay', 'hold', 'stopped')
+_EPISODES = ('idle', 'recording', 'saved', 'discarded', 'failed')
+_SIDES = ('left', 'right')
+
+
+class ViewerNode(Node):
+    """Show robot, hands, camera and state; call services for the operator."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__('viewer', **options)
+        self._params = params = ros.declare_params(self, ViewerParams)
+        self._robot = load_robot(params.arm, params.hand, params.prefix)
+        self._latest: dict[str, object] = {}
+        self._rows: dict[str, str] = {}
+        self._static = ros.StaticFrames(self)
+        for topic, kind in (
+            ('joint_states', JointState),
+            ('hand_tracking/hands', HandArray),
+            ('twin/status', TwinStatus),
+            ('control/status', ControlStatus),
+            ('episode/status', EpisodeStatus),
+            ('camera/color/image_raw', Image),
+        ):
+            self.create_subscription(kind, topic, self._keep(topic), ros.subscription_qos(topic))
+        self._page = Page(self._robot, self._actions(), params.host, params.port)
+        self.create_timer(1.0 / params.rate, self._draw)
+        self.create_timer(1.0 / params.image_rate, self._draw_picture)
+        self.get_logger().info(f'the page is at http://{params.host}:{self._page.port}')
+
+    def _keep(self, topic: str) -> object:
+        def keep(msg: object) -> None:
+            self._latest[topic] = msg
+
+        return keep
+
+    def _actions(self) -> Actions:
+        def caller(kind: type, name: str, **fields: object) -> object:
+            client = self.create_client(kind, name)
+
+            def call() -> None:
+                if not client.service_is_ready():
+                    self._rows['last button'] = f'nobody offers {name}'
+                    return
+                future = client.call_async(kind.Request(**fields))
+                future.add_done_callback(lambda f: self._answer(name, f.result()))
+
+            return call
+
+        return Actions(
+            shadow=caller(SetMode, 'control/set_mode', mode=ControlStatus.SHADOW),
+            idle=caller(SetMode, 'control/set_mode', mode=ControlStatus.IDLE),
+            stop=caller(Trigger, 'control/stop'),
+            clear=caller(Trigger, 'control/clear'),
+            start_episode=caller(StartEpisode, 'episode/start'),
+            stop_episode=caller(Trigger, 'episode/stop'),
+            discard_episode=caller(Trigger, 'episode/discard'),
+            reset_twin=caller(ResetTwin, 'twin/reset', seed=-1),
+        )
+
+    def _answer(self, name: str, response: SetMode.Response) -> None:
+        self._rows['last button'] = f'{name}: {"ok" if response.success else response.message}'
+
+    def _draw(self) -> None:
+        states = self._latest.pop('joint_states', None)
+        if states is not None:
+            position = dict(zip(states.name, states.position, strict=False))
+            q = np.array([position.get(n, np.nan) for n in self._robot.joint_names])
+            if np.isfinite(q).all():
+                self._page.show_joints(q)
+        hands = self._latest.pop('hand_tracking/hands', None)
+        if hands is not None:
+            world_T_camera = self._static.lookup(WORLD, hands.header.frame_id)
+            drawn = {}
+            for hand in hands.hands if world_T_camera is not None else ():
+                points = np.array([(p.x, p.y, p.z) for p in hand.keypoints])
+                points = points @ world_T_camera[:3, :3].T + world_T_camera[:3, 3]
+                drawn[_SIDES[hand.side]] = points
+            self._page.show_hands(drawn)
+        twin = self._latest.pop('twin/status', None)
+        if twin is not None:
+            self._page.show_objects({o.name: ros.pose_from_msg(o.pose) for o in twin.objects})
+            self._rows['task'] = f'{twin.task}: {"done" if twin.success else "not yet"}'
+        control = self._latest.pop('control/status', None)
+        if control is not None:
+            text = f'{_STATES[control.state]} {control.source}'
+            self._rows['gate'] = f'{text}: {control.reason}' if control.reason else text
+            self._rows['latency'] = f'{control.latency * 1e3:.0f} ms'
+        episode = self._latest.pop('episode/status', None)
+        if episode is not None:
+            self._rows['episode'] = f'{_EPISODES[episode.state]} {episode.path} {episode.reason}'
+        self._page.show_status(self._rows)
+
+    def _draw_picture(self) -> None:
+        msg = self._latest.pop('camera/color/image_raw', None)
+        if msg is None:
+            return
+        try:
+            self._page.show_picture(ros.image_from_msg(msg)[::2, ::2])
+        except MimicError as error:
+            self._rows['camera'] = str(error)
+
+    def destroy_node(self) -> None:
+        """Close the page with the node."""
+        self._page.close()
+        super().destroy_node()
+
+
+def main() -> None:
+    """Run the node until it is stopped."""
+    ros.run(ViewerNode)

@@ -1,0 +1,116 @@
+"""The page itself, on viser: a scene, a column of state, and buttons."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import viser
+
+from mimic_core import frames, keypoints
+from mimic_core.arrays import FloatArray, Image
+from mimic_description import RobotModel
+from mimic_viewer.shapes import link_meshes, link_poses
+
+_FINGER_COLOURS = ((230, 100, 60), (240, 180, 40), (90, 180, 90), (60, 140, 220), (150, 90, 200))
+_GRID = 1.5  # [m]
+
+
+@dataclass(frozen=True)
+class Actions:
+    """What the buttons do."""
+
+    shadow: Callable[[], None]
+    idle: Callable[[], None]
+    stop: Callable[[], None]
+    clear: Callable[[], None]
+    start_episode: Callable[[], None]
+    stop_episode: Callable[[], None]
+    discard_episode: Callable[[], None]
+    reset_twin: Callable[[], None]
+
+
+class Page:
+    """One web page for one robot."""
+
+    def __init__(self, robot: RobotModel, actions: Actions, host: str, port: int) -> None:
+        """Open the page; it is served until `close`."""
+        self._robot = robot
+        self._server = viser.ViserServer(host=host, port=port, verbose=False)
+        self.port = self._server.get_port()
+        scene = self._server.scene
+        scene.set_up_direction('+z')
+        scene.add_grid('/table', width=_GRID, height=_GRID, cell_size=0.1)
+        self._links = {}
+        for name, mesh in link_meshes(robot).items():
+            self._links[name] = scene.add_mesh_trimesh(f'/robot/{name}', mesh)
+        self._objects: dict[str, viser.FrameHandle] = {}
+        self._hands: dict[str, viser.LineSegmentsHandle] = {}
+        self._add_buttons(actions)
+        self._status = self._server.gui.add_markdown('waiting for the robot')
+        self._picture = self._server.gui.add_image(
+            np.zeros((240, 320, 3), np.uint8), label='camera', format='jpeg'
+        )
+        self.show_joints(robot.home)
+
+    def _add_buttons(self, actions: Actions) -> None:
+        gui = self._server.gui
+        stop = gui.add_button('STOP', color='red', hint='Latched until cleared')
+        stop.on_click(lambda _: actions.stop())
+        gui.add_button('clear stop').on_click(lambda _: actions.clear())
+        mode = gui.add_button_group('mode', ('shadow', 'idle'))
+        mode.on_click(lambda _: actions.shadow() if mode.value == 'shadow' else actions.idle())
+        episode = gui.add_button_group('episode', ('start', 'stop', 'discard'))
+        calls = {
+            'start': actions.start_episode,
+            'stop': actions.stop_episode,
+            'discard': actions.discard_episode,
+        }
+        episode.on_click(lambda _: calls[episode.value]())
+        gui.add_button('reset the twin').on_click(lambda _: actions.reset_twin())
+
+    def show_joints(self, q: FloatArray) -> None:
+        """Draw the robot at (J,) joint positions."""
+        with self._server.atomic():
+            for name, pose in link_poses(self._robot, q).items():
+                _place(self._links[name], pose)
+
+    def show_hands(self, hands: Mapping[str, FloatArray]) -> None:
+        """Draw hands: side → keypoints (21, 3) [m] in world, NaN where unknown."""
+        for side in set(self._hands) - set(hands):
+            self._hands.pop(side).remove()
+        for side, points in hands.items():
+            bones = [(a, b) for a, b in keypoints.BONES if np.isfinite(points[[a, b]]).all()]
+            if not bones:
+                continue
+            colours = np.array([[_FINGER_COLOURS[(b - 1) // 4]] * 2 for _, b in bones])
+            self._hands[side] = self._server.scene.add_line_segments(
+                f'/hands/{side}', points=points[np.array(bones)], colors=colours, thickness=3.0
+            )
+
+    def show_objects(self, poses: Mapping[str, FloatArray]) -> None:
+        """Draw a frame with a name for each object; poses are world_T_object (4, 4)."""
+        for name, pose in poses.items():
+            if name not in self._objects:
+                self._objects[name] = self._server.scene.add_frame(
+                    f'/objects/{name}', axes_length=0.05, axes_radius=0.003
+                )
+                self._server.scene.add_label(f'/objects/{name}/label', name)
+            _place(self._objects[name], pose)
+
+    def show_picture(self, color: Image) -> None:
+        """Show a camera picture (H, W, 3) rgb."""
+        self._picture.image = color
+
+    def show_status(self, rows: Mapping[str, str]) -> None:
+        """Show what the nodes say, a line each."""
+        self._status.content = '\n\n'.join(f'**{key}**: {value}' for key, value in rows.items())
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.stop()
+
+
+def _place(handle: viser.SceneNodeHandle, pose: FloatArray) -> None:
+    x, y, z, w = frames.to_quat_xyzw(pose)
+    handle.position = pose[:3, 3]
+    handle.wxyz = np.array([w, x, y, z])
