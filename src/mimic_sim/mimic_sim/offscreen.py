@@ -46,8 +46,8 @@ class Offscreen:
         Args:
             data: State with kinematics up to date.
             camera: Name of a camera of the model.
-            shadows: (N, 4) x, y [m], radius [m], strength [1] of soft dark discs on the table, which
-                tell the eye that things stand on it; None draws none.
+            shadows: (N, 4) x, y [m], radius [m], strength [1] of soft dark discs on the table,
+                which tell the eye that things stand on it; None draws none.
             depth: Also read depth.
 
         Raises:

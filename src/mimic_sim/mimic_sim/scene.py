@@ -1,7 +1,7 @@
 """The table and what stands on it, added to the model of a robot.
 
-World is on the table's surface. Looks are made without shadow maps unless asked for: they cost four
-times the rest of a picture on a processor without a GPU. Colours are soft, lights are directional.
+World is on the table's surface. Looks are made without shadow maps unless asked for: they cost
+four times the rest of a picture on a processor without a GPU.
 """
 
 from typing import Final
@@ -45,7 +45,7 @@ def add_scene(spec: mujoco.MjSpec, task: Task, params: TwinParams) -> None:
 
 
 def agent_camera_pose(area: WorkArea) -> FloatArray:
-    """Return world_T_optical (4, 4) of the agent camera: opposite the robot, to its left, above."""
+    """Return world_T_optical (4, 4) of the agent camera: opposite the robot, left of it, above."""
     x, y = area.centre
     scale = area.radius / 0.18  # [1], 1 for an arm of human reach
     eye = np.array([x + 0.62 * scale, y + 0.55 * scale, 0.52 * scale])

@@ -139,7 +139,7 @@ class Twin:
     # --- what is measured ----------------------------------------------------------------------
 
     def joint_state(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return (J,) positions, velocities and efforts: [rad], [rad/s], [N m] or [m], [m/s], [N]."""
+        """Return (J,) positions, velocities, efforts: [rad, rad/s, N m] or [m, m/s, N]."""
         return (
             self.data.qpos[self._joints.qpos].copy(),
             self.data.qvel[self._joints.qvel].copy(),

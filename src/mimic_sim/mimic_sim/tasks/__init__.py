@@ -73,11 +73,9 @@ def _classes() -> dict[str, type[Task]]:
                 continue
             module = _import(file, file.stat().st_mtime_ns)
             for item in vars(module).values():
-                if (
-                    isinstance(item, type)
-                    and issubclass(item, Task)
-                    and item.__module__ == module.__name__
-                ):
+                if not isinstance(item, type) or item.__module__ != module.__name__:
+                    continue  # only classes that the file itself defines
+                if issubclass(item, Task):
                     classes.setdefault(item.name, item)
     return classes
 

@@ -13,6 +13,7 @@ from mimic_sim.tasks.task import (
     Start,
     Task,
     TaskState,
+    WorkArea,
     lies_within,
     pose_on_table,
     scattered,
@@ -25,6 +26,8 @@ OTHERS = (
     SceneObject('post', 'box', (0.03, 0.03, 0.08), 0.06, YELLOW),
 )
 CLEARANCE = 0.10  # [m], between the middles of two things
+SMALL = 0.12  # [m], an area of a smaller radius gets two things only, closer together
+SPREAD = 1.4  # [1], the area of the other things over that of the cube
 
 
 class Clutter(Task):
@@ -36,7 +39,7 @@ class Clutter(Task):
     @property
     def objects(self) -> tuple[SceneObject, ...]:
         """The cube and what is in the way."""
-        return (CUBE, *OTHERS)
+        return (CUBE, *self._others)
 
     @property
     def markers(self) -> tuple[Marker, ...]:
@@ -45,14 +48,20 @@ class Clutter(Task):
 
     def start(self, rng: np.random.Generator, trial: int) -> Start:
         """Return random places that keep apart."""
-        places = scattered(rng, self.area, 2 + len(OTHERS), CLEARANCE)
-        target, cube, *others = places
-        yaws = rng.uniform(-np.pi, np.pi, size=len(OTHERS))
+        clearance = min(CLEARANCE, 0.95 * self.area.radius)
+        target, cube = scattered(rng, self.area, 2, clearance)
+        wide = WorkArea(self.area.centre, SPREAD * self.area.radius)
+        others = scattered(rng, wide, len(self._others), clearance, (target, cube))
+        yaws = rng.uniform(-np.pi, np.pi, size=len(others))
         poses = {CUBE.name: pose_on_table(CUBE, cube, rng.uniform(-0.15, 0.15))}
-        for obj, place, yaw in zip(OTHERS, others, yaws, strict=True):
+        for obj, place, yaw in zip(self._others, others, yaws, strict=True):
             poses[obj.name] = pose_on_table(obj, place, yaw)
         return Start(poses, {'target': target})
 
     def success(self, state: TaskState) -> bool:
         """The cube lies on the target, free and at rest."""
         return lies_within(state.objects[CUBE.name], CUBE, state.markers['target'], TARGET_RADIUS)
+
+    @property
+    def _others(self) -> tuple[SceneObject, ...]:
+        return OTHERS if self.area.radius >= SMALL else OTHERS[:2]

@@ -1,4 +1,4 @@
-"""What a task is: objects on a table, a random start, and a test of success on the physical state."""
+"""What a task is: objects on a table, a random start, a test of success on the physical state."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ class SceneObject:
     def radius(self) -> float:
         """Radius of its footprint [m]."""
         if self.form == 'box':
-            return 0.5 * float(np.hypot(*self.size[:2]))
+            return 0.5 * float(np.hypot(self.size[0], self.size[1]))
         return self.size[0]
 
 
@@ -153,7 +153,7 @@ class Task(ABC):
 
 
 def pose_on_table(obj: SceneObject, xy: tuple[float, float], yaw: float) -> FloatArray:
-    """Return world_T_object of an object that stands on the table at (x, y) [m], turned by yaw [rad]."""
+    """Return world_T_object of an object on the table at (x, y) [m], turned by yaw [rad]."""
     return transform(
         Rotation.from_euler('z', yaw).as_matrix(), np.array([xy[0], xy[1], obj.height])
     )
@@ -162,7 +162,7 @@ def pose_on_table(obj: SceneObject, xy: tuple[float, float], yaw: float) -> Floa
 def lies_within(
     state: ObjectState, obj: SceneObject, xy: tuple[float, float], radius: float
 ) -> bool:
-    """Tell whether an object was put down: centre within a circle on the table, free and at rest."""
+    """Tell whether an object was put down within a circle on the table, free and at rest."""
     position = state.pose[:3, 3]
     on_table = position[2] < 1.5 * obj.radius + 0.01
     near = float(np.hypot(position[0] - xy[0], position[1] - xy[1])) <= radius
