@@ -116,8 +116,15 @@ class Device:
 
 
 def robot_folders() -> tuple[Path, ...]:
-    """Return the robot folders, in the order in which they are searched."""
+    """Return the robot folders, in the order in which they are searched.
+
+    Raises:
+        ConfigError: MIMIC_ROBOT_PATH names a folder that is not there.
+    """
     extra = [Path(p) for p in os.environ.get(ROBOT_PATH_VARIABLE, '').split(':') if p]
+    for folder in extra:
+        if not (folder / 'robots').is_dir():
+            raise ConfigError(f'{ROBOT_PATH_VARIABLE} names {folder}, which has no robots/ folder')
     return (*extra, own_folder())
 
 
