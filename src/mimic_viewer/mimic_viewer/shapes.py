@@ -1,5 +1,7 @@
 """The primitives of a robot's links as triangle meshes."""
 
+from typing import cast
+
 import numpy as np
 import pinocchio as pin
 import trimesh
@@ -30,11 +32,12 @@ def mesh_of(shape: Shape) -> trimesh.Trimesh:
 
 def link_meshes(robot: RobotModel) -> dict[str, trimesh.Trimesh]:
     """Return one mesh for each link that has a shape, in the frame of the link."""
-    return {
-        link.name: trimesh.util.concatenate([mesh_of(shape) for shape in link.shapes])
-        for link in robot.tree.links.values()
-        if link.shapes
-    }
+    meshes = {}
+    for link in robot.tree.links.values():
+        if link.shapes:
+            mesh = trimesh.util.concatenate([mesh_of(shape) for shape in link.shapes])
+            meshes[link.name] = cast(trimesh.Trimesh, mesh)
+    return meshes
 
 
 def link_poses(robot: RobotModel, q: FloatArray) -> dict[str, FloatArray]:
