@@ -70,7 +70,7 @@ class BoneLengths:
         Args:
             joints: (21, 3) [m] in the optical frame.
             confidence: (21,) [1] of the joints.
-            metric: The fit saw depth; without, it only shows proportions.
+            metric: The fit saw depth over most of the hand; without, it only shows proportions.
         """
         bones = joints[EDGES[:, 1]] - joints[EDGES[:, 0]]
         measured = np.linalg.norm(bones, axis=1)

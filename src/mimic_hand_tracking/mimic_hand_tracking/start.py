@@ -1,4 +1,4 @@
-"""The first guess of a hand's position: closed-form PnP, then the depth that most sites agree on."""
+"""The first guess of a hand's position: closed-form PnP, then the depth most sites agree on."""
 
 import numpy as np
 
@@ -7,6 +7,7 @@ from mimic_hand_tracking.surface import SITE_A, SITE_B, SITE_T, Surface
 
 SITE_KERNEL = 0.015  # [m] sites agree on a depth within this
 PRIOR_VOTES = 8.0  # [1] sites that the size of the hand, or its motion, are worth
+REAR_SHARE = 0.33  # [1] of the sites must vote for a distance behind the most voted one
 MOTION_SIGMA = 0.05  # [m] of the predicted distance
 
 
@@ -74,5 +75,15 @@ def agreed_distance(
     if motion_z is not None:
         score += PRIOR_VOTES / (1.0 + ((middle - motion_z) / MOTION_SIGMA) ** 2)
     best = int(score.argmax())
+    if motion_z is None:
+        # What hides a hand is in front of it, and landmarks seldom fall beside the hand: of two
+        # distances with many votes, both good for its size, the farther one is the hand.
+        behind = (
+            (votes > REAR_SHARE * len(middle))
+            & (middle > middle[best] + 2.0 * SITE_KERNEL)
+            & (np.abs(middle - size_z) < 2.0 * size_sigma)
+        )
+        if behind.any():
+            best = int(np.where(behind, score, -np.inf).argmax())
     near = np.abs(middle - middle[best]) < SITE_KERNEL
     return float(middle[near].mean()), float(near.sum())

@@ -22,6 +22,7 @@ FORGET_MOTION: Final = 0.12  # [s] without an image, after which nothing is pred
 VELOCITY_GAIN: Final = 0.5  # [1] of an image
 HIDDEN_CONFIDENCE: Final = 0.1  # [1] of a joint that only the model knows
 UNKNOWN_CONFIDENCE: Final = 0.5  # [1] of a joint whose depth the sensor did not see
+WHOLE_HAND: Final = 0.5  # [1] share of the hand that must have depth to learn its size
 LEAST_SUPPORT: Final = 2.0  # joints with depth behind them, below which a fit is without depth
 SIZE_RATIOS: Final = (0.6, 1.6)  # [1] depth over size: outside, it is not a hand
 _NO_SAMPLES = np.full((NUM_SITES, len(PATTERN)), np.nan)
@@ -37,6 +38,7 @@ class Fit:
     confidence: FloatArray  # (21,) [1]
     method: Method
     size_ratio: float  # [1] distance by depth over distance by size
+    whole: bool  # most of the hand has depth: fit to learn from
 
     @property
     def center(self) -> FloatArray:
@@ -96,7 +98,7 @@ class Track:
         )
         if self.last is None and guess.surface is not None:
             low, high = SIZE_RATIOS
-            if low < guess.size_ratio < high:
+            if low < guess.size_ratio < high and guess.agreement > WHOLE_HAND:
                 self._bones.rescale(guess.size_ratio)
         if predicted is None or np.linalg.norm(
             palm_center(predicted) - palm_center(guess.joints)
@@ -128,7 +130,13 @@ class Track:
             )
         confidence = np.where(view.inside, confidence * min(1.0, view.detection.score), 0.0)
         return Fit(
-            view, stamp, joints, confidence, 'depth' if has_depth else 'pnp', guess.size_ratio
+            view,
+            stamp,
+            joints,
+            confidence,
+            'depth' if has_depth else 'pnp',
+            guess.size_ratio,
+            bool(has_depth and support.mean() > WHOLE_HAND),
         )
 
     def accept(self, fit: Fit) -> FloatArray:
@@ -140,7 +148,7 @@ class Track:
         else:
             measured = (fit.center - last.center) / (fit.stamp - last.stamp)
             self._velocity = self._velocity + VELOCITY_GAIN * (measured - self._velocity)
-        self._bones.learn(fit.joints, fit.confidence, metric=fit.method == 'depth')
+        self._bones.learn(fit.joints, fit.confidence, metric=fit.whole)
         if fit.method == 'pnp':
             self._bones.learn_size(detected_hand_length(fit.view.detection.world))
         self.evidence.add(fit.view.detection.right_probability)

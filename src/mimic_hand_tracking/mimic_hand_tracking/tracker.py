@@ -154,9 +154,9 @@ class HandTracker:
                     says = fit.view.detection.right_probability
                     cost[i, k] = track.distance(fit) + side_cost(track.evidence.log_odds, says)
         pairs = []
-        for i, k in enumerate(assign(cost)):
-            if k is not None and np.isfinite(cost[i, k]):
-                pairs.append((self._tracks[k], fits[i][k]))
+        for i, chosen in enumerate(assign(cost)):
+            if chosen is not None and np.isfinite(cost[i, chosen]):
+                pairs.append((self._tracks[chosen], fits[i][chosen]))
                 continue
             track = Track(self._next_id, views[i], self._params)
             fit = track.fit(views[i], depth, intrinsics, stamp)
@@ -196,7 +196,7 @@ def _warm_up(params: TrackingParams) -> None:
     grid = np.linspace(-0.05, 0.05, 21)
     world = np.stack([grid, grid[::-1] ** 2, 0.1 * grid], axis=1)
     intrinsics = Intrinsics(640, 480, 600.0, 600.0, 320.0, 240.0)
-    pixels = intrinsics.project(world + (0.0, 0.0, 0.6))
+    pixels = intrinsics.project(world + np.array([0.0, 0.0, 0.6]))
     view = look(Detection(pixels, world, 0.5, 1.0), intrinsics)
     depth = np.full((480, 640), 600, dtype=np.uint16)
     Track(0, view, params).fit(view, depth, intrinsics, 0.0)

@@ -17,7 +17,7 @@ from mimic_hand_tracking.start import (
     towards,
     translation_at,
 )
-from mimic_hand_tracking.surface import Surface, read_surface
+from mimic_hand_tracking.surface import NUM_SITES, Surface, read_surface
 
 SIGMA_PIXELS: Final = 0.012  # [1] of a landmark, in sizes of the hand in the image
 LEAST_SITES: Final = 5.0  # sites that must agree on a distance before depth is believed
@@ -43,6 +43,7 @@ class Guess:
     surface: FloatArray | None  # (S, P) [m] depth samples; None without depth
     valid: FloatArray  # (S,) [1] share of valid samples
     size_ratio: float  # [1] distance by depth over distance by the size of the hand
+    agreement: float  # [1] share of the sites that agree on the distance
 
 
 def look(detection: Detection, intrinsics: Intrinsics) -> View:
@@ -91,7 +92,7 @@ def first_guess(
     size_z = max(float(by_size[2]), 0.12)
     nothing = np.zeros(0)
     if depth is None:
-        return Guess(shape + translation_at(shape, view.rays, size_z), None, nothing, 1.0)
+        return Guess(shape + translation_at(shape, view.rays, size_z), None, nothing, 1.0, 0.0)
     near = predicted_z if predicted_z is not None else size_z
     surface: Surface = read_surface(
         depth, view.detection.pixels, hand_length, intrinsics.fx / near
@@ -100,6 +101,6 @@ def first_guess(
     if votes < LEAST_SITES:
         z = size_z if predicted_z is None else predicted_z
         joints = shape + translation_at(shape, view.rays, z)
-        return Guess(joints, None, nothing, 1.0)
+        return Guess(joints, None, nothing, 1.0, 0.0)
     joints = shape + translation_at(shape, view.rays, z)
-    return Guess(joints, surface.z, surface.valid, z / size_z)
+    return Guess(joints, surface.z, surface.valid, z / size_z, votes / NUM_SITES)
