@@ -45,7 +45,8 @@ def find_class(package: str, plugin: str) -> type:
     module = importlib.import_module(module_name)
     found = getattr(module, name, None)
     if not isinstance(found, type):
-        classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+        here = vars(module).items()
+        classes = [k for k, v in here if isinstance(v, type) and v.__module__ == module_name]
         raise UnknownNameError(f'class of {module_name}', name, classes)
     return found
 

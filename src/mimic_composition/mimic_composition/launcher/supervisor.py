@@ -16,14 +16,14 @@ from mimic_composition.launcher.plan import Delay, Load, Log, Plan, Process, Shu
 
 _PR_SET_PDEATHSIG: Final = 1
 _LAST_WORDS: Final = 2.0  # [s] to read what an ended process has written
-_MAX_LINE: Final = 1 << 20  # [B] longer lines of a process are cut
+_MAX_LINE: Final = 1 << 20  # [B] longer lines of a process are broken
 
 
 @dataclass
 class _Running:
     name: str
     process: Process
-    handle: asyncio.subprocess.Process
+    pid: int
 
 
 class Supervisor:
@@ -139,49 +139,43 @@ class Supervisor:
         argv = process.argv
         if process.shell:
             argv = ('/bin/sh', '-c', ' '.join(argv))
+        output = _Output(self._console, name, process.output != 'log')
+        loop = asyncio.get_running_loop()
         try:
-            handle = await asyncio.create_subprocess_exec(
+            transport, _ = await loop.subprocess_exec(
+                lambda: output,
                 *argv,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd=process.cwd,
                 env=dict(process.environment),
-                limit=_MAX_LINE,
                 preexec_fn=_in_child(os.getpid()),
             )
         except OSError as error:
             text = f"cannot start '{argv[0]}': {error.strerror}"
             self._console.note('ERROR', name, text)
             return False
-        running = _Running(name, process, handle)
+        running = _Running(name, process, transport.get_pid())
         self._running[name] = running
-        self._console.note('INFO', name, f'process started with pid [{handle.pid}]')
-        assert handle.stdout is not None
-        assert handle.stderr is not None
-        out = process.output != 'log'
-        readers = asyncio.gather(
-            self._show(name, handle.stdout, out), self._show(name, handle.stderr, True)
-        )
-        ended = asyncio.ensure_future(handle.wait())
+        self._console.note('INFO', name, f'process started with pid [{running.pid}]')
         stopping = asyncio.ensure_future(self._stopping.wait())
-        await asyncio.wait((ended, stopping), return_when=asyncio.FIRST_COMPLETED)
-        killed = False
-        was_asked = not ended.done()
-        if was_asked:
-            killed = await self._end(running, ended)
+        await asyncio.wait((output.exited, stopping), return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        code = await ended
+        was_asked = not output.exited.done()
+        killed = was_asked and await self._end(running, output.exited)
+        await output.exited
+        code = transport.get_returncode() or 0
         _signal(running, signal.SIGKILL)  # what it may have left behind in its group
         # A process that left its group may hold the pipe open for ever.
-        await asyncio.wait((readers,), timeout=_LAST_WORDS)
-        readers.cancel()
+        await asyncio.wait((output.closed,), timeout=_LAST_WORDS)
+        transport.close()
         del self._running[name]
         self._tell_end(running, code)
         return not killed if was_asked else code == 0
 
     def _tell_end(self, running: _Running, code: int) -> None:
-        pid = running.handle.pid
+        pid = running.pid
         if code == 0:
             self._console.note('INFO', running.name, f'process has finished cleanly [pid {pid}]')
             return
@@ -189,7 +183,7 @@ class Supervisor:
         text = f"process has died [pid {pid}, exit code {code}, cmd '{command}']."
         self._console.note('ERROR', running.name, text)
 
-    async def _end(self, running: _Running, ended: 'asyncio.Future[int]') -> bool:
+    async def _end(self, running: _Running, ended: 'asyncio.Future[None]') -> bool:
         """Ask a process to end, ever louder; return whether it had to be killed."""
         process, start = running.process, time.monotonic()
         steps = (
@@ -208,22 +202,46 @@ class Supervisor:
         _signal(running, signal.SIGKILL)
         return True
 
-    async def _show(self, name: str, stream: asyncio.StreamReader, on_screen: bool) -> None:
-        while True:
-            try:
-                line = await stream.readline()
-            except ValueError:  # longer than _MAX_LINE; asyncio has dropped it
-                line = b'(a line that is too long was left out)\n'
-            if not line:
-                return
-            text = line.decode('utf-8', 'replace').rstrip('\n')
-            self._console.line(name, text, on_screen=on_screen)
+
+class _Output(asyncio.SubprocessProtocol):
+    """Shows what a process writes, line by line, and tells when it ends."""
+
+    def __init__(self, console: Console, name: str, show_out: bool) -> None:
+        loop = asyncio.get_running_loop()
+        self.exited: asyncio.Future[None] = loop.create_future()
+        self.closed: asyncio.Future[None] = loop.create_future()  # nobody can write any more
+        self._console, self._name = console, name
+        self._on_screen = {1: show_out, 2: True}  # errors are always shown
+        self._rest = {1: b'', 2: b''}
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        *lines, rest = (self._rest[fd] + data).split(b'\n')
+        if len(rest) > _MAX_LINE:
+            lines, rest = [*lines, rest], b''
+        self._rest[fd] = rest
+        for line in lines:
+            self._line(fd, line)
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        if self._rest[fd]:
+            self._line(fd, self._rest[fd])
+            self._rest[fd] = b''
+
+    def process_exited(self) -> None:
+        self.exited.set_result(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed.set_result(None)
+
+    def _line(self, fd: int, line: bytes) -> None:
+        text = line.decode('utf-8', 'replace').rstrip('\r')
+        self._console.line(self._name, text, on_screen=self._on_screen[fd])
 
 
 def _signal(running: _Running, number: signal.Signals) -> None:
     """Signal a process with its own children, as Ctrl-C in a terminal does."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(running.handle.pid, number)
+        os.killpg(running.pid, number)
 
 
 def _in_child(parent: int) -> Callable[[], None]:
