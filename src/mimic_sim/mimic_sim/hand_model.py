@@ -130,7 +130,9 @@ class HandModel:
             out[1 + level :: 3, :3, :3] = turn @ own
             out[1 + level :: 3, :3, 3] = origin
             turn = turn @ full
-            step = self.rest[[c[level + 1] for c in CHAINS]] - self.rest[[c[level] for c in CHAINS]]
+            step = (
+                self.rest[[c[level + 1] for c in CHAINS]] - self.rest[[c[level] for c in CHAINS]]
+            )
             origin = origin + np.einsum('cij,cj->ci', turn, step)
         return out
 

@@ -112,7 +112,11 @@ def _expand(free: FloatArray) -> FloatArray:
     q[list(_FREE)] = free
     index_mcp, index_pip = free[5], free[6]
     q[_J['index_dip']] = DIP_OF_PIP * index_pip
-    for finger, mcp, pip in (('middle', 0.06, 0.05), ('ring', 0.02, 0.06), ('little', -0.05, 0.05)):
+    for finger, mcp, pip in (
+        ('middle', 0.06, 0.05),
+        ('ring', 0.02, 0.06),
+        ('little', -0.05, 0.05),
+    ):
         bend = index_mcp + mcp, index_pip + pip
         q[_J[f'{finger}_mcp']], q[_J[f'{finger}_pip']] = bend
         q[_J[f'{finger}_dip']] = DIP_OF_PIP * bend[1]

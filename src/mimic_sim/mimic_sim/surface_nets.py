@@ -26,9 +26,7 @@ def surface_nets(
     inside = field < 0.0
     corners = [(i, j, k) for i in (0, 1) for j in (0, 1) for k in (0, 1)]
     nx, ny, nz = (n - 1 for n in field.shape)
-    count = sum(
-        inside[i : i + nx, j : j + ny, k : k + nz].astype(np.int8) for i, j, k in corners
-    )
+    count = sum(inside[i : i + nx, j : j + ny, k : k + nz].astype(np.int8) for i, j, k in corners)
     cells = np.argwhere((count > 0) & (count < 8))  # (V, 3)
     number = np.full((nx, ny, nz), -1, dtype=np.int64)
     number[tuple(cells.T)] = np.arange(len(cells))

@@ -1,0 +1,76 @@
+"""What a camera adds to a perfect picture: noise, holes and flying pixels.
+
+The depth model follows what stereo and structured-light cameras do: noise grows with the square of
+the distance, surfaces seen at a flat angle are noisier, pixels at the edge of something near fall
+between near and far ("flying") or are lost. Noise depends on seed and stamp only.
+"""
+
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mimic_core.arrays import DepthImage, Image
+
+_BANK: Final = 1024  # [px] edge of the tile that noise is cut from
+_NOISE_AT_1M: Final = 2.0  # [mm] standard deviation
+_EDGE_STEP: Final = 18  # [mm] between neighbours makes an edge
+_LOST_AT_EDGE, _FLYING_AT_EDGE, _LOST_ANYWHERE = 0.35, 0.20, 0.0008  # [1] of the pixels
+_STAMP_TICKS: Final = 1e5  # [1/s] resolution at which stamps make different noise
+
+
+class Sensor:
+    """Adds seeded noise to rendered pictures."""
+
+    def __init__(self, seed: int, color_noise: float, depth_noise: float, depth_holes: float):
+        """Args: seed; color_noise [0..255]; depth_noise, depth_holes [1] of a usual camera's."""
+        self._seed = seed
+        self._color_noise, self._depth_noise, self._holes = color_noise, depth_noise, depth_holes
+        rng = np.random.default_rng([seed, 2])
+        self._gauss = rng.standard_normal((_BANK, _BANK), dtype=np.float32)
+        grain = rng.normal(0.0, max(color_noise, 1e-6), (_BANK, _BANK, 3))
+        self._grain: npt.NDArray[np.int8] = np.clip(np.rint(grain), -40, 40).astype(np.int8)
+        self._uniform = rng.random((_BANK, _BANK), dtype=np.float32)
+
+    def color(self, image: Image, stamp: float) -> Image:
+        """Return the picture (H, W, 3) slightly blurred, with grain; size up to 1024 x 1024."""
+        soft = cv2.GaussianBlur(image, (3, 3), 0.6)
+        if self._color_noise <= 0.0:
+            return soft  # type: ignore[return-value]
+        grain = self._cut(self._grain, image.shape, stamp, 0)
+        noisy: Image = cv2.add(soft, grain, dtype=cv2.CV_8U)  # type: ignore[assignment]
+        return noisy
+
+    def depth(self, depth: DepthImage, stamp: float) -> DepthImage:
+        """Return the depth image (H, W) [mm] as a sensor would give it, 0 where it is lost."""
+        if self._depth_noise <= 0.0 and self._holes <= 0.0:
+            return depth
+        size = depth.shape
+        z = depth.astype(np.float32)
+        sigma = z * z * np.float32(self._depth_noise * _NOISE_AT_1M * 1e-6)
+        noisy = z + sigma * self._cut(self._gauss, size, stamp, 1)
+        if self._holes > 0.0:
+            near = cv2.erode(depth, np.ones((3, 3), np.uint8))
+            far = cv2.dilate(depth, np.ones((3, 3), np.uint8))
+            edge = far - near > _EDGE_STEP
+            chance = self._cut(self._uniform, size, stamp, 2)
+            lost = chance < np.float32(_LOST_ANYWHERE * self._holes)
+            lost |= edge & (chance < np.float32(_LOST_AT_EDGE * self._holes))
+            flying = edge & (chance > np.float32(1.0 - _FLYING_AT_EDGE * self._holes))
+            share = self._cut(self._uniform, size, stamp, 3)[flying]
+            noisy[flying] = near[flying] + share * (far[flying] - near[flying])
+            noisy[lost] = 0.0
+        noisy[depth == 0] = 0.0
+        np.rint(noisy, out=noisy)
+        result: DepthImage = np.clip(noisy, 0.0, 65535.0, out=noisy).astype(np.uint16)
+        return result
+
+    def _cut(
+        self, bank: npt.NDArray[np.generic], shape: tuple[int, ...], stamp: float, stream: int
+    ) -> npt.NDArray[np.generic]:
+        ticks = round(stamp * _STAMP_TICKS)
+        mixed = np.random.SeedSequence([self._seed, ticks % 2**63, stream]).generate_state(2)
+        top = int(mixed[0]) % (_BANK - shape[0] + 1)
+        left = int(mixed[1]) % (_BANK - shape[1] + 1)
+        return bank[top : top + shape[0], left : left + shape[1]]
