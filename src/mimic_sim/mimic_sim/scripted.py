@@ -66,7 +66,7 @@ def find_grasp(robot: RobotModel, width: float, clearance: float = 0.035) -> Gra
     if gaps[0] < width:
         raise ConfigError(f'{robot.hand.name} opens to {gaps[0]:.3f} m, not to {width:.3f} m')
     hold = share_of(width)
-    thumb, index = tips[int(round(hold * 100))]
+    thumb, index = tips[round(hold * 100)]
     across = (thumb - index) / np.linalg.norm(thumb - index)
     approach = np.array([0.0, 0.0, 1.0]) if parallel else np.array([1.0, 0.0, 0.0])
     approach = approach - across * (approach @ across)
@@ -74,7 +74,7 @@ def find_grasp(robot: RobotModel, width: float, clearance: float = 0.035) -> Gra
     middle = 0.5 * (thumb + index)
     if parallel:  # the pads' depth from the registry; between the jaws as they come down
         centre = robot.fk(robot.home, GRASP_CENTER, PALM)[:3, 3]
-        jaws = tips[int(round(share_of(width + clearance) * 100))].mean(axis=0)
+        jaws = tips[round(share_of(width + clearance) * 100)].mean(axis=0)
         middle = centre + across * float(across @ (jaws - centre))
     axes = np.stack([across, np.cross(approach, across), approach], axis=1)
     shut_share = 1.0 if parallel else share_of(width - _SQUEEZE)
@@ -98,9 +98,11 @@ class ScriptedOperator:
         Raises:
             ConfigError: The hand cannot hold the object, or there is no arm.
         """
-        if twin.robot.arm is None or twin.robot.hand is None:
+        hand = twin.robot.hand
+        if twin.robot.arm is None or hand is None:
             raise ConfigError('the scripted operator needs an arm and a hand')
         self._twin, self._robot, self._speed = twin, twin.robot, speed
+        self._parallel = hand.grasp is not None and hand.grasp.kind == 'parallel'
         self._object = twin.task.objects[0]
         box = self._object.form == 'box'
         width = self._object.size[0] if box else 2 * self._object.size[0]
@@ -113,7 +115,7 @@ class ScriptedOperator:
         self._world_T_grip = self._fk(self._q) @ self._grasp.palm_T_grip
 
     def pick_and_place(self, lift: float = 0.12) -> bool:
-        """Do the task by picking its object up and putting it on the target; tell whether it worked.
+        """Pick the object up, put it on the target, and tell whether the task is done.
 
         Args:
             lift: Height above table poses that the grip moves at [m].
@@ -144,13 +146,8 @@ class ScriptedOperator:
         return self._twin.objects()[self._object.name]
 
     def grip_for(self, world_T_object: FloatArray) -> FloatArray:
-        """Return world_T_grip (4, 4): from above, contacts on two faces, turned as little as possible."""
-        kind = (
-            ''
-            if self._robot.hand is None or self._robot.hand.grasp is None
-            else (self._robot.hand.grasp.kind)
-        )
-        wanted = self._world_T_grip[:3, 0] if kind == 'parallel' else _THUMB_BACK
+        """Return world_T_grip (4, 4): from above, on two faces, turned as little as possible."""
+        wanted = self._world_T_grip[:3, 0] if self._parallel else _THUMB_BACK
         faces = [world_T_object[:3, i] * sign for i in (0, 1) for sign in (1.0, -1.0)]
         across = max(faces, key=lambda axis: float(axis @ wanted))
         across = across * (1.0, 1.0, 0.0)
@@ -190,7 +187,7 @@ class ScriptedOperator:
         return self._robot.fk(q, PALM)
 
     def _reach(self, world_T_grip: FloatArray) -> None:
-        """Move the arm's command to a grip pose by damped least squares, inside the joint bounds."""
+        """Move the arm's command to a grip pose by damped least squares, within bounds."""
         robot, model, n = self._robot, self._robot.pin_model, self._arm
         frame = robot.frame(PALM)
         goal = pin.SE3(world_T_grip @ inverse(self._grasp.palm_T_grip))
@@ -216,7 +213,7 @@ def moved(pose: FloatArray, shift: FloatArray) -> FloatArray:
 def _bounded_step(
     q: FloatArray, jacobian: FloatArray, error: FloatArray, lower: FloatArray, upper: FloatArray
 ) -> FloatArray:
-    """Return q after a damped step; joints that would leave their bounds stay, the others make up."""
+    """Return q after a damped step; joints at their bounds stay, the others make up."""
     free = np.ones(len(q), dtype=bool)
     while free.any():
         columns = jacobian[:, free]

@@ -1,7 +1,6 @@
 """The twin: a robot, a table and a task in MuJoCo, commanded and measured as the real ones are."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Final
 
 import mujoco
@@ -10,35 +9,19 @@ import numpy as np
 from mimic_core.arrays import FloatArray, checked
 from mimic_core.camera import Frame, Intrinsics
 from mimic_core.errors import UnknownNameError
-from mimic_core.frames import (
-    GRASP_CENTER,
-    WRIST_CAMERA_OPTICAL,
-    to_quat_xyzw,
-    transform,
-)
+from mimic_core.frames import GRASP_CENTER, to_quat_xyzw, transform
 from mimic_description import RobotModel
 from mimic_description.mujoco_model import robot_indices, robot_spec
-from mimic_sim.offscreen import Offscreen, intrinsics
-from mimic_sim.scene import (
-    AGENT_CAMERA,
-    AGENT_CAMERA_OPTICAL,
-    TIMESTEP,
-    WRIST_CAMERA,
-    add_scene,
-    agent_camera_pose,
-)
+from mimic_sim.scene import AGENT_CAMERA, TIMESTEP, WRIST_CAMERA, add_scene
 from mimic_sim.tasks import ObjectState, Start, TaskState, WorkArea, load_task
 from mimic_sim.tasks.task import checked_start
 from mimic_sim.twin_params import TwinParams
+from mimic_sim.view import Snapshot, View
 
 _AREA_SHARE: Final = 0.6  # of the way from the centre of the workspace to its nearest side
 _AREA_MAX: Final = 0.18  # [m]
 _HAND_ALONE_AREA: Final = WorkArea((0.0, 0.0), 0.15)
 _DEFAULT_PARAMS: Final = TwinParams()
-
-CAMERA_FRAMES: Final = MappingProxyType(
-    {AGENT_CAMERA: AGENT_CAMERA_OPTICAL, WRIST_CAMERA: WRIST_CAMERA_OPTICAL}
-)
 
 
 class Twin:
@@ -72,7 +55,7 @@ class Twin:
         self.model: Final = _compile(robot, self, params)
         self.data: Final = mujoco.MjData(self.model)
         self._index()
-        self._renderer: Offscreen | None = None
+        self._view: Final = self.new_view()
         self._command = robot.home.copy()
         self._start = Start({})
         self._ticks = 0  # physics steps since reset
@@ -234,7 +217,11 @@ class Twin:
         Raises:
             UnknownNameError: There is no such camera.
         """
-        return intrinsics(self.model, camera, self.params.width, self.params.height)
+        return self._view.intrinsics(camera)
+
+    def cameras(self) -> tuple[str, ...]:
+        """Return the names of the cameras; a robot without a hand has no wrist camera."""
+        return tuple(self.model.camera(i).name for i in range(self.model.ncam))
 
     def render(self, camera: str = AGENT_CAMERA) -> Frame:
         """Return what a camera ('agent' or 'wrist') sees now, stamped with the simulated time.
@@ -244,31 +231,19 @@ class Twin:
         Raises:
             UnknownNameError: There is no such camera.
         """
-        optics = self.intrinsics(camera)
-        if self._renderer is None:
-            self._renderer = Offscreen(self.model, self.params.width, self.params.height)
-        color, depth = self._renderer.render(self.data, camera, self.shadow_discs())
-        return Frame(color, optics, self.time, CAMERA_FRAMES.get(camera, camera), depth)
+        return self._view.render(self.data, camera, self.time)
 
-    def shadow_discs(self) -> FloatArray | None:
-        """Return (N, 4) soft shadows under the objects: x, y, radius [m], strength [1].
+    def snapshot(self, stamp: float) -> Snapshot:
+        """Return what a picture of this moment needs, for a `ViewThread`."""
+        return Snapshot(self.data.qpos.copy(), self.data.mocap_pos.copy(), stamp)
 
-        None where real shadows are drawn.
-        """
-        if self.params.shadows:
-            return None
-        rows = []
-        for obj in self.task.objects:
-            x, y, z = self.data.xpos[self._object_body[obj.name]]
-            lift = max(0.0, float(z) - obj.height)
-            rows.append((x, y, obj.radius * (0.9 + 2.0 * lift), 1.0 / (1.0 + 12.0 * lift)))
-        return np.array(rows).reshape(-1, 4)
+    def new_view(self) -> View:
+        """Return the cameras once more, for use in another thread."""
+        return View(self.model, self.task.objects, self.params, self.robot.prefix)
 
     def close(self) -> None:
-        """Free the graphics memory; pictures after it open it again."""
-        if self._renderer is not None:
-            self._renderer.close()
-            self._renderer = None
+        """Free the graphics memory; pictures after it take it again."""
+        self._view.close()
 
     # --- showing a recorded motion -------------------------------------------------------------
 
@@ -418,6 +393,3 @@ def _id(model: mujoco.MjModel, kind: mujoco.mjtObj, name: str, what: str) -> int
     if index < 0:
         raise UnknownNameError(what, name, ())
     return int(index)
-
-
-__all__ = ['CAMERA_FRAMES', 'Twin', 'agent_camera_pose', 'render_scene', 'work_area']

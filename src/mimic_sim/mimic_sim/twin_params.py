@@ -19,6 +19,7 @@ class TwinParams:
         'Samples for each pixel against jagged edges [1]; 0 is fastest.', 0, low=0, high=16
     )
     shadows: bool = param('Draw shadows: pictures take about four times as long.', False)
+    depth: bool = param('Give depth beside colour.', True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,6 @@ class TwinNodeParams(TwinParams):
     wrist_camera_rate: float = param(
         'Pictures of the wrist camera in a simulated second [Hz]; 0 is off.', 0.0, low=0, high=60
     )
-    depth: bool = param('Publish depth beside colour.', True)
     publish_objects: bool = param(
         'Publish true object poses on object_tracking/objects, as a perfect tracker would.', False
     )

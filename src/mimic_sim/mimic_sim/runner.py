@@ -1,0 +1,156 @@
+"""A twin that runs by the clock: trajectories in, control periods out, pictures beside it."""
+
+from collections.abc import Callable, Iterator
+from types import MappingProxyType
+from typing import Final, Literal
+
+from mimic_core.camera import Frame
+from mimic_core.command import NamedPositions
+from mimic_core.errors import UnknownNameError
+from mimic_description import RobotModel
+from mimic_sim.pacing import Pacer
+from mimic_sim.scene import AGENT_CAMERA, WRIST_CAMERA
+from mimic_sim.trajectory import TrajectoryFollower
+from mimic_sim.twin import Twin
+from mimic_sim.twin_params import TwinNodeParams
+from mimic_sim.view import ViewThread
+
+Part = Literal['arm', 'hand']
+
+_MAX_PERIODS: Final = 5  # in one tick, so that commands get through in between
+
+
+class TwinRunner:
+    """What the twin's node does, without ROS. Times are published times [s], see `Pacer`."""
+
+    def __init__(
+        self,
+        robot: RobotModel,
+        params: TwinNodeParams,
+        origin: float,
+        wall: float,
+        on_frame: Callable[[str, Frame], None],
+    ) -> None:
+        """Build the twin and start its clock.
+
+        Args:
+            robot: The robot of the parameters.
+            params: Of the node.
+            origin: Published time at the start [s].
+            wall: Steady wall time now [s].
+            on_frame: Called in a thread of its own with each picture and its camera's name.
+
+        Raises:
+            UnknownNameError: There is no such task, or no wrist camera without a hand.
+        """
+        self._robot, self._params, self._on_frame = robot, params, on_frame
+        self._period = 1.0 / params.rate
+        rates = {AGENT_CAMERA: params.agent_camera_rate, WRIST_CAMERA: params.wrist_camera_rate}
+        self.cameras: Final = MappingProxyType({c: r for c, r in rates.items() if r > 0.0})
+        self._due: dict[str, float] = {}
+        self._dropped = 0
+        self._views: ViewThread | None = None
+        self.twin = Twin(robot, params.task, params.seed, params)
+        for camera in self.cameras:
+            if camera not in self.twin.cameras():
+                raise UnknownNameError('camera of this robot', camera, self.twin.cameras())
+        split = len(robot.arm_joints)
+        self._followers: dict[Part, TrajectoryFollower] = {
+            'arm': TrajectoryFollower(robot.arm_joints, robot.home[:split]),
+            'hand': TrajectoryFollower(robot.hand_joints, robot.home[split:]),
+        }
+        self._pacer = Pacer(self._period, params.real_time_factor, origin, wall)
+        self._use(self.twin)
+
+    @property
+    def time(self) -> float:
+        """Published time of the present state [s]."""
+        return self._pacer.time
+
+    @property
+    def lost(self) -> float:
+        """Wall time that the machine could not keep up with, in all [s]."""
+        return self._pacer.lost
+
+    @property
+    def dropped(self) -> int:
+        """Pictures that were due and not made, because the one before was not ready."""
+        return self._dropped + (self._views.dropped if self._views is not None else 0)
+
+    def real_time_factor(self, wall: float) -> float:
+        """Return simulated over wall time in the last second [1]."""
+        return self._pacer.real_time_factor(wall)
+
+    def command(self, part: Part, command: NamedPositions) -> None:
+        """Follow a trajectory from now on.
+
+        Raises:
+            UnknownNameError: It names a joint that this part does not have.
+            StaleInputError: It ended in the past.
+        """
+        self._followers[part].start(command, self.time)
+
+    def periods(self, wall: float) -> Iterator[None]:
+        """Simulate the control periods that are due, and stop after each for its messages.
+
+        Args:
+            wall: Steady wall time now [s].
+        """
+        for _ in range(min(self._pacer.due(wall), _MAX_PERIODS)):
+            end = self.time + self._period
+            q = self.twin.commanded
+            split = len(self._robot.arm_joints)
+            q[:split] = self._followers['arm'].sample(end)
+            q[split:] = self._followers['hand'].sample(end)
+            self.twin.command(q)
+            self.twin.step(self._period)
+            self._pacer.advance(wall)
+            if self._views is not None:
+                wanted = [
+                    camera for camera, rate in self.cameras.items() if self.due(camera, rate)
+                ]
+                if wanted:
+                    snapshot = self.twin.snapshot(self.time)
+                    for camera in wanted:
+                        self._views.request(camera, snapshot)
+            yield
+
+    def due(self, what: str, rate: float) -> bool:
+        """Tell, once for each period of a rate [Hz], that something is to be done now."""
+        now, at = self.time, self._due.get(what, 0.0)
+        if now < at - 0.5 * self._period:
+            return False
+        self._due[what] = at + 1.0 / rate if now < at + 1.0 / rate else now + 1.0 / rate
+        return True
+
+    def reset(self, task: str, seed: int) -> None:
+        """Go to a start of a task; time goes on.
+
+        Args:
+            task: Empty: the present one.
+            seed: Of the start; negative: the next one.
+
+        Raises:
+            UnknownNameError: There is no such task; the present one goes on.
+        """
+        if task and task != self.twin.task.name:
+            wanted = self.twin.seed + 1 if seed < 0 else seed
+            self._use(Twin(self._robot, task, wanted, self._params))
+        else:
+            self.twin.reset(None if seed < 0 else seed)
+        split = len(self._robot.arm_joints)
+        self._followers['arm'].hold(self._robot.home[:split])
+        self._followers['hand'].hold(self._robot.home[split:])
+
+    def close(self) -> None:
+        """End the thread of the cameras."""
+        if self._views is not None:
+            self._dropped += self._views.dropped
+            self._views.close()
+            self._views = None
+
+    def _use(self, twin: Twin) -> None:
+        self.close()
+        self.twin = twin
+        if self.cameras:
+            self._views = ViewThread(twin.new_view(), twin.model, self._on_frame)

@@ -1,0 +1,89 @@
+"""Messages of the twin."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from sensor_msgs.msg import JointState
+from trajectory_msgs.msg import JointTrajectory
+
+from mimic_core.arrays import FloatArray
+from mimic_core.command import NamedPositions
+from mimic_core.frames import WORLD
+from mimic_core.ros import pose_to_msg, seconds
+from mimic_interfaces.msg import (
+    ObjectPose,
+    ObjectPoseArray,
+    TactileArray,
+    TactilePad,
+    TwinStatus,
+)
+from mimic_sim.twin import Twin
+
+TARGET = 'target'  # name under which the status carries the place for the task's first object
+
+
+def command_from_msg(msg: JointTrajectory) -> NamedPositions:
+    """Return the positions of a trajectory; its velocities are not used.
+
+    Raises:
+        ShapeError: Lengths differ, or there are no points.
+        NotFiniteError: A position is NaN or infinite.
+        StaleInputError: Its times go backwards.
+    """
+    lengths = {len(point.positions) for point in msg.points}
+    if len(lengths) == 1:
+        positions = np.array([point.positions for point in msg.points])
+    else:  # different lengths: let the check name the wrong one
+        wrong = next((p for p in msg.points if len(p.positions) != len(msg.joint_names)), None)
+        positions = np.array([] if wrong is None else [wrong.positions]).reshape(1, -1)
+    times = [p.time_from_start.sec + p.time_from_start.nanosec * 1e-9 for p in msg.points]
+    stamp = seconds(msg.header.stamp)
+    return NamedPositions(tuple(msg.joint_names), positions, np.array(times), stamp)
+
+
+def joint_state_to_msg(twin: Twin, stamp: Time) -> JointState:
+    """Return positions, velocities and efforts of the actuated joints."""
+    msg = JointState(name=list(twin.robot.joint_names))
+    msg.header.stamp = stamp
+    msg.position, msg.velocity, msg.effort = (list(map(float, v)) for v in twin.joint_state())
+    return msg
+
+
+def tactile_to_msg(twin: Twin, stamp: Time) -> TactileArray:
+    """Return one cell for each fingertip: the sum of its contact forces [N]."""
+    msg = TactileArray()
+    msg.header.stamp = stamp
+    msg.pads = [TactilePad(name=link, force=[f]) for link, f in twin.tactile().items()]
+    return msg
+
+
+def objects_to_msgs(objects: Mapping[str, FloatArray]) -> list[ObjectPose]:
+    """Return true poses, sure of themselves."""
+    return [
+        ObjectPose(name=name, pose=pose_to_msg(pose), confidence=1.0)
+        for name, pose in objects.items()
+    ]
+
+
+def object_poses_to_msg(twin: Twin, stamp: Time) -> ObjectPoseArray:
+    """Return all objects in world, as a perfect tracker would see them."""
+    msg = ObjectPoseArray(objects=objects_to_msgs(twin.objects()))
+    msg.header.stamp, msg.header.frame_id = stamp, WORLD
+    return msg
+
+
+def status_to_msg(twin: Twin, stamp: Time, real_time_factor: float) -> TwinStatus:
+    """Return the physical state. Its objects include the place for the first one as 'target'."""
+    msg = TwinStatus(
+        task=twin.task.name,
+        success=twin.success(),
+        ever_success=twin.ever_success,
+        objects=objects_to_msgs({**twin.objects(), TARGET: twin.target()}),
+        contact_force=twin.contact_force(),
+        real_time_factor=real_time_factor,
+    )
+    msg.header.stamp, msg.header.frame_id = stamp, WORLD
+    if twin.robot.hand is not None:
+        msg.grasp_center = pose_to_msg(twin.grasp_center())
+    return msg
