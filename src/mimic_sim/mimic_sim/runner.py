@@ -149,6 +149,16 @@ class TwinRunner:
             self._views.close()
             self._views = None
 
+    def _request_pictures(self) -> None:
+        if self._views is None:
+            return
+        wanted = [camera for camera, rate in self.cameras.items() if self.due(camera, rate)]
+        if not wanted:
+            return
+        snapshot = self.twin.snapshot(self.time)  # one for both cameras
+        for camera in wanted:
+            self._views.request(camera, snapshot)
+
     def _use(self, twin: Twin) -> None:
         self.close()
         self.twin = twin

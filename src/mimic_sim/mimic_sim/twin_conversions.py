@@ -4,13 +4,14 @@ from collections.abc import Mapping
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from sensor_msgs.msg import JointState
+from sensor_msgs.msg import CameraInfo, Image, JointState
 from trajectory_msgs.msg import JointTrajectory
 
 from mimic_core.arrays import FloatArray
+from mimic_core.camera import Frame
 from mimic_core.command import NamedPositions
 from mimic_core.frames import WORLD
-from mimic_core.ros import pose_to_msg, seconds
+from mimic_core.ros import image_to_msg, intrinsics_to_msg, pose_to_msg, seconds, to_stamp
 from mimic_interfaces.msg import (
     ObjectPose,
     ObjectPoseArray,
@@ -87,3 +88,24 @@ def status_to_msg(twin: Twin, stamp: Time, real_time_factor: float) -> TwinStatu
     if twin.robot.hand is not None:
         msg.grasp_center = pose_to_msg(twin.grasp_center())
     return msg
+
+
+def camera_topics(camera: str) -> dict[str, type]:
+    """Return topics and types of colour, depth and camera info of a camera, in this order."""
+    name = f'{camera}_camera'
+    return {
+        f'{name}/color/image_raw': Image,
+        f'{name}/aligned_depth_to_color/image_raw': Image,
+        f'{name}/color/camera_info': CameraInfo,
+    }
+
+
+def camera_to_msgs(camera: str, frame: Frame) -> dict[str, Image | CameraInfo]:
+    """Return the messages of a picture by topic; all carry its stamp."""
+    color, depth, info = camera_topics(camera)
+    stamp, frame_id = to_stamp(frame.stamp), frame.frame_id
+    msgs = {color: image_to_msg(frame.color, stamp, frame_id)}
+    if frame.depth is not None:
+        msgs[depth] = image_to_msg(frame.depth, stamp, frame_id)
+    msgs[info] = intrinsics_to_msg(frame.intrinsics, stamp, frame_id)
+    return msgs

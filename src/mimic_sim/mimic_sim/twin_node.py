@@ -6,7 +6,7 @@ from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock as ClockMsg
-from sensor_msgs.msg import CameraInfo, Image, JointState
+from sensor_msgs.msg import JointState
 from tf2_msgs.msg import TFMessage
 from trajectory_msgs.msg import JointTrajectory
 
@@ -18,8 +18,6 @@ from mimic_core.ros import (
     WARN,
     Diagnostics,
     declare_params,
-    image_to_msg,
-    intrinsics_to_msg,
     publisher_qos,
     run,
     seconds,
@@ -68,7 +66,7 @@ class TwinNode(Node):
         )
         types = dict(TYPES)
         for camera in self._runner.cameras:
-            types |= dict(zip(_camera_topics(camera), (Image, Image, CameraInfo), strict=True))
+            types |= conversions.camera_topics(camera)
         self._pubs = {
             topic: self.create_publisher(kind, topic, publisher_qos(topic))
             for topic, kind in types.items()
@@ -124,12 +122,8 @@ class TwinNode(Node):
         return response
 
     def _on_frame(self, camera: str, frame: Frame) -> None:
-        stamp = to_stamp(frame.stamp)
-        color, depth, info = _camera_topics(camera)
-        self._pubs[color].publish(image_to_msg(frame.color, stamp, frame.frame_id))
-        if frame.depth is not None:
-            self._pubs[depth].publish(image_to_msg(frame.depth, stamp, frame.frame_id))
-        self._pubs[info].publish(intrinsics_to_msg(frame.intrinsics, stamp, frame.frame_id))
+        for topic, msg in conversions.camera_to_msgs(camera, frame).items():
+            self._pubs[topic].publish(msg)
 
     def _publish_camera_pose(self) -> None:
         pose, stamp = self._runner.twin.camera_pose(AGENT_CAMERA), to_stamp(self._runner.time)
@@ -139,25 +133,12 @@ class TwinNode(Node):
     def _report(self) -> tuple[bytes, str, dict[str, object]]:
         wanted = self._params.real_time_factor
         factor = self._runner.real_time_factor(seconds(self._steady.now()))
-        values: dict[str, object] = {
-            'real_time_factor': round(factor, 3),
-            'lost [s]': round(self._runner.lost, 3),
-            'pictures dropped': self._runner.dropped,
-            'commands refused': self._refused,
-        }
+        values: dict[str, object] = {'real_time_factor': round(factor, 3)}
+        values |= {'lost [s]': round(self._runner.lost, 3), 'commands refused': self._refused}
+        values |= {'pictures dropped': self._runner.dropped}
         if factor < SLOW * wanted:
             return WARN, f'runs at {factor:.2f} of real time, not {wanted:.2f}', values
         return OK, 'runs', values
-
-
-def _camera_topics(camera: str) -> tuple[str, str, str]:
-    """Return the topics of colour, depth and camera info of a camera."""
-    name = f'{camera}_camera'
-    return (
-        f'{name}/color/image_raw',
-        f'{name}/aligned_depth_to_color/image_raw',
-        f'{name}/color/camera_info',
-    )
 
 
 def main() -> None:
