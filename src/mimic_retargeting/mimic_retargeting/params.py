@@ -1,0 +1,95 @@
+"""Parameters of retargeting."""
+
+from dataclasses import dataclass
+
+from mimic_core.params import param
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetargetingParams:
+    """Checked once, when the core or the node starts."""
+
+    side: str = param(
+        "Which of the person's hands is followed.", 'right', choices=('right', 'left')
+    )
+    mode: str = param(
+        'relative: the robot follows the change of the hand since the clutch closed; absolute: it '
+        'goes smoothly to where the hand is (needs a calibrated camera).',
+        'absolute',
+        choices=('relative', 'absolute'),
+    )
+    orientation: str = param(
+        'full: of the palm; yaw_only: home orientation turned about the vertical; fixed: home '
+        'orientation; auto: yaw_only for parallel grippers, full for other hands.',
+        'auto',
+        choices=('auto', 'full', 'yaw_only', 'fixed'),
+    )
+    method: str = param(
+        'Objective of dexterous hands: pinch is position plus thumb-finger distances that close '
+        'when the person pinches.',
+        'pinch',
+        choices=('pinch', 'position', 'vector'),
+    )
+    position_scale: float = param(
+        'Robot path over human path [1]; in absolute mode about the middle of the workspace.',
+        1.0,
+        low=0.1,
+        high=5.0,
+    )
+    smoothing: float = param(
+        'Factor on the regularisation of the registry entry [1], 0 is off.',
+        0.1,
+        low=0.0,
+        high=100.0,
+    )
+    pinch_closed: float = param(
+        'Thumb-finger distance at which a pinch of a dexterous hand is closed [m].',
+        0.05,
+        low=0.0,
+        high=0.2,
+    )
+    pinch_open: float = param(
+        'Thumb-finger distance from which it no longer counts as a pinch [m], > pinch_closed.',
+        0.095,
+        low=0.005,
+        high=0.3,
+    )
+    pinch_weight: float = param(
+        'Weight of a closed pinch over that of a finger tip [1].', 10.0, low=0.0, high=1000.0
+    )
+    min_confidence: float = param(
+        'Keypoints below this confidence count as not seen [1].', 0.3, low=0.0, high=1.0
+    )
+    aperture_hold: float = param(
+        'How long the last aperture is used when thumb or index are not seen [s].',
+        1.0,
+        low=0.0,
+        high=60.0,
+    )
+    max_hand_speed: float = param(
+        'A wrist that moves faster has jumped: refused [m/s].', 4.0, low=0.1, high=100.0
+    )
+    lost_timeout: float = param(
+        'The clutch opens when no usable hand was seen for so long [s].', 0.5, low=0.0, high=10.0
+    )
+    engage_time: float = param(
+        'Least time of the smooth way from where the robot is to the hand [s].',
+        1.0,
+        low=0.0,
+        high=20.0,
+    )
+    engage_speed: float = param(
+        'Speed of that way [m/s], and [rad/s] for the turn.', 0.25, low=0.01, high=5.0
+    )
+    posture_speed: float = param(
+        'How fast the arm drifts to its home posture with the freedom left by the task [rad/s].',
+        0.3,
+        low=0.0,
+        high=2.0,
+    )
+    max_lead: float = param(
+        'When a command is further ahead of the measured arm, the clutch closes anew [rad].',
+        0.6,
+        low=0.05,
+        high=10.0,
+    )
