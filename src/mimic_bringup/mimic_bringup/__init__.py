@@ -1,1 +1,1 @@
-"""Puts the packages together: launch files, configuration, demo and lockstep pipeline."""
+"""The whole system: launch files, configuration, the demo, and the chain in one process."""

@@ -1,0 +1,194 @@
+"""`./mimic demo`: shadow a hand with the robot's twin, then show what happened."""
+
+import argparse
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from mimic_bringup.demo_report import write_report
+from mimic_bringup.demo_video import write_video
+from mimic_bringup.graph import graph, isolate
+from mimic_bringup.streams import read_streams
+from mimic_core.errors import ConfigError, DeviceError, MimicError
+from mimic_description import known_devices, load_device, load_robot
+
+if TYPE_CHECKING:
+    from mimic_bringup.demo_node import DemoNode
+
+_START_TIMEOUT = 60.0  # [s] until the first image was looked at
+_LONGEST = 90.0  # [s] of a demonstration
+_SILENCE = 4.0  # [s] without an image: the video is over
+_console = Console(stderr=True, highlight=False)
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Return the checked options.
+
+    Raises:
+        ConfigError: A file is missing or options do not fit together.
+        UnknownDeviceError: No such arm or hand; lists the known ones.
+    """
+    parser = argparse.ArgumentParser(prog='./mimic demo', description=__doc__)
+    parser.add_argument('--arm', default='iiwa14', help=', '.join(known_devices('arm')))
+    parser.add_argument('--hand', help=', '.join(known_devices('hand')))
+    parser.add_argument('--video', type=Path, help='a video of a real hand instead of the twin')
+    parser.add_argument('--camera', choices=('twin', 'webcam', 'realsense'), default='twin')
+    parser.add_argument('--task', default='pick_place', help='of the virtual demonstrator')
+    parser.add_argument('--seed', type=int, default=0, help='of the start and the demonstrator')
+    parser.add_argument('--seconds', type=float, default=0.0, help='stop after this time')
+    parser.add_argument('--out', type=Path, default=Path('out/demo'), help='folder of the result')
+    parser.add_argument('--window', action='store_true', help='show the web page while it runs')
+    options = parser.parse_args(arguments)
+    arm = load_device(options.arm, 'arm')
+    options.hand = options.hand or arm.default_hand
+    load_device(options.hand, 'hand')
+    if options.video is not None:
+        options.video = options.video.resolve()
+        if not options.video.is_file():
+            raise ConfigError(f'there is no video file {options.video}')
+    options.out = options.out.resolve()
+    return options
+
+
+def launch_arguments(options: argparse.Namespace) -> dict[str, object]:
+    """Return the arguments of the collect mode for the options."""
+    source = 'video' if options.video else options.camera
+    arguments: dict[str, object] = {
+        'arm': options.arm,
+        'hand': options.hand,
+        'camera': source,
+        'task': options.task,
+        'seed': options.seed,
+        'directory': options.out,
+        'viewer': 'true' if options.window else 'false',
+    }
+    if options.video:
+        arguments['video'] = options.video
+    return arguments
+
+
+def record(options: argparse.Namespace, log: Path) -> None:
+    """Run the graph until the demonstration is over; leaves an episode in the output folder.
+
+    Raises:
+        DeviceError: A part of the graph does not come up or dies; names the log.
+    """
+    import rclpy
+
+    from mimic_bringup.demo_node import DemoNode
+
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    node = DemoNode(context)
+    try:
+        with graph('collect', launch_arguments(options), log) as process:
+
+            def died() -> bool:
+                return process.poll() is not None
+
+            seen = lambda: died() or node.progress.images > 0  # noqa: E731
+            with _console.status('starting the nodes'):
+                node.spin_until(seen, _START_TIMEOUT)
+            if died() or node.progress.images == 0:
+                raise DeviceError(f'no image was tracked: see {log}')
+            node.start_episode('episode', options.task, [f'seed={options.seed}'])
+            _watch(options, node, died)
+            if died():
+                raise DeviceError(f'the nodes ended too early: see {log}')
+            node.stop_episode()
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown(context=context)
+
+
+def _watch(options: argparse.Namespace, node: 'DemoNode', died: Callable[[], bool]) -> None:
+    started = time.monotonic()
+    limit = options.seconds or _LONGEST
+    progress = node.progress
+
+    def over() -> bool:
+        if died() or time.monotonic() - started > limit:
+            return True
+        if options.video:
+            return time.monotonic() - progress.last_image > _SILENCE
+        return progress.phase == 'done'
+
+    with _console.status('') as status:
+        while not over():
+            node.spin_until(over, 0.5)
+            text = [f'{time.monotonic() - started:4.0f} s', f'gate: {progress.state}']
+            if progress.phase:
+                text.insert(1, f'hand: {progress.phase}')
+            if progress.latency == progress.latency:
+                text.append(f'{progress.latency * 1e3:.0f} ms from camera to command')
+            if progress.reason:
+                text.append(progress.reason)
+            status.update(' · '.join(text))
+
+
+def present(options: argparse.Namespace) -> dict[str, Path]:
+    """Make video and report from the episode; return what lies where."""
+    robot = load_robot(options.arm, options.hand)
+    episode = options.out / 'episode'
+    with _console.status('reading the episode'):
+        streams = read_streams(episode, robot.joint_names)
+    video = options.out / 'demo.mp4'
+    columns = (TextColumn('{task.description}'), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=_console) as bar:
+        job = bar.add_task('drawing the video', total=1.0)
+        write_video(
+            episode, streams, robot, options.seed, video,
+            lambda share: bar.update(job, completed=share),
+        )  # fmt: skip
+    about = {
+        'arm': options.arm,
+        'hand': options.hand,
+        'source': str(options.video) if options.video else options.camera,
+        'seed': str(options.seed),
+        'command': './mimic demo ' + ' '.join(sys.argv[1:]),
+        'date': datetime.now(UTC).isoformat(timespec='seconds'),
+    }
+    report = write_report(streams, options.out, about)
+    return {
+        'video': video, 'report': report, 'numbers': options.out / 'report.json',
+        'episode': episode,
+    }  # fmt: skip
+
+
+def prepare(out: Path) -> None:
+    """Make the output folder and remove what an earlier demo left in it."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name in ('demo.mp4', 'report.html', 'report.json'):
+        (out / name).unlink(missing_ok=True)
+    if (out / 'episode' / 'metadata.yaml').exists():
+        shutil.rmtree(out / 'episode')
+
+
+def main() -> int:
+    """Run the demo; exit code 1 and one sentence when something is missing."""
+    isolate()
+    try:
+        options = parse()
+        prepare(options.out)
+        record(options, options.out / 'launch.log')
+        places = present(options)
+    except MimicError as error:
+        _console.print(f'[bold red]{error}[/]')
+        return 1
+    except KeyboardInterrupt:
+        _console.print('stopped')
+        return 130
+    for what, path in places.items():
+        print(f'{what:8} {path}')  # noqa: T201  the result of a command-line tool
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
