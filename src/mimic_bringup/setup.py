@@ -32,5 +32,6 @@ setup(
     maintainer_email='maintainers@mimic.invalid',
     description='Launch files and configuration of the whole system.',
     license='Apache-2.0',
+    entry_points={'console_scripts': ['demo = mimic_bringup.demo:main']},
     extras_require={'test': ['pytest']},
 )

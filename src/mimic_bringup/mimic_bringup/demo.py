@@ -3,28 +3,20 @@
 import argparse
 import shutil
 import sys
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from mimic_bringup.demo_node import record
 from mimic_bringup.demo_report import write_report
 from mimic_bringup.demo_video import write_video
-from mimic_bringup.graph import graph, isolate
+from mimic_bringup.graph import isolate
 from mimic_bringup.streams import read_streams
-from mimic_core.errors import ConfigError, DeviceError, MimicError
+from mimic_core.errors import ConfigError, MimicError
 from mimic_description import known_devices, load_device, load_robot
 
-if TYPE_CHECKING:
-    from mimic_bringup.demo_node import DemoNode
-
-_START_TIMEOUT = 60.0  # [s] until the first image was looked at
-_LONGEST = 90.0  # [s] of a demonstration
-_SILENCE = 4.0  # [s] without an image: the video is over
 _console = Console(stderr=True, highlight=False)
 
 
@@ -58,7 +50,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def launch_arguments(options: argparse.Namespace) -> dict[str, object]:
-    """Return the arguments of the collect mode for the options."""
+    """Return the arguments of the shadow mode for the options."""
     source = 'video' if options.video else options.camera
     arguments: dict[str, object] = {
         'arm': options.arm,
@@ -66,71 +58,13 @@ def launch_arguments(options: argparse.Namespace) -> dict[str, object]:
         'camera': source,
         'task': options.task,
         'seed': options.seed,
-        'directory': options.out,
+        'record': 'true',
+        'episodes': options.out,
         'viewer': 'true' if options.window else 'false',
     }
     if options.video:
         arguments['video'] = options.video
     return arguments
-
-
-def record(options: argparse.Namespace, log: Path) -> None:
-    """Run the graph until the demonstration is over; leaves an episode in the output folder.
-
-    Raises:
-        DeviceError: A part of the graph does not come up or dies; names the log.
-    """
-    import rclpy
-
-    from mimic_bringup.demo_node import DemoNode
-
-    context = rclpy.Context()
-    rclpy.init(context=context)
-    node = DemoNode(context)
-    try:
-        with graph('collect', launch_arguments(options), log) as process:
-
-            def died() -> bool:
-                return process.poll() is not None
-
-            seen = lambda: died() or node.progress.images > 0  # noqa: E731
-            with _console.status('starting the nodes'):
-                node.spin_until(seen, _START_TIMEOUT)
-            if died() or node.progress.images == 0:
-                raise DeviceError(f'no image was tracked: see {log}')
-            node.start_episode('episode', options.task, [f'seed={options.seed}'])
-            _watch(options, node, died)
-            if died():
-                raise DeviceError(f'the nodes ended too early: see {log}')
-            node.stop_episode()
-    finally:
-        node.destroy_node()
-        rclpy.try_shutdown(context=context)
-
-
-def _watch(options: argparse.Namespace, node: 'DemoNode', died: Callable[[], bool]) -> None:
-    started = time.monotonic()
-    limit = options.seconds or _LONGEST
-    progress = node.progress
-
-    def over() -> bool:
-        if died() or time.monotonic() - started > limit:
-            return True
-        if options.video:
-            return time.monotonic() - progress.last_image > _SILENCE
-        return progress.phase == 'done'
-
-    with _console.status('') as status:
-        while not over():
-            node.spin_until(over, 0.5)
-            text = [f'{time.monotonic() - started:4.0f} s', f'gate: {progress.state}']
-            if progress.phase:
-                text.insert(1, f'hand: {progress.phase}')
-            if progress.latency == progress.latency:
-                text.append(f'{progress.latency * 1e3:.0f} ms from camera to command')
-            if progress.reason:
-                text.append(progress.reason)
-            status.update(' · '.join(text))
 
 
 def present(options: argparse.Namespace) -> dict[str, Path]:
@@ -177,7 +111,13 @@ def main() -> int:
     try:
         options = parse()
         prepare(options.out)
-        record(options, options.out / 'launch.log')
+        record(
+            launch_arguments(options),
+            options.out / 'launch.log',
+            video=options.video is not None,
+            seconds=options.seconds,
+            status=_console.status,
+        )
         places = present(options)
     except MimicError as error:
         _console.print(f'[bold red]{error}[/]')

@@ -1,14 +1,18 @@
 """Watches the running graph for the demo: starts and stops the episode, tells how it goes."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+import rclpy
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rich.status import Status
 from std_srvs.srv import Trigger
 
+from mimic_bringup.graph import graph
 from mimic_core import ros
 from mimic_core.errors import DeviceError
 from mimic_interfaces.msg import (
@@ -20,6 +24,9 @@ from mimic_interfaces.msg import (
 )
 from mimic_interfaces.srv import StartEpisode
 
+_START_TIMEOUT = 90.0  # [s] until the first image was looked at
+_LONGEST = 90.0  # [s] of a demonstration
+_SILENCE = 4.0  # [s] without an image: the video is over
 _STATES = ('idle', 'shadow', 'policy', 'replay', 'hold', 'stopped')
 
 
@@ -102,3 +109,70 @@ class DemoNode(Node):
             raise DeviceError(f'{name} does not answer')
         if not future.result().success:
             raise DeviceError(f'{name}: {future.result().message}')
+
+
+def record(
+    arguments: Mapping[str, object],
+    log: Path,
+    *,
+    video: bool,
+    seconds: float,
+    status: Callable[[str], Status],
+) -> None:
+    """Run the shadow mode until the demonstration is over; leaves an episode named 'episode'.
+
+    Args:
+        arguments: Of the launch file.
+        log: What the nodes print.
+        video: The demonstration is over when pictures stop coming.
+        seconds: Stop after this time [s]; 0: when it is over.
+        status: Makes the line that tells how it goes.
+
+    Raises:
+        DeviceError: A part of the graph does not come up or dies; names the log.
+    """
+    context = Context()
+    rclpy.init(context=context)
+    node = DemoNode(context)
+    progress = node.progress
+    try:
+        with graph('shadow', arguments, log) as process:
+
+            def died() -> bool:
+                return process.poll() is not None
+
+            with status('starting the nodes'):
+                node.spin_until(lambda: died() or progress.images > 0, _START_TIMEOUT)
+            if died() or progress.images == 0:
+                raise DeviceError(f'no image was looked at: see {log}')
+            node.start_episode('episode', str(arguments['task']), [f'seed={arguments["seed"]}'])
+            started = time.monotonic()
+
+            def over() -> bool:
+                if died() or time.monotonic() - started > (seconds or _LONGEST):
+                    return True
+                if video:
+                    return time.monotonic() - progress.last_image > _SILENCE
+                return progress.phase == 'done'
+
+            with status('') as line:
+                while not over():
+                    node.spin_until(over, 0.5)
+                    line.update(_tell(time.monotonic() - started, progress))
+            if died():
+                raise DeviceError(f'the nodes ended too early: see {log}')
+            node.stop_episode()
+    finally:
+        node.destroy_node()
+        context.try_shutdown()
+
+
+def _tell(elapsed: float, progress: Progress) -> str:
+    text = [f'{elapsed:4.0f} s', f'gate: {progress.state}']
+    if progress.phase:
+        text.insert(1, f'hand: {progress.phase}')
+    if progress.latency == progress.latency:
+        text.append(f'{progress.latency * 1e3:.0f} ms from camera to command')
+    if progress.reason:
+        text.append(progress.reason)
+    return ' · '.join(text)
