@@ -3,7 +3,8 @@
 import ctypes
 import dataclasses
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar, get_origin
 
 import numpy as np
@@ -21,6 +22,7 @@ from rcl_interfaces.msg import (
 )
 from rclpy.context import Context
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
@@ -375,16 +377,38 @@ def make_executor(context: Context) -> Executor:
     return EventsExecutor(context=context)
 
 
-def spin(node: Node) -> None:
+def make_plain_executor(context: Context) -> Executor:
+    """Return the default executor, for what the EventsExecutor of the Jazzy wheels cannot do.
+
+    It crashes on raw subscriptions whose callback takes the message information.
+    """
+    return SingleThreadedExecutor(context=context)
+
+
+def spin(node: Node, executor_of: Callable[[Context], Executor] = make_executor) -> None:
     """Spin a node until ROS shuts down."""
-    executor = make_executor(node.context)
+    executor = executor_of(node.context)
     executor.add_node(node)
     forever = Future()
     while node.context.ok():
         executor.spin_until_future_complete(forever, timeout_sec=1.0)
 
 
-def run(make_node: Callable[[], Node], args: list[str] | None = None) -> None:
+@contextmanager
+def publishing(node: Node) -> Iterator[None]:
+    """Surround publishing from a timer or a thread: a signal may shut ROS down in the middle."""
+    try:
+        yield
+    except rclpy_implementation.RCLError:
+        if node.context.ok():
+            raise
+
+
+def run(
+    make_node: Callable[[], Node],
+    args: list[str] | None = None,
+    executor_of: Callable[[Context], Executor] = make_executor,
+) -> None:
     """Be the main() of a node: start, spin, and leave cleanly on SIGINT and SIGTERM.
 
     A MimicError at the start (a bad parameter, a missing device) is logged in one line and ends
@@ -395,7 +419,7 @@ def run(make_node: Callable[[], Node], args: list[str] | None = None) -> None:
     node = None
     try:
         node = make_node()
-        spin(node)
+        spin(node, executor_of)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except MimicError as error:
