@@ -27,17 +27,13 @@ class TwinRunner:
         self,
         robot: RobotModel,
         params: TwinNodeParams,
-        origin: float,
-        wall: float,
         on_frame: Callable[[str, Frame], None],
     ) -> None:
-        """Build the twin and start its clock.
+        """Build the twin; `start` starts its clock.
 
         Args:
             robot: The robot of the parameters.
             params: Of the node.
-            origin: Published time at the start [s].
-            wall: Steady wall time now [s].
             on_frame: Called in a thread of its own with each picture and its camera's name.
 
         Raises:
@@ -59,8 +55,17 @@ class TwinRunner:
             'arm': TrajectoryFollower(robot.arm_joints, robot.home[:split]),
             'hand': TrajectoryFollower(robot.hand_joints, robot.home[split:]),
         }
-        self._pacer = Pacer(self._period, params.real_time_factor, origin, wall)
+        self.start(0.0, 0.0)
         self._use(self.twin)
+
+    def start(self, origin: float, wall: float) -> None:
+        """Start the clock now.
+
+        Args:
+            origin: Published time at the start [s].
+            wall: Steady wall time now [s].
+        """
+        self._pacer = Pacer(self._period, self._params.real_time_factor, origin, wall)
 
     @property
     def time(self) -> float:

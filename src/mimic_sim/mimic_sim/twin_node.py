@@ -19,6 +19,7 @@ from mimic_core.ros import (
     Diagnostics,
     declare_params,
     publisher_qos,
+    publishing,
     run,
     seconds,
     subscription_qos,
@@ -55,15 +56,8 @@ class TwinNode(Node):
         self._params = params = declare_params(self, TwinNodeParams)
         # Its own clocks: under use_sim_time the node's clock would wait for the node itself.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
-        time_of_day = seconds(Clock(clock_type=ClockType.SYSTEM_TIME).now())
-        factor = params.real_time_factor
-        self._runner = TwinRunner(
-            load_robot(params.arm, params.hand, params.prefix),
-            params,
-            time_of_day if factor > 0.0 else 0.0,
-            seconds(self._steady.now()),
-            self._on_frame,
-        )
+        robot = load_robot(params.arm, params.hand, params.prefix)
+        self._runner = TwinRunner(robot, params, self._on_frame)
         types = dict(TYPES)
         for camera in self._runner.cameras:
             types |= conversions.camera_topics(camera)
@@ -78,6 +72,9 @@ class TwinNode(Node):
         self.create_service(ResetTwin, 'twin/reset', self._on_reset)
         self._refused = 0
         self._diagnostics = Diagnostics(self, self._report)
+        factor = params.real_time_factor
+        time_of_day = seconds(Clock(clock_type=ClockType.SYSTEM_TIME).now())
+        self._runner.start(time_of_day if factor > 0.0 else 0.0, seconds(self._steady.now()))
         self._publish_camera_pose()
         tick = 1.0 / (params.rate * factor) if factor > 0.0 else BUSY_PERIOD
         self._timer = self.create_timer(tick, self._on_tick, clock=self._steady)
@@ -91,16 +88,20 @@ class TwinNode(Node):
     def _on_tick(self) -> None:
         wall = seconds(self._steady.now())
         for _ in self._runner.periods(wall):
-            twin, stamp = self._runner.twin, to_stamp(self._runner.time)
-            self._pubs['/clock'].publish(ClockMsg(clock=stamp))
-            self._pubs['joint_states'].publish(conversions.joint_state_to_msg(twin, stamp))
-            self._pubs['tactile'].publish(conversions.tactile_to_msg(twin, stamp))
-            if self._runner.due('status', RATE):
-                factor = self._runner.real_time_factor(wall)
-                self._pubs['twin/status'].publish(conversions.status_to_msg(twin, stamp, factor))
-                if self._params.publish_objects:
-                    msg = conversions.object_poses_to_msg(twin, stamp)
-                    self._pubs['object_tracking/objects'].publish(msg)
+            with publishing(self):
+                self._publish(wall)
+
+    def _publish(self, wall: float) -> None:
+        twin, stamp = self._runner.twin, to_stamp(self._runner.time)
+        self._pubs['/clock'].publish(ClockMsg(clock=stamp))
+        self._pubs['joint_states'].publish(conversions.joint_state_to_msg(twin, stamp))
+        self._pubs['tactile'].publish(conversions.tactile_to_msg(twin, stamp))
+        if self._runner.due('status', RATE):
+            factor = self._runner.real_time_factor(wall)
+            self._pubs['twin/status'].publish(conversions.status_to_msg(twin, stamp, factor))
+            if self._params.publish_objects:
+                msg = conversions.object_poses_to_msg(twin, stamp)
+                self._pubs['object_tracking/objects'].publish(msg)
 
     def _on_command(self, part: Part, msg: JointTrajectory) -> None:
         try:
@@ -122,8 +123,9 @@ class TwinNode(Node):
         return response
 
     def _on_frame(self, camera: str, frame: Frame) -> None:
-        for topic, msg in conversions.camera_to_msgs(camera, frame).items():
-            self._pubs[topic].publish(msg)
+        with publishing(self):
+            for topic, msg in conversions.camera_to_msgs(camera, frame).items():
+                self._pubs[topic].publish(msg)
 
     def _publish_camera_pose(self) -> None:
         pose, stamp = self._runner.twin.camera_pose(AGENT_CAMERA), to_stamp(self._runner.time)
