@@ -28,6 +28,7 @@ _BODY_FRICTION: Final = (0.8, 0.005, 0.0001)  # sliding [1], torsion [m], rollin
 _TIP_FRICTION: Final = (1.2, 0.02, 0.0005)  # rubber pads
 _TIP_SOLREF: Final = (0.005, 1.0)  # time [s] and damping [1] of a contact: stiff enough for grips
 _TIP_SOLIMP: Final = (0.95, 0.99, 0.001, 0.5, 2.0)
+_LIMIT_SOLREF: Final = (0.005, 1.0)  # time [s] and damping [1] of a joint's stops
 _CAMERA_FOV_DEG: Final = 65.0  # vertical
 _OPTICAL_T_CAMERA: Final = np.diag([1.0, -1.0, -1.0, 1.0])  # MuJoCo's cameras look along -z
 
@@ -197,6 +198,7 @@ class _Builder:
             axis=joint.axis,
             limited=mujoco.mjtLimited.mjLIMITED_TRUE,
             range=[joint.lower, joint.upper],
+            solref_limit=_LIMIT_SOLREF,
             armature=rotor,
             frictionloss=FRICTION_PER_EFFORT * effort,
         )

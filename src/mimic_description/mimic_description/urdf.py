@@ -3,6 +3,7 @@
 import functools
 from pathlib import Path
 from typing import Final, Literal
+from xml.parsers.expat import ExpatError
 
 import xacro
 
@@ -59,7 +60,7 @@ def _file(name: str, kind: Kind) -> tuple[Path, int]:
     return file, file.stat().st_mtime_ns
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=128)
 def _render(
     arm: str,
     hand: str,
@@ -83,7 +84,7 @@ def _render(
     system = own_folder() / 'urdf' / 'system.urdf.xacro'
     try:
         document = xacro.process_file(str(system), mappings=arguments)
-    except (xacro.XacroException, OSError) as error:
+    except (xacro.XacroException, ExpatError, OSError) as error:
         raise ConfigError(f'xacro of arm {arm} with hand {hand}: {error}') from error
     text: str = document.toprettyxml(indent='  ')
     return text
