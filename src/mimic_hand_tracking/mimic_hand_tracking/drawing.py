@@ -29,7 +29,7 @@ def draw_hand(image: Image, hand: TrackedHand, *, label: bool = True) -> Image:
         label: Write side, distance and method beside the wrist.
     """
     size = image.shape[0] / 480.0
-    known = np.isfinite(hand.keypoints).all(axis=1) & np.isfinite(hand.pixels).all(axis=1)
+    known = ~np.isnan(np.hstack([hand.keypoints, hand.pixels]).sum(axis=1))
     pixels = np.where(np.isfinite(hand.pixels), hand.pixels, 0.0).clip(-2000, 8000)
     at = np.rint(pixels * (1 << _SHIFT)).astype(int)
     solid, faint = image.copy(), image.copy()

@@ -6,7 +6,7 @@ Minimises, over the positions x of the joints in the optical frame,
   + surface     (z of site s − sample)² / σ_d²            robust: occluders, holes, flying pixels
   + lengths     (|x_b − x_a| − l_e)² / σ_l²               bones and palm
   + directions  |x_b − x_a − l_e R d_e|² / (σ_r l_e)²     the detector's shape d, turned by R
-  + motion      |x_j − p_j|² / σ_p²                       weak: where the hand was going
+  + motion      |x_j − p_j|² / σ_p²                       weak and robust: where it was going
 
 by Gauss-Newton on the 63 coordinates with reweighting; the surface's kernel narrows from wide to
 narrow so that the start need not be good. R follows in closed form at each iteration, drawn to
@@ -32,6 +32,7 @@ SIGMA_DEPTH: Final = 0.004  # [m] sensor, skin and the inset together
 SIGMA_DIRECTION: Final = 0.18  # [rad] of the detector's bones
 ROTATION_PRIOR: Final = 0.6  # [1] pull of R to the identity, in units of the whole hand
 PIXEL_KERNEL: Final = 3.0  # [1] in sigmas
+MOTION_KERNEL: Final = 0.05  # [m] a joint farther from its prediction is not drawn to it
 SELF_OCCLUSION_AT: Final = 3  # iteration from which fingers may hide each other
 
 
@@ -219,8 +220,12 @@ def _fit(
                         H[ib + i, ib + k] += h
                     H[ib + i, ia + k] -= h
         # Motion
-        w = 1.0 / (sigma_predicted * sigma_predicted)
         for j in range(K):
+            off = 0.0
+            for i in range(3):
+                off += (predicted[j, i] - x[j, i]) ** 2
+            q = 1.0 / (1.0 + off / (MOTION_KERNEL * MOTION_KERNEL))
+            w = q * q / (sigma_predicted * sigma_predicted)
             for i in range(3):
                 H[3 * j + i, 3 * j + i] += w + 1e-3
                 g[3 * j + i] += w * (predicted[j, i] - x[j, i])

@@ -40,10 +40,7 @@ class Fit:
     size_ratio: float  # [1] distance by depth over distance by size
     whole: bool  # most of the hand has depth: fit to learn from
 
-    @property
-    def center(self) -> FloatArray:
-        """The middle of the palm (3,) [m]."""
-        return palm_center(self.joints)
+    seen_at: FloatArray  # (3,) [m] the middle of the palm by this image alone, not drawn to motion
 
 
 def palm_center(joints: FloatArray) -> FloatArray:
@@ -80,6 +77,11 @@ class Track:
     def filter_delay(self) -> float:
         """Delay of the last filtered joints [s]."""
         return self._filter.delay
+
+    @property
+    def last_seen(self) -> float:
+        """Stamp of its last image [s]."""
+        return -np.inf if self.last is None else self.last.stamp
 
     def predicted(self, stamp: float) -> FloatArray | None:
         """Return where the joints (21, 3) [m] are going to be; None if that is not known."""
@@ -137,6 +139,7 @@ class Track:
             'depth' if has_depth else 'pnp',
             guess.size_ratio,
             bool(has_depth and support.mean() > WHOLE_HAND),
+            palm_center(guess.joints),
         )
 
     def accept(self, fit: Fit) -> FloatArray:
@@ -146,7 +149,9 @@ class Track:
             self._velocity = np.zeros(3)
             self._filter = OneEuroFilter(self._params.filter_cutoff, self._params.filter_beta)
         else:
-            measured = (fit.center - last.center) / (fit.stamp - last.stamp)
+            measured = (palm_center(fit.joints) - palm_center(last.joints)) / (
+                fit.stamp - last.stamp
+            )
             self._velocity = self._velocity + VELOCITY_GAIN * (measured - self._velocity)
         self._bones.learn(fit.joints, fit.confidence, metric=fit.whole)
         if fit.method == 'pnp':
@@ -160,17 +165,17 @@ class Track:
         """Tell whether this hand can have come to a fit since it was last seen."""
         if self.last is None:
             return True
-        moved = np.abs(fit.center - self.last.center - self._coasted(fit.stamp))
+        moved = np.abs(fit.seen_at - self.last.seen_at - self._coasted(fit.stamp))
         reach = self._reach(fit.stamp)
         # The distance is only as good as the size of the hand where depth comes or goes.
-        slack = 0.0 if fit.method == self.last.method == 'depth' else 0.2 * fit.center[2]
+        slack = 0.0 if fit.method == self.last.method == 'depth' else 0.2 * fit.seen_at[2]
         return bool(np.hypot(moved[0], moved[1]) < reach and moved[2] < reach + slack)
 
     def distance(self, fit: Fit) -> float:
         """Return how far [m] a fit is from where this hand was going."""
         if self.last is None:
             return 0.0
-        return float(np.linalg.norm(fit.center - self.last.center - self._coasted(fit.stamp)))
+        return float(np.linalg.norm(fit.seen_at - self.last.seen_at - self._coasted(fit.stamp)))
 
     def _coasted(self, stamp: float) -> FloatArray:
         if self.last is None or stamp - self.last.stamp > FORGET_MOTION:

@@ -89,12 +89,8 @@ class HandTracker:
             if (view := look(detection, intrinsics)).inside.sum() >= LEAST_INSIDE
         ][: self._params.max_hands]
         depth = depth if self._params.use_depth else None
+        self._tracks = [t for t in self._tracks if stamp - t.last_seen <= self._params.max_gap]
         hands = self._follow(views, depth, intrinsics, stamp)
-        self._tracks = [
-            t
-            for t in self._tracks
-            if t.last is not None and stamp - t.last.stamp <= self._params.max_gap
-        ]
         self.timing = Timing(detected - started, time.perf_counter() - detected)
         return hands
 

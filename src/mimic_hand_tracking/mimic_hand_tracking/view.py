@@ -50,7 +50,8 @@ def look(detection: Detection, intrinsics: Intrinsics) -> View:
     """Return the view of a detection."""
     pixels = detection.pixels
     size = np.array([intrinsics.width, intrinsics.height])
-    inside = ((pixels > -0.5) & (pixels < size - 0.5)).all(axis=1)
+    margin = np.minimum(pixels + 0.5, size - 0.5 - pixels).min(axis=1)  # (21,) [px]
+    inside: BoolArray = margin > 0.0
     focal = (intrinsics.fx, intrinsics.fy)
     rays = (pixels - (intrinsics.cx, intrinsics.cy)) / focal
     if any(intrinsics.distortion):
@@ -93,13 +94,13 @@ def first_guess(
     nothing = np.zeros(0)
     if depth is None:
         return Guess(shape + translation_at(shape, view.rays, size_z), None, nothing, 1.0, 0.0)
-    near = predicted_z if predicted_z is not None else size_z
     surface: Surface = read_surface(
-        depth, view.detection.pixels, hand_length, intrinsics.fx / near
+        depth, view.detection.pixels, hand_length, intrinsics.fx / size_z
     )
     z, votes = agreed_distance(shape, surface, size_z, size_sigma * size_z, predicted_z)
     if votes < LEAST_SITES:
-        z = size_z if predicted_z is None else predicted_z
+        follows = predicted_z is not None and abs(predicted_z - size_z) < 2.0 * size_sigma * size_z
+        z = predicted_z if predicted_z is not None and follows else size_z
         joints = shape + translation_at(shape, view.rays, z)
         return Guess(joints, None, nothing, 1.0, 0.0)
     joints = shape + translation_at(shape, view.rays, z)
