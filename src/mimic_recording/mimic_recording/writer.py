@@ -1,0 +1,368 @@
+"""Writing one episode: a bounded queue, one thread, a folder that exists when it is complete."""
+
+import errno
+import fcntl
+import os
+import shutil
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+from mimic_recording.bag import (
+    EPISODE_RECORD,
+    HASH_KEY,
+    QOS_KEY,
+    EpisodeInfo,
+    data_file,
+    describe,
+    partial_folder,
+    sync_folder,
+    write_metadata,
+)
+from mimic_recording.definitions import Definition
+from mimic_recording.errors import DiskFullError, RecordingError
+from mimic_recording.mcap_file import Compression, McapFile
+from mimic_recording.qos import OfferedQos, to_yaml
+
+MIB: Final = 1 << 20
+POLL_PERIOD: Final = 0.02  # [s] between looks at the queue: fewer wake-ups than one a message
+WRITEBACK_BYTES: Final = 16 * MIB  # ask the kernel to write this much out at a time
+SUMMARY_RESERVE: Final = 8 * MIB  # [B] kept free for the pending chunk and the summary
+RESERVE_FILE: Final = 'reserve'
+
+State = Literal['saved', 'discarded', 'failed']
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriterOptions:
+    """How an episode is written."""
+
+    chunk_bytes: int = MIB  # [B] a chunk is written when it holds more
+    flush_period: float = 0.5  # [s] or when it is older: what a kill of the process may lose
+    max_queue_bytes: int = 256 * MIB  # [B] waiting for the disk; more is dropped and counted
+    min_free_bytes: int = 1024 * MIB  # [B] needed on the disk to start
+    compression: Compression = 'none'
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic of an episode."""
+
+    name: str  # absolute
+    definition: Definition
+    qos: tuple[OfferedQos, ...] = ()
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an episode is."""
+
+    messages: int  # written
+    dropped: int  # lost because the disk was too slow, or had failed
+    bytes: int  # [B] in the file
+    duration: float  # [s] since the start
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an episode ended."""
+
+    state: State
+    path: Path  # where it is, or was
+    progress: Progress
+    reason: str = ''  # why it failed
+    dropped: dict[str, int] = field(default_factory=dict)  # by topic, only those with losses
+
+
+@dataclass(frozen=True)
+class _Item:
+    channel: int
+    sequence: int
+    log_time: int
+    publish_time: int
+    data: bytes
+
+
+class EpisodeWriter:
+    """Takes messages at any rate without waiting for the disk.
+
+    The episode is written in `<directory>/.<name>.partial` and renamed to `<directory>/<name>`
+    when it is complete, also after an error such as a full disk, with what was written before.
+    A process that is killed leaves the partial folder for `recovery`.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        info: EpisodeInfo,
+        options: WriterOptions | None = None,
+        on_done: Callable[[Outcome], None] | None = None,
+    ) -> None:
+        """Start the episode.
+
+        Args:
+            directory: Where episodes are; made if it is missing.
+            info: Name, task, tags.
+            options: How it is written.
+            on_done: Called once from the writing thread when the episode has ended.
+
+        Raises:
+            RecordingError: The name is taken, or the folder cannot be made.
+            DiskFullError: There is less than `min_free_bytes` left.
+        """
+        self.info = info
+        self._options = options or WriterOptions()
+        self.path = (directory / info.name).absolute()
+        self._folder = partial_folder(self.path.parent, info.name)
+        self._on_done = on_done
+        self._fd, self._reserve_fd = self._open()
+        self._lock = threading.Lock()
+        self._queue: deque[_Item | Topic] = deque()
+        self._queued = 0  # [B] waiting
+        self._taken = 0  # [B] with the thread, not yet in the file
+        self._topics: list[str] = []
+        self._dropped: Counter[str] = Counter()
+        self._closing = threading.Event()
+        self._discard = False
+        self._failure = ''
+        self._schemas: dict[str, int] = {}
+        self._started = time.monotonic()
+        self._ended: float | None = None
+        self.outcome: Outcome | None = None
+        try:
+            self._file = McapFile(self._fd, self._options.chunk_bytes, self._options.compression)
+            self._file.add_metadata(EPISODE_RECORD, info.as_map())
+        except OSError as error:
+            self._remove()
+            raise RecordingError(f'{self._folder}: {error.strerror}') from error
+        self._thread = threading.Thread(target=self._run, name='episode writer', daemon=True)
+        self._thread.start()
+
+    def _open(self) -> tuple[int, int]:
+        directory = self.path.parent
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            if self.path.exists() or self._folder.exists():
+                raise RecordingError(f"there is an episode '{self.info.name}' in {directory}")
+            free = shutil.disk_usage(directory).free
+            if free < self._options.min_free_bytes:
+                raise DiskFullError(
+                    f'only {free / 1e6:.0f} MB are free in {directory}, '
+                    f'an episode needs {self._options.min_free_bytes / 1e6:.0f} MB'
+                )
+            self._folder.mkdir()
+            flags = os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            fd = os.open(data_file(self._folder, self.info.name), flags | os.O_RDWR, 0o644)
+            # A lock that ends with the process tells recovery that this episode is alive.
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            reserve = os.open(self._folder / RESERVE_FILE, flags | os.O_WRONLY, 0o600)
+            os.posix_fallocate(reserve, 0, SUMMARY_RESERVE)
+        except OSError as error:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            if error.errno == errno.ENOSPC:
+                raise DiskFullError(f'the disk of {directory} is full') from error
+            raise RecordingError(f'{directory}: {error.strerror}') from error
+        return fd, reserve
+
+    # Any thread -----------------------------------------------------------------------------
+
+    def add_topic(self, topic: Topic) -> int:
+        """Announce a topic; return the number to write its messages with."""
+        with self._lock:
+            self._topics.append(topic.name)
+            self._queue.append(topic)
+            return len(self._topics)
+
+    def write(
+        self, channel: int, log_time: int, publish_time: int, data: bytes, sequence: int = 0
+    ) -> bool:
+        """Take one message; never waits.
+
+        Args:
+            channel: What `add_topic` returned.
+            log_time: When it was received [ns].
+            publish_time: When it was published [ns].
+            data: Serialized message.
+            sequence: Number that the publisher gave it.
+
+        Returns:
+            Whether it was taken. If not, it is counted as dropped.
+        """
+        with self._lock:
+            full = self._queued + self._taken + len(data) > self._options.max_queue_bytes
+            if full or self._closing.is_set():
+                self._dropped[self._topics[channel - 1]] += 1
+                return False
+            self._queue.append(_Item(channel, sequence, log_time, publish_time, data))
+            self._queued += len(data)
+            return True
+
+    @property
+    def progress(self) -> Progress:
+        """How far the episode is."""
+        end = self._ended if self._ended is not None else time.monotonic()
+        return Progress(
+            self._file.contents.messages,
+            sum(self._dropped.values()),
+            self._file.size,
+            end - self._started,
+        )
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait for the disk [B]."""
+        return self._queued + self._taken
+
+    def close(self, *, discard: bool = False) -> None:
+        """End the episode; returns at once, `wait` waits."""
+        with self._lock:
+            self._discard = self._discard or discard
+            self._ended = self._ended or time.monotonic()
+            self._closing.set()
+
+    def wait(self, timeout: float | None = None) -> Outcome:
+        """Wait for the end of a closed episode [s].
+
+        Raises:
+            RecordingError: It takes longer.
+        """
+        self._thread.join(timeout)
+        if self.outcome is None:
+            raise RecordingError(f"episode '{self.info.name}' is still being written")
+        return self.outcome
+
+    # The writing thread ---------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            self._write_until_closed()
+        except OSError as error:
+            self._failure = _explain(error)
+            self.close()
+        self.outcome = self._end()
+        if self._on_done is not None:
+            self._on_done(self.outcome)
+
+    def _write_until_closed(self) -> None:
+        flushed = time.monotonic()
+        written_back = 0
+        closing = False
+        while not closing:
+            closing = self._closing.wait(POLL_PERIOD)
+            with self._lock:
+                batch, self._queue = self._queue, deque()
+                self._taken, self._queued = self._queued, 0
+            if self._discard:
+                return
+            self._write_batch(batch)
+            self._taken = 0
+            now = time.monotonic()
+            if now - flushed > self._options.flush_period:
+                self._file.flush()
+                flushed = now
+            if self._file.size - written_back > WRITEBACK_BYTES:
+                # Start writing out what the page cache holds, so that the end does not wait.
+                length = self._file.size - written_back
+                os.posix_fadvise(self._fd, written_back, length, os.POSIX_FADV_DONTNEED)
+                written_back = self._file.size
+                self._grow_reserve()
+
+    def _write_batch(self, batch: deque[_Item | Topic]) -> None:
+        while batch:
+            item = batch[0]
+            try:
+                if isinstance(item, Topic):
+                    self._write_topic(item)
+                else:
+                    self._file.add_message(
+                        item.channel, item.sequence, item.log_time, item.publish_time, item.data
+                    )
+            except OSError:
+                # A message that was added is pending in the file: only those behind it are lost.
+                with self._lock:
+                    lost = [i for i in [*batch, *self._queue] if isinstance(i, _Item)]
+                    for other in lost if isinstance(item, Topic) else lost[1:]:
+                        self._dropped[self._topics[other.channel - 1]] += 1
+                    self._queue.clear()
+                    self._queued = self._taken = 0
+                raise
+            batch.popleft()
+
+    def _write_topic(self, topic: Topic) -> None:
+        definition = topic.definition
+        if definition.name not in self._schemas:
+            self._schemas[definition.name] = self._file.add_schema(
+                definition.name, definition.text
+            )
+        values = {QOS_KEY: to_yaml(topic.qos)}
+        if definition.type_hash:
+            values[HASH_KEY] = definition.type_hash
+        self._file.add_channel(topic.name, self._schemas[definition.name], values)
+
+    def _grow_reserve(self) -> None:
+        """Keep room for the summary, which grows with the number of chunks."""
+        chunk_index = 100 + 10 * len(self._file.contents.channels)  # [B] at most
+        needed = SUMMARY_RESERVE + chunk_index * len(self._file.contents.chunks)
+        os.posix_fallocate(self._reserve_fd, 0, needed)
+
+    def _end(self) -> Outcome:
+        path = self.path
+        state: State = 'discarded'
+        try:
+            if self._discard:
+                self._remove()
+            else:
+                self._complete()
+                state = 'failed' if self._failure else 'saved'
+        except OSError as error:
+            state, path = 'failed', self._folder
+            ending = f'the file could not be completed ({_explain(error)}), recover it'
+            self._failure = f'{self._failure}; {ending}' if self._failure else ending
+        finally:
+            os.close(self._fd)
+        return Outcome(state, path, self.progress, self._failure, dict(self._dropped))
+
+    def _complete(self) -> None:
+        os.close(self._reserve_fd)
+        (self._folder / RESERVE_FILE).unlink()
+        try:
+            self._file.finish()
+        except OSError as error:
+            # Not even the reserve takes the last chunk; the rest is worth more than it.
+            self._failure = self._failure or _explain(error)
+            for channel, count in self._file.drop_pending().items():
+                self._dropped[self._topics[channel - 1]] += count
+            self._file.finish()
+        os.fdatasync(self._fd)
+        custom = self.info.as_map()
+        custom['end'] = f'failed: {self._failure}' if self._failure else 'stopped'
+        for topic, count in self._dropped.items():
+            custom[f'dropped.{topic}'] = str(count)
+        name = data_file(self._folder, self.info.name).name
+        write_metadata(self._folder, describe(name, self._file.contents, custom))
+        self._folder.rename(self.path)
+        sync_folder(self.path.parent)
+
+    def _remove(self) -> None:
+        os.close(self._reserve_fd)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _explain(error: OSError) -> str:
+    if error.errno == errno.ENOSPC:
+        return 'the disk is full'
+    return f'the disk failed: {error.strerror}'
+
+
+def new_name(taken: Sequence[str], stamp: str) -> str:
+    """Return a name for an episode that starts at `stamp` (e.g. 20261121_035903)."""
+    name = f'episode_{stamp}'
+    number = 1
+    while name in taken:
+        number += 1
+        name = f'episode_{stamp}_{number}'
+    return name
