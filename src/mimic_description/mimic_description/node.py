@@ -7,8 +7,7 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from tf2_msgs.msg import TFMessage
 
-from mimic_core.arrays import checked
-from mimic_core.errors import ConfigError, MimicError
+from mimic_core.errors import MimicError
 from mimic_core.ros import (
     OK,
     STALE,
@@ -22,9 +21,8 @@ from mimic_core.ros import (
     transform_to_msg,
 )
 from mimic_description.params import StatePublisherParams
-from mimic_description.transforms import LinkTransforms
+from mimic_description.transforms import LinkTransforms, RateLimit
 from mimic_description.tree import parse_urdf
-from mimic_description.urdf import render_urdf
 
 STALE_AFTER = 1.0  # [s] without joint states
 
@@ -35,11 +33,10 @@ class StatePublisherNode(Node):
     def __init__(self) -> None:
         super().__init__('state_publisher')
         params = declare_params(self, StatePublisherParams)
-        urdf = params.robot_description or render_from(params)
+        urdf = params.urdf()
         self._transforms = LinkTransforms(parse_urdf(urdf))
-        self._period = 1.0 / params.publish_frequency  # [s]
-        # When each joint was last sent: arm and hand may come in messages of their own.
-        self._sent: dict[tuple[int, ...], float] = {}
+        # One limit for each set of joints: arm and hand may come in messages of their own.
+        self._rate = RateLimit(params.publish_frequency)
         self._last_input = -np.inf
         self._messages = [_empty(j.parent, j.child) for j in self._transforms.moving]
 
@@ -72,12 +69,8 @@ class StatePublisherNode(Node):
             self.get_logger().warning(f'no transform sent: {error}', throttle_duration_sec=1.0)
             return
         self._last_input = now(self)
-        stamp = seconds(msg.header.stamp)
-        since = stamp - self._sent.get(moved.links, -np.inf)
-        # A stamp that goes back (a new bag, a reset twin) is sent at once.
-        if not moved.links or 0.0 <= since < self._period - 1e-4:
+        if not moved.links or not self._rate.due(moved.links, seconds(msg.header.stamp)):
             return
-        self._sent[moved.links] = stamp
         chosen = [self._messages[i] for i in moved.links]
         for item, xyz, quat in zip(
             chosen, moved.translation.tolist(), moved.quat_xyzw.tolist(), strict=True
@@ -94,21 +87,6 @@ class StatePublisherNode(Node):
         if age > STALE_AFTER:
             return STALE, 'no joint states', values
         return OK, 'transforms are published', values
-
-
-def render_from(params: StatePublisherParams) -> str:
-    """Return the URDF that the parameters name."""
-    x, y, z = checked(params.base_xyz, (3,), 'base_xyz').tolist()
-    roll, pitch, yaw = checked(params.base_rpy, (3,), 'base_rpy').tolist()
-    if params.arm == params.hand == 'none':
-        raise ConfigError("arm and hand are both 'none': there is no robot to publish")
-    return render_urdf(
-        params.arm,
-        params.hand,
-        prefix=params.prefix,
-        base_xyz=(x, y, z),
-        base_rpy=(roll, pitch, yaw),
-    )
 
 
 def _empty(parent: str, child: str) -> TransformStamped:

@@ -1,6 +1,6 @@
 """Transforms of all links from joint positions: what a robot state publisher sends."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,6 +81,24 @@ class LinkTransforms:
             for row, multiplier, offset in self._followers.get(name, ()):
                 values[row] = multiplier * position + offset
         return values
+
+
+class RateLimit:
+    """Lets events through at most at one rate, for each key by itself."""
+
+    def __init__(self, frequency: float) -> None:
+        """Args: frequency: Most events in a second [Hz], > 0."""
+        # A little slack, so that a stream of the same rate passes whole.
+        self._period = 1.0 / frequency - 1e-4  # [s]
+        self._last: dict[Hashable, float] = {}
+
+    def due(self, key: Hashable, time: float) -> bool:
+        """Tell whether an event at a time [s] passes; one whose time went back always does."""
+        since = time - self._last.get(key, -np.inf)
+        if 0.0 <= since < self._period:
+            return False
+        self._last[key] = time
+        return True
 
 
 def _turned(quat_xyzw: FloatArray, axis: FloatArray, angle: FloatArray) -> FloatArray:

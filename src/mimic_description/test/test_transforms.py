@@ -5,7 +5,8 @@ from scipy.spatial.transform import Rotation
 from mimic_core.errors import NotFiniteError, ShapeError
 from mimic_core.frames import transform
 from mimic_description import load_robot
-from mimic_description.transforms import LinkTransforms
+from mimic_description.params import StatePublisherParams
+from mimic_description.transforms import LinkTransforms, RateLimit
 
 
 def chain(links: LinkTransforms, names, positions) -> dict[str, np.ndarray]:
@@ -57,3 +58,28 @@ def test_bad_messages_are_refused():
         links.move(['panda_joint_1', 'panda_joint_2'], [0.0])
     with pytest.raises(NotFiniteError, match="'panda_joint_2' is nan"):
         links.move(['panda_joint_1', 'panda_joint_2'], [0.0, float('nan')])
+
+
+def test_rate_limit():
+    limit = RateLimit(25.0)
+    assert [limit.due('arm', 0.01 * k) for k in range(9)] == [k % 4 == 0 for k in range(9)]
+    assert limit.due('hand', 0.085)  # a key of its own
+    assert limit.due('arm', 0.0)  # time went back: a new bag
+    assert not limit.due('arm', 0.01)
+    same = RateLimit(100.0)
+    assert all(same.due('arm', 0.01 * k) for k in range(100))
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        {'robot_description': '<robot name="mine"><link name="world"/></robot>'},
+        {'arm': 'panda'},
+        {'hand': 'leap'},
+        {'prefix': 'left_'},
+        {'base_xyz': (0.0, 0.0, 0.5)},
+        {'base_rpy': (0.0, 0.0, 0.5)},
+    ],
+)
+def test_each_parameter_changes_the_description(change):
+    assert StatePublisherParams(**change).urdf() != StatePublisherParams().urdf()
