@@ -82,7 +82,7 @@ def depth_of(
     joints: FloatArray, *, background: float = 1.2, scale: float = 1.0, camera: Intrinsics = CAMERA
 ) -> DepthImage:
     """Return the depth image (H, W) [mm] of a hand of capsules before a wall at `background`."""
-    depth = np.full((camera.height, camera.width), background)
+    depth = np.full((camera.height, camera.width), float(background))
     fractions = np.linspace(0, 1, 14)[:, None]
     rows, columns = np.mgrid[0 : camera.height, 0 : camera.width]
     ray_x, ray_y = (columns - camera.cx) / camera.fx, (rows - camera.cy) / camera.fy
