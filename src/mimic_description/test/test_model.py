@@ -277,3 +277,12 @@ def test_collisions_are_found():
         a, b = (objects[i].name.split(':')[0] for i in (pair.first, pair.second))
         assert not (a in links and b in links)
         assert frozenset((a, b)) not in robot.ignored_pairs
+
+
+@pytest.mark.parametrize('arm', ARMS)
+@pytest.mark.parametrize('hand', HANDS)
+def test_home_lies_in_the_workspace(arm, hand):
+    robot = load_robot(arm, hand)
+    place, space = robot.fk(robot.home, 'grasp_center', 'base_link')[:3, 3], robot.arm.workspace
+    assert (place > space.box_min).all() and (place < space.box_max).all()
+    assert place[2] > space.min_height
