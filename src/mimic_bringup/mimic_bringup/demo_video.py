@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from mimic_bringup.demo_report import object_pose
-from mimic_bringup.streams import STATES, Streams
+from mimic_bringup.streams import METHODS, SIDES, STATES, Streams
 from mimic_core.arrays import FloatArray, Image
 from mimic_core.errors import SourceError
 from mimic_core.hand import TrackedHand
@@ -24,6 +24,7 @@ from mimic_sim.twin_params import TwinParams
 SIZE: Final = (640, 480)  # [px] of each half
 BAR: Final = 36  # [px] caption
 RATE: Final = 30
+_FOVY: Final = 0.95  # [rad] wide enough to show the whole robot
 _INK, _PAPER = (235, 235, 240), (28, 30, 36)
 _TICK: Final = Fraction(1, 90_000)  # [s]
 
@@ -49,7 +50,7 @@ def write_video(
     Raises:
         SourceError: The episode holds no camera picture.
     """
-    params = TwinParams(width=SIZE[0], height=SIZE[1], samples=4)
+    params = TwinParams(width=SIZE[0], height=SIZE[1], samples=4, fovy=_FOVY)
     twin = Twin(robot, streams.task or 'pick_place', seed, params)
     count = 0
     total = max(len(streams.hands.stamps), 1)
@@ -136,7 +137,8 @@ def _hand_at(streams: Streams, stamp: float) -> TrackedHand | None:
     points: FloatArray = series.values[index]
     if not np.isfinite(points).any():
         return None
+    side, method = streams.kinds.values[index].astype(int)
     return TrackedHand(
-        0, 'right', 'depth', points, streams.confidence.values[index],
+        0, SIDES[side], METHODS[method], points, streams.confidence.values[index],
         streams.pixels.values[index], 1.0,
     )  # fmt: skip

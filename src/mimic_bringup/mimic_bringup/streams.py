@@ -6,10 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from mimic_core.arrays import FloatArray
+from mimic_core.hand import Method, Side
 from mimic_core.keypoints import NUM_KEYPOINTS
 from mimic_recording.reader import Episode
 
 _NO_HAND = np.full((NUM_KEYPOINTS, 3), np.nan)
+SIDES: tuple[Side, ...] = ('left', 'right')
+METHODS: tuple[Method, ...] = ('depth', 'pnp')
 STATES = ('idle', 'shadow', 'policy', 'replay', 'hold', 'stopped')
 
 
@@ -35,6 +38,7 @@ class Streams:
     hands: Series  # (N, 21, 3) [m] optical frame, NaN without a hand
     pixels: Series  # (N, 21, 2) [px]
     confidence: Series  # (N, 21)
+    kinds: Series  # (N, 2) side and method, numbers of mimic_interfaces/Hand; NaN without a hand
     truth: Series  # (N, 21, 3) [m] optical frame, of the virtual demonstrator; N = 0 without one
     visible: Series  # (N, 21) 1 where a landmark is not hidden; as truth
     joints: Series  # (N, J) [rad] or [m] measured
@@ -119,6 +123,11 @@ def read_streams(path: Path, joint_names: tuple[str, ...]) -> Streams:
         ),
         pixels=series('hand_tracking/hands', of_hand('pixels', 42), (NUM_KEYPOINTS, 2)),
         confidence=series('hand_tracking/hands', of_hand('confidence', 21), (NUM_KEYPOINTS,)),
+        kinds=series(
+            'hand_tracking/hands',
+            lambda m: (np.nan, np.nan) if best(m) is None else (best(m).side, best(m).method),
+            (2,),
+        ),
         truth=series('demonstrator/status', points, (NUM_KEYPOINTS, 3)),
         visible=series(
             'demonstrator/status', lambda m: np.asarray(m.visible, float), (NUM_KEYPOINTS,)
