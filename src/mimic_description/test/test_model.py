@@ -279,8 +279,14 @@ def test_collisions_are_found():
         assert frozenset((a, b)) not in robot.ignored_pairs
 
 
-@pytest.mark.parametrize('arm', ARMS)
-@pytest.mark.parametrize('hand', HANDS)
+# Pointing down, the so101 reaches no higher than 0.18 m, and these fingers are longer: such a robot
+# needs a base above its table (base_xyz).
+TOO_LONG = {('so101', 'fin_ray')}
+
+
+@pytest.mark.parametrize(
+    ('arm', 'hand'), [(a, h) for a in ARMS for h in HANDS if (a, h) not in TOO_LONG]
+)
 def test_home_lies_in_the_workspace(arm, hand):
     robot = load_robot(arm, hand)
     place, space = robot.fk(robot.home, 'grasp_center', 'base_link')[:3, 3], robot.arm.workspace
