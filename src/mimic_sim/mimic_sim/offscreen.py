@@ -10,6 +10,7 @@ from mimic_core.errors import UnknownNameError
 _MAX_GEOMS = 2000
 _FAR = 10.0  # [m], depth beyond is unknown, as with a real depth camera
 _MILLIMETRES = 1000.0
+_RINGS = (0.85, 0.95, 1.05, 1.15, 1.25)  # radii of the layers of a soft shadow [1]
 
 
 class Offscreen:
@@ -91,17 +92,17 @@ class Offscreen:
     def _add_discs(self, shadows: FloatArray) -> None:
         identity = np.eye(3).ravel()
         for x, y, radius, strength in shadows:
-            for ring, grow in enumerate((1.0, 1.2, 1.4)):
+            for ring, grow in enumerate(_RINGS):
                 if self._scene.ngeom >= self._scene.maxgeom:
                     return
                 geom = self._scene.geoms[self._scene.ngeom]
                 mujoco.mjv_initGeom(
                     geom,
                     mujoco.mjtGeom.mjGEOM_CYLINDER,
-                    np.array([grow * radius, 2e-4, 0.0]),
-                    np.array([x, y, 0.0012 + 1e-4 * ring]),
+                    np.array([grow * radius, 1e-4, 0.0]),
+                    np.array([x, y, 0.0012 + 5e-5 * ring]),
                     identity,
-                    np.array([0.15, 0.13, 0.12, 0.13 * strength], dtype=np.float32),
+                    np.array([0.2, 0.17, 0.15, 0.07 * strength], dtype=np.float32),
                 )
                 self._scene.ngeom += 1
 

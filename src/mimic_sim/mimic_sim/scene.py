@@ -15,12 +15,16 @@ from mimic_sim.tasks import Marker, SceneObject, Task, WorkArea
 from mimic_sim.twin_params import TwinParams
 
 AGENT_CAMERA: Final = 'agent'
+OVERVIEW_CAMERA: Final = 'overview'  # the whole robot, for pictures and videos
 WRIST_CAMERA: Final = 'wrist'
 AGENT_CAMERA_OPTICAL: Final = 'agent_camera_color_optical_frame'
 
 _TABLE_EDGES: Final = (1.5, 1.7, 0.04)  # [m]
 _TABLE_X: Final = 0.35  # [m], middle of the table in front of the robot's base
 _FLOOR: Final = -0.75  # [m]
+_SKY: Final = (0.70, 0.78, 0.85)  # [1] rgb
+_HORIZON: Final = (0.90, 0.92, 0.93, 1.0)  # [1] rgba
+_USUAL_RADIUS: Final = 0.18  # [m], of the work area of an arm of human reach
 _MARKER_HEIGHT: Final = 0.0006  # [m]
 
 # Contact numbers: README, "Grasping".
@@ -41,15 +45,24 @@ def add_scene(spec: mujoco.MjSpec, task: Task, params: TwinParams) -> None:
         _add_marker(spec, marker)
     for obj in task.objects:
         _add_object(spec, obj)
-    _add_agent_camera(spec, task.area, params)
+    _add_cameras(spec, task.area, params)
 
 
 def agent_camera_pose(area: WorkArea) -> FloatArray:
     """Return world_T_optical (4, 4) of the agent camera: opposite the robot, left of it, above."""
     x, y = area.centre
-    scale = area.radius / 0.18  # [1], 1 for an arm of human reach
+    scale = area.radius / _USUAL_RADIUS
     eye = np.array([x + 0.62 * scale, y + 0.55 * scale, 0.52 * scale])
     target = np.array([x - 0.10 * scale, y - 0.03, 0.12 * scale])
+    return look_at(eye, target, np.array([0.0, 0.0, 1.0]))
+
+
+def overview_camera_pose(area: WorkArea) -> FloatArray:
+    """Return world_T_optical (4, 4) of a camera that sees the whole arm and its table."""
+    x, y = area.centre
+    reach = float(np.hypot(x, y)) / 0.55 if np.hypot(x, y) > 0.05 else 0.6
+    eye = np.array([1.45 * reach, y + 1.05 * reach, 0.78 * reach])
+    target = np.array([0.26 * reach, y, 0.36 * reach])
     return look_at(eye, target, np.array([0.0, 0.0, 1.0]))
 
 
@@ -73,12 +86,13 @@ def _set_physics(spec: mujoco.MjSpec) -> None:
 def _set_looks(spec: mujoco.MjSpec, params: TwinParams) -> None:
     visual = spec.visual
     visual.quality.offsamples = params.samples
-    visual.quality.shadowsize = 2048 if params.shadows else 0
+    visual.quality.shadowsize = 4096 if params.shadows else 0
     visual.headlight.ambient = [0.42, 0.42, 0.43]
     visual.headlight.diffuse = [0.12, 0.12, 0.12]
     visual.headlight.specular = [0.0, 0.0, 0.0]
     visual.global_.offwidth = max(params.width, 1920)
     visual.global_.offheight = max(params.height, 1080)
+    visual.rgba.haze = _HORIZON
     visual.map.znear = 0.01
     visual.map.zfar = 30.0
     spec.stat.extent = 1.0  # znear and zfar are then in metres
@@ -87,8 +101,8 @@ def _set_looks(spec: mujoco.MjSpec, params: TwinParams) -> None:
         name='sky',
         type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
         builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT,
-        rgb1=[0.97, 0.98, 0.99],
-        rgb2=[0.83, 0.87, 0.90],
+        rgb1=_SKY,
+        rgb2=_HORIZON[:3],
         width=256,
         height=1536,
     )
@@ -212,11 +226,14 @@ def _add_object(spec: mujoco.MjSpec, obj: SceneObject) -> None:
     )
 
 
-def _add_agent_camera(spec: mujoco.MjSpec, area: WorkArea, params: TwinParams) -> None:
-    pose = agent_camera_pose(area)
-    spec.worldbody.add_camera(
-        name=AGENT_CAMERA,
-        pos=pose[:3, 3],
-        quat=optical_quat_wxyz(pose),
-        fovy=float(np.degrees(params.fovy)),
-    )
+def _add_cameras(spec: mujoco.MjSpec, area: WorkArea, params: TwinParams) -> None:
+    for name, pose in (
+        (AGENT_CAMERA, agent_camera_pose(area)),
+        (OVERVIEW_CAMERA, overview_camera_pose(area)),
+    ):
+        spec.worldbody.add_camera(
+            name=name,
+            pos=pose[:3, 3],
+            quat=optical_quat_wxyz(pose),
+            fovy=float(np.degrees(params.fovy)),
+        )

@@ -351,33 +351,6 @@ def work_area(robot: RobotModel) -> WorkArea:
     return WorkArea((float(x), float(y)), min(_AREA_MAX, _AREA_SHARE * side))
 
 
-def render_scene(
-    robot: RobotModel,
-    q: FloatArray,
-    objects: Mapping[str, FloatArray] | None = None,
-    camera: str = AGENT_CAMERA,
-    size: tuple[int, int] = (1280, 960),
-    task: str = 'pick_place',
-) -> Frame:
-    """Return one good-looking picture of a robot at a task, with shadows.
-
-    Args:
-        robot: From `mimic_description.load_robot`.
-        q: (J,) joint positions [rad] or [m].
-        objects: name -> world_T_object (4, 4); what is not named stands at its start for seed 0.
-        camera: 'agent' or 'wrist'.
-        size: Width and height [px].
-        task: Name of a task.
-    """
-    params = TwinParams(width=size[0], height=size[1], samples=8, shadows=True)
-    twin = Twin(robot, task, 0, params)
-    try:
-        twin.set_state(q, objects)
-        return twin.render(camera)
-    finally:
-        twin.close()
-
-
 def _compile(robot: RobotModel, twin: Twin, params: TwinParams) -> mujoco.MjModel:
     spec = robot_spec(robot)
     add_scene(spec, twin.task, params)

@@ -26,7 +26,7 @@ OTHERS = (
     SceneObject('post', 'box', (0.03, 0.03, 0.08), 0.06, YELLOW),
 )
 CLEARANCE = 0.10  # [m], between the middles of two things
-SMALL = 0.12  # [m], an area of a smaller radius gets two things only, closer together
+SMALL = 0.12  # [m], an area of a smaller radius gets two low things only
 SPREAD = 1.4  # [1], the area of the other things over that of the cube
 
 
@@ -64,4 +64,4 @@ class Clutter(Task):
 
     @property
     def _others(self) -> tuple[SceneObject, ...]:
-        return OTHERS if self.area.radius >= SMALL else OTHERS[:2]
+        return OTHERS if self.area.radius >= SMALL else OTHERS[1:3]
