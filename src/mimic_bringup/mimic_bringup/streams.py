@@ -1,7 +1,9 @@
 """What an episode of shadowing holds, as arrays: the input of the demo's report and video."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -66,7 +68,7 @@ def read_streams(path: Path, joint_names: tuple[str, ...]) -> Streams:
         BagError: The episode cannot be read.
     """
     with Episode(path) as episode:
-        rows: dict[str, list[tuple[float, float, object]]] = {}
+        rows: dict[str, list[tuple[float, float, Any]]] = {}
         wanted = {
             key: episode.find(key)
             for key in (
@@ -87,23 +89,23 @@ def read_streams(path: Path, joint_names: tuple[str, ...]) -> Streams:
         duration = episode.duration
         rates = {name: count / duration if duration else 0.0 for name, count in counts.items()}
 
-    def series(key: str, extract: object, shape: tuple[int, ...]) -> Series:
+    def series(key: str, extract: Callable[[Any], Any], shape: tuple[int, ...]) -> Series:
         taken = rows.get(key, [])
-        values = np.array([extract(msg) for _, _, msg in taken])  # type: ignore[operator]
+        values = np.array([extract(msg) for _, _, msg in taken])
         return Series(
             np.array([s for s, _, _ in taken]),
             np.array([r for _, r, _ in taken]),
             values.reshape(len(taken), *shape) if taken else np.zeros((0, *shape)),
         )
 
-    def points(hand: object) -> FloatArray:
-        return np.array([(p.x, p.y, p.z) for p in hand.keypoints])  # type: ignore[attr-defined]
+    def points(hand: Any) -> FloatArray:
+        return np.array([(p.x, p.y, p.z) for p in hand.keypoints])
 
-    def best(msg: object) -> object | None:
-        return max(msg.hands, key=lambda h: h.score, default=None)  # type: ignore[attr-defined]
+    def best(msg: Any) -> Any:
+        return max(msg.hands, key=lambda h: h.score, default=None)
 
-    def of_hand(attribute: str, size: int) -> object:
-        def extract(msg: object) -> FloatArray:
+    def of_hand(attribute: str, size: int) -> Callable[[Any], FloatArray]:
+        def extract(msg: Any) -> FloatArray:
             hand = best(msg)
             if hand is None:
                 return np.full(size, np.nan)
@@ -112,7 +114,7 @@ def read_streams(path: Path, joint_names: tuple[str, ...]) -> Streams:
         return extract
 
     twin = rows.get('twin/status', [])
-    names = [o.name for o in twin[0][2].objects] if twin else []  # type: ignore[attr-defined]
+    names = [o.name for o in twin[0][2].objects] if twin else []
     q = series('joint_states', lambda m: _ordered(m, joint_names), (len(joint_names),))
     xyz = lambda p: (p.x, p.y, p.z)  # noqa: E731
     return Streams(
@@ -150,18 +152,18 @@ def read_streams(path: Path, joint_names: tuple[str, ...]) -> Streams:
         success=series('twin/status', lambda m: (m.success, m.ever_success), (2,)),
         rates=rates,
         counts=counts,
-        task=twin[0][2].task if twin else '',  # type: ignore[attr-defined]
+        task=twin[0][2].task if twin else '',
         duration=duration,
     )
 
 
-def _ordered(msg: object, names: tuple[str, ...]) -> FloatArray:
-    position = dict(zip(msg.name, msg.position, strict=False))  # type: ignore[attr-defined]
+def _ordered(msg: Any, names: tuple[str, ...]) -> FloatArray:
+    position = dict(zip(msg.name, msg.position, strict=False))
     return np.array([position.get(name, np.nan) for name in names])
 
 
-def _object(msg: object, name: str) -> tuple[float, ...]:
-    for item in msg.objects:  # type: ignore[attr-defined]
+def _object(msg: Any, name: str) -> tuple[float, ...]:
+    for item in msg.objects:
         if item.name == name:
             p, o = item.pose.position, item.pose.orientation
             return (p.x, p.y, p.z, o.x, o.y, o.z, o.w)
