@@ -1,0 +1,162 @@
+"""The node of the gate: commands in, one output a control period."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from builtin_interfaces.msg import Duration
+from rclpy.action import ActionServer, CancelResponse
+from rclpy.action.server import ServerGoalHandle
+from rclpy.node import Node
+from rclpy.task import Future
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
+
+from mimic_control import conversions
+from mimic_control.gate import Gate, Mode
+from mimic_control.intake import SOURCES
+from mimic_control.params import ControlParams
+from mimic_control.posture import goal_of
+from mimic_core import ros
+from mimic_core.errors import LimitError, MimicError
+from mimic_description import load_robot
+from mimic_interfaces.action import MoveTo
+from mimic_interfaces.msg import ControlStatus
+from mimic_interfaces.srv import SetMode
+
+STATUS_RATE = 10.0  # [Hz]
+
+
+class ControlNode(Node):
+    """Let one source at a time move the robot, within its limits."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__('control', **options)
+        params = ros.declare_params(self, ControlParams)
+        robot = load_robot(params.arm, params.hand, params.prefix)
+        self._gate = Gate(robot, params)
+        self._names = robot.joint_names
+        self._outputs = []
+        arms = len(robot.arm_joints)
+        for part, joints in (('arm', slice(0, arms)), ('hand', slice(arms, None))):
+            topic = f'{part}_controller/joint_trajectory'
+            if self._names[joints]:
+                publisher = self.create_publisher(JointTrajectory, topic, ros.publisher_qos(topic))
+                self._outputs.append((publisher, self._names[joints], joints))
+        self._period = Duration(nanosec=round(self._gate.period * 1e9))
+        self._status = self.create_publisher(ControlStatus, 'control/status', ros.LATCHED_QOS)
+        for source in SOURCES:
+            take = partial(self._on_command, source)
+            self.create_subscription(JointTrajectory, f'{source}/command', take, ros.COMMAND_QOS)
+        self.create_subscription(JointState, 'joint_states', self._on_state, ros.SENSOR_QOS)
+        self.create_subscription(Bool, 'control/enable', self._on_enable, ros.COMMAND_QOS)
+        self.create_service(SetMode, 'control/set_mode', self._on_set_mode)
+        stop, clear = partial(self._gate.stop, 'control/stop was called'), self._gate.clear
+        self.create_service(Trigger, 'control/stop', partial(self._on_trigger, stop))
+        self.create_service(Trigger, 'control/clear', partial(self._on_trigger, clear))
+        self._moving: tuple[ServerGoalHandle, Future] | None = None
+        accept = CancelResponse.ACCEPT
+        self._action = ActionServer(
+            self, MoveTo, 'control/move_to', self._move, cancel_callback=lambda _: accept
+        )
+        self._diagnostics = ros.Diagnostics(self, self._report)
+        self._gate.set_mode(params.initial_mode)
+        self._said: tuple[object, ...] = ()
+        self._next_status = 0
+        self._timer = self.create_timer(self._gate.period, self._tick)
+
+    def _on_command(self, source: str, msg: JointTrajectory) -> None:
+        try:
+            command = conversions.command_from_msg(msg)
+        except MimicError as error:
+            refusal: str | None = self._gate.intake.refuse(source, str(error))
+        else:
+            refusal = self._gate.offer(source, command, ros.now(self))
+        if refusal:
+            self.get_logger().warning(f'refused {refusal}', throttle_duration_sec=1.0)
+
+    def _on_state(self, msg: JointState) -> None:
+        now, stamp = ros.now(self), ros.seconds(msg.header.stamp)
+        try:
+            self._gate.measure(msg.name, np.array(msg.position), stamp, now)
+        except MimicError as error:
+            self.get_logger().warning(f'joint state not used: {error}', throttle_duration_sec=1.0)
+
+    def _on_enable(self, msg: Bool) -> None:
+        self._gate.enable(msg.data, ros.now(self))
+
+    def _on_set_mode(self, request: SetMode.Request, response: SetMode.Response) -> object:
+        response.success, response.message = self._gate.set_mode(request.mode)
+        return response
+
+    def _on_trigger(
+        self, act: Callable[[], None], _: object, response: Trigger.Response
+    ) -> object:
+        act()
+        response.success = True
+        return response
+
+    async def _move(self, goal: ServerGoalHandle) -> MoveTo.Result:
+        wish, robot = goal.request, self._gate.robot
+        try:
+            if self._moving is not None:
+                raise LimitError('another motion is under way')
+            names, q = goal_of(robot, wish.posture, wish.joint_names, np.array(wish.position))
+            self._gate.move_to(names, q, wish.speed_scale, ros.now(self))
+        except MimicError as error:
+            goal.abort()
+            return MoveTo.Result(success=False, message=str(error), error=float('nan'))
+        self._moving = goal, Future()
+        failure = await self._moving[1]
+        self._moving = None
+        error = float(np.abs(self._gate.anchor.of(names) - q).max())
+        if not failure:
+            goal.succeed()
+        elif goal.is_cancel_requested:
+            goal.canceled()
+        else:
+            goal.abort()
+        return MoveTo.Result(success=not failure, message=failure, error=error)
+
+    def _tick(self) -> None:
+        now = ros.now(self)
+        output = self._gate.tick(now)
+        if output.publish:
+            for publisher, names, part in self._outputs:
+                q, v = output.q[part], output.v[part]
+                publisher.publish(conversions.output_to_msg(names, q, v, self._period))
+        self._next_status -= 1
+        if self._moving is not None:
+            self._follow_move(now)
+        said = (self._gate.mode, output.state, bool(output.reason))
+        if said != self._said or self._next_status <= 0:
+            if said != self._said and output.reason:
+                self.get_logger().info(f'{output.state.name.lower()}: {output.reason}')
+            self._said = said
+            self._next_status = round(self._gate.params.rate / STATUS_RATE)
+            status = self._gate.status(now)
+            self._status.publish(conversions.status_to_msg(status, self._names, now))
+
+    def _follow_move(self, now: float) -> None:
+        goal, done = self._moving
+        if goal.is_cancel_requested:
+            self._gate.cancel_move()
+        progress, remaining, failure = self._gate.move_state(now)
+        if (failure or progress >= 1.0) and not done.done():
+            done.set_result(failure)
+        elif self._next_status % 10 == 0:
+            goal.publish_feedback(MoveTo.Feedback(progress=progress, remaining=remaining))
+
+    def _report(self) -> tuple[bytes, str, dict[str, object]]:
+        status = self._gate.status(ros.now(self))
+        level = {Mode.STOPPED: ros.ERROR, Mode.HOLD: ros.WARN}.get(status.state, ros.OK)
+        keys = ('source', 'accepted', 'refused', 'last_refusal', 'ticks', 'missed_ticks')
+        values = {'mode': status.mode.name.lower()} | {k: getattr(status, k) for k in keys}
+        return level, status.reason or status.state.name.lower(), values
+
+
+def main() -> None:
+    """Run the node until it is stopped."""
+    ros.run(ControlNode)

@@ -1,0 +1,122 @@
+"""From a wish to a step that may be taken: limits, workspace, collisions together."""
+
+from typing import Final
+
+import numpy as np
+
+from mimic_control.brake import State, Way
+from mimic_control.collision import CollisionGuard
+from mimic_control.limiter import JointLimiter, Reference
+from mimic_control.params import GateParams
+from mimic_control.reference import Fixed
+from mimic_control.workspace import WorkspaceBox
+from mimic_core.arrays import FloatArray
+from mimic_core.limits import JointLimits
+from mimic_description import RobotModel
+
+SLOWER: Final = 0.6  # [1] change of the speed at a way that may not be gone
+FASTER: Final = 1.15  # [1] its change at one that may
+SLOWEST: Final = 0.02  # [1] of the speed limits, its floor
+CAUGHT_UP: Final = 0.05  # [rad] or [m] distance at which a source that took over is caught up with
+
+
+class Steering:
+    """Every step is the first of a way to rest that was checked up to its end.
+
+    When the next step cannot be checked well, the way that was checked before goes on, and the
+    following tries are slower.
+    """
+
+    def __init__(self, robot: RobotModel, limits: JointLimits, params: GateParams) -> None:
+        """Args: limits: of the joints, as they shall hold; params: period, box, margins."""
+        self.period: Final = 1.0 / params.rate  # [s]
+        self.limits: Final = limits
+        self._names = robot.joint_names
+        self._resume_scale = params.resume_speed_scale
+        self._limiter = JointLimiter(limits, self.period)
+        with_arm = robot.arm is not None
+        self.box: Final = (
+            WorkspaceBox(robot, params) if params.check_workspace and with_arm else None
+        )
+        self.collision: Final = CollisionGuard(robot, params) if params.check_collision else None
+        self._scale = 1.0
+        self._catching_up = True
+
+    @property
+    def state(self) -> State:
+        """What was sent last."""
+        return self._limiter.state
+
+    @property
+    def rest(self) -> FloatArray:
+        """(J,) where the robot is, or where it will be when it brakes now."""
+        return self._limiter.brake().end
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the robot moves by less than a nanometre a period."""
+        v, a = self.state.v * self.period, self.state.a * self.period**2
+        return bool(max(np.abs(v).max(), np.abs(a).max()) <= 1e-9)
+
+    def reset(self, q: FloatArray) -> None:
+        """Begin anew at rest at (J,)."""
+        self._limiter.reset(q)
+        self.resume()
+
+    def resume(self) -> None:
+        """Go slower until the next reference is caught up with."""
+        self._catching_up = True
+
+    def accept(self, step: State) -> None:
+        """Make a step the present state."""
+        self._limiter.accept(step)
+
+    def stopping(self) -> State:
+        """Return the next state on the way to rest."""
+        return self._limiter.stopping()
+
+    def towards(self, reference: Reference, now: float) -> tuple[State, tuple[str, ...]]:
+        """Return the next state towards a reference, and the limits that shaped it."""
+        target = reference.at(np.array([now]))[0][0]
+        limited = self._beyond_position(target)
+        if self.box is not None:
+            inside, why = self.box.project(self.limits.clip(target))
+            if why:
+                limited.append(why)
+                reference, target = Fixed(inside), inside
+        scale = self._scale
+        if self._catching_up:
+            far = np.abs(self.limits.clip(target) - self.state.q).max()
+            self._catching_up = bool(far > CAUGHT_UP)
+            scale = min(scale, self._resume_scale)
+        step = self._limiter.propose(reference, now, scale)
+        why = self._forbidden(step)
+        if why:
+            self._scale = max(SLOWER * self._scale, SLOWEST)
+            step = self._limiter.stopping()
+            limited.append(why)
+        else:
+            self._scale = min(FASTER * self._scale, 1.0)
+        return step, tuple([*limited, *self._at_rate_limits(step)])
+
+    def _forbidden(self, step: State) -> str:
+        """Return why a state, or the stop from it, may not be, '' when it may."""
+        way = Way(self._limiter.brake(step), self.period)
+        present = self.state.q
+        if self.box is not None and (why := self.box.violation(way, present)):
+            return why
+        return '' if self.collision is None else self.collision.violation(way, present)
+
+    def _beyond_position(self, target: FloatArray) -> list[str]:
+        out = (target < self.limits.lower - 1e-9) | (target > self.limits.upper + 1e-9)
+        return [f'{self._names[i]} position' for i in np.flatnonzero(out)]
+
+    def _at_rate_limits(self, step: State) -> list[str]:
+        found: list[str] = []
+        for what, value, bound in (
+            ('speed', step.v, self.limits.max_speed),
+            ('acceleration', step.a, self.limits.max_acceleration),
+        ):
+            reached = np.flatnonzero(np.abs(value) >= 0.99 * bound)
+            found += [f'{self._names[i]} {what}' for i in reached]
+        return found
