@@ -279,8 +279,8 @@ def test_collisions_are_found():
         assert frozenset((a, b)) not in robot.ignored_pairs
 
 
-# Pointing down, the so101 reaches no higher than 0.18 m, and these fingers are longer: such a robot
-# needs a base above its table (base_xyz).
+# Pointing down, the so101 reaches no higher than 0.18 m, and these fingers are longer: it would
+# need a base above its table (base_xyz).
 TOO_LONG = {('so101', 'fin_ray')}
 
 
