@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -16,6 +17,10 @@ from mimic_bringup.graph import isolate
 from mimic_bringup.streams import read_streams
 from mimic_core.errors import ConfigError, MimicError
 from mimic_description import known_devices, load_device, load_robot
+from mimic_hand_tracking.params import TrackingParams
+from mimic_hand_tracking.tracker import HandTracker
+from mimic_retargeting.params import RetargetingParams
+from mimic_retargeting.shadow import Shadow
 
 _console = Console(stderr=True, highlight=False)
 
@@ -96,6 +101,16 @@ def present(options: argparse.Namespace) -> dict[str, Path]:
     }  # fmt: skip
 
 
+def compile_solvers(options: argparse.Namespace) -> None:
+    """Let numba compile what the nodes need, once for a machine; later runs find it cached.
+
+    Else the first demonstration would begin while its nodes still compile.
+    """
+    robot = load_robot(options.arm, options.hand)
+    Shadow(robot, RetargetingParams(), np.eye(4))
+    HandTracker(TrackingParams()).close()
+
+
 def prepare(out: Path) -> None:
     """Make the output folder and remove what an earlier demo left in it."""
     out.mkdir(parents=True, exist_ok=True)
@@ -111,6 +126,8 @@ def main() -> int:
     try:
         options = parse()
         prepare(options.out)
+        with _console.status('compiling the solvers, once for a machine'):
+            compile_solvers(options)
         record(
             launch_arguments(options),
             options.out / 'launch.log',

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -146,9 +147,7 @@ def read_streams(path: Path, joint_names: tuple[str, ...]) -> Streams:
         commands=series('shadow/command', lambda m: (0.0,), (1,)),
         control=series('control/status', lambda m: (m.state, m.latency, m.missed_ticks), (3,)),
         grasp=series('twin/status', lambda m: xyz(m.grasp_center.position), (3,)),
-        objects={
-            name: series('twin/status', lambda m, n=name: _object(m, n), (7,)) for name in names
-        },
+        objects={name: series('twin/status', partial(_object, name=name), (7,)) for name in names},
         success=series('twin/status', lambda m: (m.success, m.ever_success), (2,)),
         rates=rates,
         counts=counts,

@@ -197,7 +197,7 @@ def test_wrist_camera_looks_along_the_palm():
         mujoco.mj_forward(model, data)
         view = -data.cam('wrist_camera').xmat.reshape(3, 3)[:, 2]  # cameras look along -z
         palm = robot.fk(robot.home, 'palm')
-        assert view @ palm[:3, 2] > 0.9
+        assert view @ palm[:3, 2] > 0.85
         # The grasp centre is in the picture: within half of the field of view.
         ray = robot.fk(robot.home, 'grasp_center')[:3, 3] - data.cam('wrist_camera').xpos
         angle = np.degrees(np.arccos(ray @ view / np.linalg.norm(ray)))

@@ -145,9 +145,10 @@ def _fit(
             z = max(x[j, 2], 0.05)
             u, v = x[j, 0] / z, x[j, 1] / z
             ru, rv = (u - rays[j, 0]) / sigma_rays[j], (v - rays[j, 1]) / sigma_rays[j]
-            q = 1.0 / (1.0 + (ru * ru + rv * rv) / (PIXEL_KERNEL * PIXEL_KERNEL))
-            inlier[j] = q
-            w = q * q / (z * sigma_rays[j]) ** 2
+            off = (ru * ru + rv * rv) / (PIXEL_KERNEL * PIXEL_KERNEL)
+            inlier[j] = 1.0 / (1.0 + off)
+            # Not redescending: a joint that lets go of its pixel has nothing else to hold it.
+            w = 1.0 / (math.sqrt(1.0 + off) * (z * sigma_rays[j]) ** 2)
             i = 3 * j
             # d(u)/dx = (1, 0, -u) / z, d(v)/dx = (0, 1, -v) / z
             eu, ev = (u - rays[j, 0]) * z, (v - rays[j, 1]) * z

@@ -153,7 +153,10 @@ class Track:
                 fit.stamp - last.stamp
             )
             self._velocity = self._velocity + VELOCITY_GAIN * (measured - self._velocity)
-        self._bones.learn(fit.joints, fit.confidence, metric=fit.whole)
+        # From the landmarks as they were seen, at the fitted distance: lengths that were learned
+        # from joints that follow those lengths would drift.
+        seen = np.column_stack([fit.view.rays, np.ones(NUM_KEYPOINTS)]) * fit.joints[:, 2:]
+        self._bones.learn(seen, fit.confidence, metric=fit.whole)
         if fit.method == 'pnp':
             self._bones.learn_size(detected_hand_length(fit.view.detection.world))
         self.evidence.add(fit.view.detection.right_probability)

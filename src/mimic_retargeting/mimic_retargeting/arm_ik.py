@@ -18,7 +18,10 @@ _STIFF: Final = np.array([1e7, 1e2, 1e-2])  # [1/m²], [1/rad²], [1/rad²]
 _LEVER: Final = 0.3  # [m] makes an error of 1 rad as bad as one of 0.3 m in the global search
 _SEARCH: Final = np.array([1.0 / _LEVER**2, 1.0, 0.0])
 # Singular values [m] below which position and pose are damped, and the greatest damping [m].
-_SINGULARITY: Final = np.array([0.02, 0.01, 0.02, 0.01])
+_SINGULARITY: Final = np.array([0.01, 0.005, 0.005, 0.002])
+_POSITION_THEN_TURN: Final = ((1.0, 0.0, 0.0), (1e7, 1.0, 0.0))  # [1/m²], [1/rad²], unused
+_SOFT_THEN_STIFF: Final = ((1e2, 1.0, 0.0), (1e4, 1.0, 0.0), (1e6, 1.0, 0.0))
+_ENOUGH: Final = 12  # searches for the nearest posture, when their positions are reached
 _ZERO: Final = np.zeros(3)
 
 
@@ -173,7 +176,7 @@ class ArmIK:
         reached = tried <= len(starts)
         if not reached:
             best, error = self._nearest(
-                np.vstack([best, starts[:12]]), point, turn, place, 0.1 * position_tolerance
+                np.vstack([best, starts]), point, turn, place, 0.1 * position_tolerance
             )
         offset, angle = float(np.linalg.norm(error[:3])), float(np.linalg.norm(error[3:]))
         return IkResult(best, reached, offset, angle, min(tried, len(starts)))
@@ -188,19 +191,25 @@ class ArmIK:
     ) -> tuple[FloatArray, FloatArray]:
         """Return the posture of the nearest position and then orientation, with its (6,) error."""
         none, nothing = np.empty((0, starts.shape[1])), np.empty(0)
-        found = []
-        for start in starts:
+        best, best_error, best_key = starts[0], np.full(6, np.inf), (np.inf, np.inf)
+        for tried, start in enumerate(starts):
+            if tried >= _ENOUGH and best_key[0] <= 10.0:
+                break
             q, error = start.copy(), np.empty(6)
-            for stiffness in (1e2, 1e4, 1e6):  # a softer problem first: it does not get stuck
+            # Every other search takes the position first and then turns about it: the stiff problem
+            # cannot give away more than a millimetre of it. The others start soft and go further.
+            for weights in _POSITION_THEN_TURN if tried % 2 else _SOFT_THEN_STIFF:
                 arm_kernels.pose_in_box(
                     self._chain, q, self.limits.lower, self.limits.upper, point, turn, place,
-                    np.array([stiffness, 1.0, 0.0]), q, q, none, nothing, 0.0, 0.0, 60, error,
+                    np.array(weights), q, q, none, nothing, 0.0, 0.0, 60, error,
                 )  # fmt: skip
-            found.append((q, error))
-        return min(
-            found,
-            key=lambda f: (round(np.linalg.norm(f[1][:3]) / grain), np.linalg.norm(f[1][3:])),
-        )
+            key = (
+                float(np.round(np.linalg.norm(error[:3]) / grain)),
+                float(np.linalg.norm(error[3:])),
+            )
+            if key < best_key:
+                best, best_error, best_key = q, error, key
+        return best, best_error
 
     def step(
         self, q: FloatArray, target_T: FloatArray, dt: float, *, tool: FloatArray = _ZERO

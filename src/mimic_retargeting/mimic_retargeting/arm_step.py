@@ -157,7 +157,7 @@ def step_towards(
         damping, 0.0, 0.0, max_iterations, error,
     )  # fmt: skip
 
-    goal_speed = np.zeros(columns)
+    goal_speed = speed.copy()
     if not fresh:
         for c in range(columns):
             top = limits[2, c]

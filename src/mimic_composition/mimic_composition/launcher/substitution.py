@@ -267,4 +267,7 @@ def _call(call: Call, context: Context) -> str:
         raise LaunchFileError(
             f'$({call.name}) takes {wanted} arguments, not {len(call.arguments)}'
         )
+    if call.name in ('equals', 'not-equals') and () in call.arguments:
+        # ros2 launch takes an empty text for '[]' here.
+        raise LaunchFileError(f"$({call.name}) cannot compare with nothing: write x$(var a) x")
     return function(context, *(perform(argument, context) for argument in call.arguments))
