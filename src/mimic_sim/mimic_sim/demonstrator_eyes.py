@@ -1,0 +1,123 @@
+"""A person who watches the robot: waits for it, corrects the hand, tries a missed grasp again.
+
+The person sees the robot's grasp point and its object, and moves the own hand until the robot is
+where it should be. The correction is an integral of what is seen while the own hand is still, no
+faster than people correct.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from mimic_core.arrays import FloatArray
+from mimic_sim.demonstrator_motion import Gate, Script
+
+_GAIN: Final = 1.6  # [1/s] of the correction
+_FASTEST: Final = 0.10  # [m/s] of the correction
+_FARTHEST: Final = 0.12  # [m] of the correction
+_PINCH_SPEED: Final = 0.25  # [m/s] at which the pinch opens for another try
+_ROSE: Final = 0.02  # [m] that a held object has risen after the lift
+_RETRIES: Final = 2
+_INSTANT: Final = 1e-9  # [s]
+# Per gate: the least and the most that the person waits [s], and the error that is good enough [m].
+_WAITS: Final[dict[Gate, tuple[float, float, float]]] = {
+    '': (0.0, 0.0, 0.0),
+    'above': (0.4, 3.5, 0.008),
+    'around': (0.3, 2.0, 0.010),
+    'closed': (0.7, 0.7, 0.0),
+    'held': (0.3, 0.3, 0.0),
+    'over': (0.4, 3.0, 0.012),
+    'down': (0.3, 1.8, 0.010),
+    'open': (0.5, 0.5, 0.0),
+}
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What the person sees of the robot, in world."""
+
+    grasp_center: FloatArray  # (3,) [m]
+    object: FloatArray  # (3,) [m] centre of the robot's object
+    target: FloatArray | None = None  # (3,) [m] where its centre is to be
+
+
+class Operator:
+    """Goes through a script at the robot's pace."""
+
+    def __init__(self, script: Script, start: FloatArray, target: FloatArray) -> None:
+        """Args: script; start, target: (3,) [m] of the object's centre, in world."""
+        self._script, self._start, self._target = script, start, target
+        self.time = 0.0  # [s] of the script
+        self.correction = np.zeros(3)  # [m] added to the script's positions
+        self.retries = 0
+        self._stage, self._waited = 0, 0.0
+        self._aperture = script.at(0.0).aperture
+
+    @property
+    def done(self) -> bool:
+        """The script is over."""
+        return self.time >= self._script.duration
+
+    @property
+    def aperture(self) -> float:
+        """Of the pinch [m]."""
+        return self._aperture
+
+    def advance(self, dt: float, sight: Sight | None) -> None:
+        """Go on by a time [s], with what is seen now; None: nothing, so nothing is waited for."""
+        stage = self._stage
+        end = self._script.begin_of(stage + 1)
+        self.time += dt
+        if self.time >= end and stage < len(self._script.stages) - 1:
+            if sight is None or self._may_pass(self._script.stages[stage].gate, sight, dt):
+                self._stage, self._waited = stage + 1, 0.0
+            elif self._stage == stage:  # not sent back to try again
+                self.time = end - _INSTANT
+        wanted = self._script.at(self.time).aperture
+        step = _PINCH_SPEED * dt
+        self._aperture += min(max(wanted - self._aperture, -step), step)
+
+    def _may_pass(self, gate: Gate, sight: Sight, dt: float) -> bool:
+        least, most, tolerance = _WAITS[gate]
+        self._waited += dt
+        if gate == 'held' and self._waited >= least:
+            return self._check_grip(sight)
+        error = self._error(gate, sight)
+        if error is None or self._waited < least:
+            return self._waited >= least
+        if np.linalg.norm(error) <= tolerance or self._waited >= most:
+            return True
+        step = _GAIN * dt * error
+        fastest = _FASTEST * dt
+        step *= min(1.0, fastest / max(float(np.linalg.norm(step)), 1e-12))
+        correction = self.correction + step
+        size = float(np.linalg.norm(correction))
+        self.correction = correction * min(1.0, _FARTHEST / max(size, 1e-12))
+        return False
+
+    def _error(self, gate: Gate, sight: Sight) -> FloatArray | None:
+        """Return how far the robot should still go (3,) [m], or None if that does not matter."""
+        horizontal = np.array([1.0, 1.0, 0.0])
+        offset = self._script.at(self.time).position - self._start  # of the hand from the object
+        if gate == 'above':
+            return (sight.object + offset - sight.grasp_center) * horizontal
+        if gate == 'around':
+            return sight.object - sight.grasp_center
+        if gate == 'over':
+            offset = self._script.at(self.time).position - self._target
+            return (self._target + offset - sight.object) * horizontal
+        if gate == 'down':
+            return self._target - sight.object
+        return None
+
+    def _check_grip(self, sight: Sight) -> bool:
+        """Go on if the object has risen with the hand; else go back and try again."""
+        rose = sight.object[2] - self._start[2] > _ROSE
+        if rose or self.retries >= _RETRIES:
+            return True
+        self.retries += 1
+        gates = [stage.gate for stage in self._script.stages]
+        self._stage, self._waited = gates.index('above'), 0.0
+        self.time = self._script.begin_of(self._stage)
+        return False
