@@ -3,6 +3,7 @@
 import numpy as np
 
 from mimic_core.arrays import FloatArray
+from mimic_core.keypoints import BONES, NUM_KEYPOINTS
 from mimic_hand_tracking.surface import SITE_A, SITE_B, SITE_T, Surface
 
 SITE_KERNEL = 0.015  # [m] sites agree on a depth within this
@@ -20,6 +21,20 @@ def towards(ray: FloatArray) -> FloatArray:
     skew = np.array([[0.0, -v[2], v[1]], [v[2], 0.0, -v[0]], [-v[1], v[0], 0.0]])
     rotation: FloatArray = np.eye(3) + skew + skew @ skew / (1.0 + axis[2])
     return rotation
+
+
+def built(directions: FloatArray, lengths: FloatArray) -> FloatArray:
+    """Return the joints (21, 3) [m] about their mean, bone by bone.
+
+    Args:
+        directions: (E, 3) [1] of the edges, the bones first.
+        lengths: (E,) [m].
+    """
+    joints = np.zeros((NUM_KEYPOINTS, 3))
+    steps = directions * lengths[:, None]
+    for bone, (parent, child) in enumerate(BONES):
+        joints[child] = joints[parent] + steps[bone]
+    return joints - joints.mean(axis=0)
 
 
 def pnp_translation(shape: FloatArray, rays: FloatArray) -> FloatArray:

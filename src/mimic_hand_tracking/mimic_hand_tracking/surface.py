@@ -27,7 +27,7 @@ PATTERN: Final[FloatArray] = np.concatenate([np.zeros((1, 2)), 0.3 * _RING, 0.6 
 # From the surface back to the joint, in radii. A finger is a cylinder in a direction that is not
 # known: the mean of a sample along it (1) and of one across it (sqrt(1 - f²)).
 INSET: Final[FloatArray] = 0.5 * (1.0 + np.sqrt(1.0 - (PATTERN**2).sum(axis=1)))  # (P,) [1]
-NUM_SAMPLES: Final = NUM_SITES * len(PATTERN)
+NO_SAMPLES: Final[FloatArray] = np.full((NUM_SITES, len(PATTERN)), np.nan)
 
 NEAREST, FARTHEST = 0.10, 4.0  # [m] a depth outside is not a hand's
 

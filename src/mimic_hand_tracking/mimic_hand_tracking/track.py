@@ -9,12 +9,12 @@ from mimic_core.arrays import DepthImage, FloatArray
 from mimic_core.camera import Intrinsics
 from mimic_core.hand import Method, Side
 from mimic_core.keypoints import NUM_KEYPOINTS
-from mimic_hand_tracking.bone_lengths import detected_hand_length, initial_lengths
+from mimic_hand_tracking.bone_lengths import BoneLengths
 from mimic_hand_tracking.fit import fit_joints
 from mimic_hand_tracking.one_euro import OneEuroFilter
 from mimic_hand_tracking.params import TrackingParams
 from mimic_hand_tracking.sides import SideEvidence
-from mimic_hand_tracking.surface import NUM_SITES, PATTERN
+from mimic_hand_tracking.surface import NO_SAMPLES
 from mimic_hand_tracking.view import View, first_guess
 
 MOTION_SIGMA: Final = 0.025  # [m] of the predicted joints
@@ -24,8 +24,7 @@ HIDDEN_CONFIDENCE: Final = 0.1  # [1] of a joint that only the model knows
 UNKNOWN_CONFIDENCE: Final = 0.5  # [1] of a joint whose depth the sensor did not see
 WHOLE_HAND: Final = 0.5  # [1] share of the hand that must have depth to learn its size
 LEAST_SUPPORT: Final = 2.0  # joints with depth behind them, below which a fit is without depth
-SIZE_RATIOS: Final = (0.6, 1.6)  # [1] depth over size: outside, it is not a hand
-_NO_SAMPLES = np.full((NUM_SITES, len(PATTERN)), np.nan)
+SIZE_RATIOS: Final = (0.55, 1.8)  # [1] depth over size: outside, it is not a hand
 
 
 @dataclass(frozen=True)
@@ -52,14 +51,14 @@ def palm_center(joints: FloatArray) -> FloatArray:
 class Track:
     """One hand over time."""
 
-    def __init__(self, track_id: int, view: View, params: TrackingParams) -> None:
+    def __init__(self, track_id: int, params: TrackingParams) -> None:
         self.id = track_id
         self.side: Side | None = None
         self.evidence = SideEvidence()
         self.images = 0  # in which it was seen
         self.last: Fit | None = None
         self._params = params
-        self._bones = initial_lengths(params.hand_length, view.detection.world)
+        self._bones = BoneLengths(params.hand_length)
         self._velocity: FloatArray = np.zeros(3)  # [m/s] of the palm
         self._filter = OneEuroFilter(params.filter_cutoff, params.filter_beta)
 
@@ -95,9 +94,7 @@ class Track:
         """Return a detection in metres, as a view of this hand; changes nothing but a new hand."""
         predicted = self.predicted(stamp)
         predicted_z = None if predicted is None else float(predicted[:, 2].mean())
-        guess = first_guess(
-            view, depth, intrinsics, self._bones.hand_length, self._bones.scale_sigma, predicted_z
-        )
+        guess = first_guess(view, depth, intrinsics, self._bones, predicted_z)
         if self.last is None and guess.surface is not None:
             low, high = SIZE_RATIOS
             if low < guess.size_ratio < high and guess.agreement > WHOLE_HAND:
@@ -112,7 +109,7 @@ class Track:
             guess.joints,
             view.rays,
             view.sigma_rays,
-            _NO_SAMPLES if guess.surface is None else guess.surface,
+            NO_SAMPLES if guess.surface is None else guess.surface,
             self._bones.lengths,
             self._bones.sigma,
             view.directions,
@@ -157,8 +154,6 @@ class Track:
         # from joints that follow those lengths would drift.
         seen = np.column_stack([fit.view.rays, np.ones(NUM_KEYPOINTS)]) * fit.joints[:, 2:]
         self._bones.learn(seen, fit.confidence, metric=fit.whole)
-        if fit.method == 'pnp':
-            self._bones.learn_size(detected_hand_length(fit.view.detection.world))
         self.evidence.add(fit.view.detection.right_probability)
         self.images += 1
         self.last = fit

@@ -154,7 +154,7 @@ class HandTracker:
             if chosen is not None and np.isfinite(cost[i, chosen]):
                 pairs.append((self._tracks[chosen], fits[i][chosen]))
                 continue
-            track = Track(self._next_id, views[i], self._params)
+            track = Track(self._next_id, self._params)
             fit = track.fit(views[i], depth, intrinsics, stamp)
             if _is_hand(fit) and len(self._tracks) < MOST_TRACKS:
                 self._next_id += 1
@@ -195,4 +195,4 @@ def _warm_up(params: TrackingParams) -> None:
     pixels = intrinsics.project(world + np.array([0.0, 0.0, 0.6]))
     view = look(Detection(pixels, world, 0.5, 1.0), intrinsics)
     depth = np.full((480, 640), 600, dtype=np.uint16)
-    Track(0, view, params).fit(view, depth, intrinsics, 0.0)
+    Track(0, params).fit(view, depth, intrinsics, 0.0)

@@ -8,16 +8,18 @@ import numpy as np
 
 from mimic_core.arrays import BoolArray, DepthImage, FloatArray
 from mimic_core.camera import Intrinsics
-from mimic_hand_tracking.bone_lengths import detected_hand_length
+from mimic_hand_tracking.bone_lengths import BoneLengths
 from mimic_hand_tracking.detector import Detection
+from mimic_hand_tracking.fit import fit_joints
 from mimic_hand_tracking.hand_model import EDGES
 from mimic_hand_tracking.start import (
     agreed_distance,
+    built,
     pnp_translation,
     towards,
     translation_at,
 )
-from mimic_hand_tracking.surface import NUM_SITES, Surface, read_surface
+from mimic_hand_tracking.surface import NEAREST, NO_SAMPLES, NUM_SITES, read_surface
 
 SIGMA_PIXELS: Final = 0.012  # [1] of a landmark, in sizes of the hand in the image
 LEAST_SITES: Final = 5.0  # sites that must agree on a distance before depth is believed
@@ -69,39 +71,50 @@ def look(detection: Detection, intrinsics: Intrinsics) -> View:
     return View(detection, inside, rays, sigma, shape, edges / norms)
 
 
+def guess_by_size(view: View, bones: BoneLengths) -> FloatArray:
+    """Return where a hand of those bones is (21, 3) [m] by its landmarks alone.
+
+    The closed form trusts the detector's shape, whose tilt is often wrong; the fit to bone
+    lengths corrects it.
+    """
+    shape = built(view.directions, bones.lengths)
+    translation = pnp_translation(shape, view.rays)
+    translation[2] = max(translation[2], NEAREST)
+    start = shape + translation
+    joints, _, _, _ = fit_joints(
+        start, view.rays, view.sigma_rays, NO_SAMPLES, bones.lengths, bones.sigma,
+        view.directions, start, np.inf, bones.radii,
+    )  # fmt: skip
+    return joints
+
+
 def first_guess(
     view: View,
     depth: DepthImage | None,
     intrinsics: Intrinsics,
-    hand_length: float,
-    size_sigma: float,
+    bones: BoneLengths,
     predicted_z: float | None,
 ) -> Guess:
-    """Return where a hand of that length is, by its size and by the depth image.
+    """Return where a hand of those bones is, by its size and by the depth image.
 
     Args:
         view: What the camera sees.
         depth: (H, W) [mm] or None.
         intrinsics: Of the image.
-        hand_length: [m].
-        size_sigma: Its uncertainty [1].
+        bones: Of this hand.
         predicted_z: Distance of the middle of the hand by its motion so far [m], if known.
     """
-    shape = view.shape * (hand_length / max(detected_hand_length(view.shape), 1e-3))
-    shape = shape - shape.mean(axis=0)
-    by_size = pnp_translation(shape, view.rays)
-    size_z = max(float(by_size[2]), 0.12)
+    by_size = guess_by_size(view, bones)
     nothing = np.zeros(0)
     if depth is None:
-        return Guess(shape + translation_at(shape, view.rays, size_z), None, nothing, 1.0, 0.0)
-    surface: Surface = read_surface(
-        depth, view.detection.pixels, hand_length, intrinsics.fx / size_z
-    )
-    z, votes = agreed_distance(shape, surface, size_z, size_sigma * size_z, predicted_z)
+        return Guess(by_size, None, nothing, 1.0, 0.0)
+    size_z = max(float(by_size[:, 2].mean()), NEAREST)
+    shape = by_size - by_size.mean(axis=0)
+    sigma = bones.scale_sigma * size_z
+    near = size_z if predicted_z is None else predicted_z
+    surface = read_surface(depth, view.detection.pixels, bones.hand_length, intrinsics.fx / near)
+    z, votes = agreed_distance(shape, surface, size_z, sigma, predicted_z)
     if votes < LEAST_SITES:
-        follows = predicted_z is not None and abs(predicted_z - size_z) < 2.0 * size_sigma * size_z
-        z = predicted_z if predicted_z is not None and follows else size_z
-        joints = shape + translation_at(shape, view.rays, z)
-        return Guess(joints, None, nothing, 1.0, 0.0)
+        return Guess(by_size, None, nothing, 1.0, 0.0)
     joints = shape + translation_at(shape, view.rays, z)
     return Guess(joints, surface.z, surface.valid, z / size_z, votes / NUM_SITES)

@@ -5,8 +5,6 @@ from capsule_hand import hand
 from mimic_hand_tracking.bone_lengths import (
     HAND_LENGTHS,
     BoneLengths,
-    detected_hand_length,
-    initial_lengths,
 )
 from mimic_hand_tracking.hand_model import EDGES
 
@@ -18,7 +16,7 @@ def true_lengths(joints):
 def test_lengths_become_those_of_the_hand_and_stay():
     joints = hand((0, 0, 0.6), scale=1.1)
     rng = np.random.default_rng(0)
-    bones = BoneLengths(0.185)
+    bones = BoneLengths()
     sigma_new = bones.sigma
     for _ in range(200):
         bones.learn(joints + rng.normal(0, 0.002, (21, 3)), np.ones(21), metric=True)
@@ -30,7 +28,7 @@ def test_lengths_become_those_of_the_hand_and_stay():
 
 
 def test_without_depth_only_proportions_are_learned():
-    bones = BoneLengths(0.185)
+    bones = BoneLengths()
     size = bones.lengths.sum()
     for _ in range(50):
         bones.learn(hand((0, 0, 0.6), scale=1.3), np.ones(21), metric=False)
@@ -38,17 +36,16 @@ def test_without_depth_only_proportions_are_learned():
 
 
 def test_a_known_size_is_kept():
-    bones = initial_lengths(0.2, hand((0, 0, 0)))
+    bones = BoneLengths(0.2)
     size = bones.lengths.sum()
     bones.rescale(1.2)
-    bones.learn_size(0.15)
     for _ in range(50):
         bones.learn(hand((0, 0, 0.6), scale=0.8), np.ones(21), metric=True)
     assert bones.lengths.sum() == pytest.approx(size)
 
 
 def test_size_stays_that_of_a_hand():
-    bones = BoneLengths(0.185)
+    bones = BoneLengths()
     bones.rescale(100.0)
     assert bones.hand_length == pytest.approx(HAND_LENGTHS[1])
     bones.rescale(0.001)
@@ -56,13 +53,7 @@ def test_size_stays_that_of_a_hand():
 
 
 def test_joints_of_no_confidence_teach_nothing():
-    bones = BoneLengths(0.185, fixed_scale=True)
+    bones = BoneLengths(0.185)
     before = bones.lengths
     bones.learn(hand((0, 0, 0.6), scale=0.5, curl=1.0), np.zeros(21), metric=True)
     np.testing.assert_allclose(bones.lengths, before)
-
-
-def test_detected_length_scales_with_the_shape():
-    shape = hand((0, 0, 0))
-    assert detected_hand_length(1.2 * shape) == pytest.approx(1.2 * detected_hand_length(shape))
-    assert detected_hand_length(shape) == pytest.approx(0.19, rel=0.05)

@@ -17,7 +17,7 @@ PARAMS = TrackingParams(hand_length=0.19)
 
 def fitted(joints, depth, rng, *, params=PARAMS, **noise):
     view = look(detect(joints, rng, **noise), CAMERA)
-    return Track(1, view, params).fit(view, depth, CAMERA, 0.0)
+    return Track(1, params).fit(view, depth, CAMERA, 0.0)
 
 
 def error(fit, joints):
