@@ -4,8 +4,8 @@
     for frame, truth in stream.frames():
         ...
 
-`Demonstrator` is the motion alone. Without `see` it is a pure function of time; a person who is told
-what the robot does (`see`) corrects and waits, as an operator would, and needs times that grow.
+`Demonstrator` is the motion alone. Without `see` it is a pure function of time; a person who is
+told what the robot does (`see`) corrects and waits, as an operator would; times must grow then.
 """
 
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ _LONGEST_STEP: Final = 0.1  # [s] that a person who watches may be left alone
 _SHOULDER: Final = (-0.50, -0.25, 0.30)  # [m] from the workspace, right hand
 _SAG: Final = (0.0, -0.03, -0.22)  # [m] how an elbow hangs, right hand
 _WRIST_COMFORT: Final = 0.9  # [1] how much the forearm lies in line with the hand
-_LOOK_AT: Final = (-0.04, -0.01, 0.09)  # [m] from the workspace, right hand
+_LOOK_AT: Final = (-0.06, -0.01, 0.11)  # [m] from the workspace, right hand
 _NOTICED: Final = 0.002  # [m] by which things lie elsewhere than thought
 _AFTER: Final = 1.5  # [s] of rest before a loop begins again
 
@@ -199,7 +199,7 @@ class Demonstrator:
         script = self._script
         carrying = [i for i, stage in enumerate(script.stages) if stage.carries]
         begin, end = script.begin_of(carrying[0]), script.begin_of(carrying[-1] + 1)
-        at = self.plan.start + (0.0, 0.0, PROP.size[2] - self.plan.start[2])
+        at = np.array([*self.plan.start[:2], PROP.size[2]])
         if script_time > begin:
             moved = script.at(min(script_time, end)).position - self.plan.start
             at = at + moved + correction * (1.0, 1.0, 0.0)
@@ -271,13 +271,14 @@ class DemonstratorStream:
             props=(PROP,) if params.props else (),
             depth=params.depth,
         )
-        self._round, self._round_began, self._sight = 0, 0.0, None
+        self._round, self._round_began = 0, 0.0
+        self._sight: Sight | None = None
         self._done_since: float | None = None
         self.demonstrator = Demonstrator(params, self.plan, self.studio.hand)
         self.last: DemoState | None = None
 
     @property
-    def world_T_camera(self) -> FloatArray:
+    def world_T_camera(self) -> FloatArray:  # noqa: N802
         """The true pose (4, 4) of the camera."""
         return self.studio.world_T_camera
 
@@ -313,7 +314,7 @@ class DemonstratorStream:
         return self.studio.render(state.hand, state.objects, moment, phase=state.phase)
 
     def frames(self, duration: float | None = None) -> Iterator[tuple[Frame, GroundTruth]]:
-        """Yield pictures at the rate of the parameters until the task is done or a duration [s]."""
+        """Yield pictures at the rate of the parameters until the end or for a duration [s]."""
         index = 0
         while not self.done and (duration is None or index / self.params.rate < duration):
             yield self.at(index / self.params.rate)

@@ -20,7 +20,7 @@ _PINCH_SPEED: Final = 0.25  # [m/s] at which the pinch opens for another try
 _ROSE: Final = 0.02  # [m] that a held object has risen after the lift
 _RETRIES: Final = 2
 _INSTANT: Final = 1e-9  # [s]
-# Per gate: the least and the most that the person waits [s], and the error that is good enough [m].
+# Per gate: least and most that the person waits [s], and the error that is good enough [m].
 _WAITS: Final[dict[Gate, tuple[float, float, float]]] = {
     '': (0.0, 0.0, 0.0),
     'above': (0.4, 3.5, 0.008),

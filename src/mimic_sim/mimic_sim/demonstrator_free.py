@@ -12,7 +12,7 @@ from mimic_sim.hand_model import HandModel, mirrored
 from mimic_sim.hand_postures import pinch, posture
 
 _CHANGE, _HOLD = 0.9, 0.5  # [s] between two postures, and in one
-_HEIGHT: Final = 0.17  # [m] of the middle of the motion over the table
+_MIDDLE: Final = (-0.08, -0.04, 0.17)  # [m] of the motion from the workspace, right hand
 _AMPLITUDE: Final = (0.07, 0.09, 0.05)  # [m]
 _TURN: Final = (0.30, 0.35, 0.30)  # [rad]
 _AZIMUTH, _ELEVATION = -0.2, 0.75  # [rad] of the usual posture
@@ -32,8 +32,7 @@ class FreeMotion:
         order = np.concatenate([rng.permutation(len(poses)) for _ in range(4)])
         self._poses = [poses[i] for i in order]
         self._side: Side = side
-        self._centre = workspace * (1.0, 1.0, 0.0) + mirrored(np.array([-0.08, -0.04, 0]), side)
-        self._centre = self._centre + (0.0, 0.0, _HEIGHT)
+        self._centre = workspace * (1, 1, 0) + mirrored(np.array(_MIDDLE), side)
         self._rotation = grasp_rotation(model, side, _AZIMUTH, _ELEVATION)
         self._frequency = rng.uniform(0.12, 0.35, 6)  # [Hz]
         self._phase = rng.uniform(0.0, 2.0 * np.pi, 6)

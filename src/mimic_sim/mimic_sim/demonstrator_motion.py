@@ -1,7 +1,7 @@
 """How a person moves a hand: minimum-jerk strokes along curved paths, with pauses and tremor.
 
-A script is a row of stages. Each moves the pinch point (the middle between thumb tip and index tip)
-along a cubic Bézier curve and opens or closes the pinch. Everything follows from the seed.
+A script is a row of stages. Each moves the pinch point (the middle between thumb tip and index
+tip) along a cubic Bézier curve and opens or closes the pinch. Everything follows from the seed.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """The flesh of a hand: a smooth union of round cones, meshed once and bound to the bones.
 
-The mesh is that of a right hand at rest, in its palm frame. Each vertex has weights on the bones of
-`HandModel.bones`, on their half-turned twins (which keep joints from collapsing when they bend), and
-on the forearm; and two numbers that pick its colour from a palette.
+The mesh is that of a right hand at rest, in its palm frame. Each vertex has weights on the bones
+of `HandModel.bones`, on their half-turned twins (which keep joints from collapsing when they bend)
+and on the forearm; and two numbers that pick its colour from a palette.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import coo_matrix, csr_matrix, diags
 
 from mimic_core.arrays import FloatArray, IntArray
@@ -104,8 +103,8 @@ def _cones(model: HandModel) -> list[_Cone]:
 
     parts = [
         _Cone(at(0.0, 0.0, -0.26), at(0.0, 0.0, -0.09), 0.037 * s, 0.030 * s, 0.0, 6),
-        _Cone(at(0.0, 0.008, -0.10), at(-0.001, 0.009, -0.012), 0.024 * s, 0.0185 * s, 0.02 * s, 6),
-        _Cone(at(0.0, -0.010, -0.10), at(-0.001, -0.010, -0.012), 0.023 * s, 0.0180 * s, 0.02 * s, 6),
+        _Cone(at(0.0, 0.008, -0.1), at(-0.001, 0.009, -0.012), 0.024 * s, 0.0185 * s, 0.02 * s, 6),
+        _Cone(at(0.0, -0.01, -0.1), at(-0.001, -0.01, -0.012), 0.023 * s, 0.0180 * s, 0.02 * s, 6),
     ]  # fmt: skip
     for k, finger in enumerate(('index', 'middle', 'ring', 'little')):
         knuckle = p[INDEX[f'{finger}_mcp']]
@@ -227,7 +226,7 @@ def _weights(
         for k in (2, 1, 0):
             into = _unit(p[k + 1] - p[k])
             back = into if k == 0 and f > 0 else _unit(p[k] - (p[k - 1] if k else model.rest[0]))
-            width = (1.1 if k else (1.6 if f == 0 else 1.0)) * r[k]
+            width = (1.1 if k else (2.0 if f == 0 else 1.0)) * r[k]
             t = np.clip(0.5 + 0.5 * ((vertices - p[k]) @ _unit(into + back)) / width, 0.0, 1.0)
             t = t * t * (3.0 - 2.0 * t)
             bone = 1 + 3 * f + k
@@ -244,7 +243,7 @@ def _weights(
     only_forearm = np.zeros_like(weights)
     only_forearm[:, FOREARM_BONE] = 1.0
     weights = hand * carpal + (1.0 - hand) * only_forearm
-    for _ in range(4):
+    for _ in range(6):
         weights = 0.5 * weights + 0.5 * (smooth @ weights)
     weights[weights < 0.01] = 0.0
     return weights / weights.sum(axis=1, keepdims=True)
@@ -316,6 +315,3 @@ def _openness(
     for cone in cones:
         np.minimum(distance, _distance(cone, above), out=distance)
     return np.minimum(distance - 0.8 * reach, 0.0)
-
-
-Palette = npt.NDArray[np.uint8]

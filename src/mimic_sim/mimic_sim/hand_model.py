@@ -1,12 +1,12 @@
 """The skeleton of a human hand: joints with limits, forward kinematics to the 21 keypoints.
 
-Everything is told of a right hand in its own `palm` frame (`mimic_core.frames.hand_frame`: origin at
-the wrist, z to the middle knuckle, x out of the palm, y to the thumb). A left hand is its mirror
-image in the plane y = 0 and takes the same joint angles.
+Everything is told of a right hand in its own `palm` frame (`mimic_core.frames.hand_frame`: origin
+at the wrist, z to the middle knuckle, x out of the palm, y to the thumb). A left hand is its
+mirror image in the plane y = 0 and takes the same joint angles.
 
-Each of the five chains has three bones and four joint angles. At the thumb these are opposition and
-flexion of the saddle joint, MCP and IP; at a finger abduction (towards the thumb is positive) and
-flexion of the MCP, PIP and DIP. Zero is the flat, spread hand; flexion is positive.
+Each of the five chains has three bones and four joint angles. At the thumb these are opposition
+and flexion of the saddle joint, MCP and IP; at a finger abduction (towards the thumb is positive)
+and flexion of the MCP, PIP and DIP. Zero is the flat, spread hand; flexion is positive.
 """
 
 from dataclasses import dataclass

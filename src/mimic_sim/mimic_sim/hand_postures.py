@@ -135,7 +135,9 @@ def _table(shape: HandShape) -> tuple[FloatArray, FloatArray]:
     for i in range(_STEPS):
         aperture = apertures[i]
 
-        def residuals(v: FloatArray, aperture: float = aperture) -> FloatArray:
+        def residuals(
+            v: FloatArray, aperture: float = aperture, last: FloatArray = guess
+        ) -> FloatArray:
             q = _expand(v)
             points, pads = model.keypoints(q), model.pad_directions(q)
             gap = points[INDEX_TIP] - points[THUMB_TIP]
@@ -147,7 +149,7 @@ def _table(shape: HandShape) -> tuple[FloatArray, FloatArray]:
                     0.5 * (pads[0] - across),
                     0.5 * (pads[1] + across),
                     0.35 * (v - _NATURAL),
-                    0.5 * (v - guess),
+                    0.5 * (v - last),
                 ]
             )
 

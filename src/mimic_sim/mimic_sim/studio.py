@@ -3,8 +3,8 @@
     studio = Studio(Variation(), intrinsics, world_T_camera)
     frame, truth = studio.render(hand, {'object': world_T_object}, stamp)
 
-`frame` is a `mimic_core.camera.Frame`, `truth` holds what no tracker knows. The same arguments give
-the same pixels. One studio belongs to the thread that made it.
+`frame` is a `mimic_core.camera.Frame`, `truth` holds what no tracker knows. The same arguments
+give the same pixels. One studio belongs to the thread that made it.
 """
 
 import weakref
@@ -33,6 +33,7 @@ from mimic_sim.studio_variation import Variation
 
 __all__ = ['GroundTruth', 'Prop', 'Studio', 'Variation']
 
+_FLESH: Final = 1.4  # [1] of a joint's radius, how thick flesh is where it is not round
 _HIDDEN_SLACK: Final = 0.006  # [m] that a surface may lie before the flesh of a visible joint
 
 
@@ -88,7 +89,11 @@ class Studio:
         self._finalizer.atexit = False
         self._depth = depth
         self._sensor = Sensor(
-            variation.seed, variation.color_noise, variation.depth_noise, variation.depth_holes
+            (intrinsics.height, intrinsics.width),
+            variation.seed,
+            variation.color_noise,
+            variation.depth_noise,
+            variation.depth_holes,
         )
         self._shadow = SoftShadow(
             intrinsics, self.world_T_camera, centre[:2], studio_scene.toward_light(variation)
@@ -112,7 +117,10 @@ class Studio:
 
         Raises:
             UnknownNameError: An object is not one of the props.
+            SourceError: The studio is closed.
         """
+        if not self._finalizer.alive:
+            raise SourceError('the studio is closed')
         objects = objects or {}
         for name in objects:
             if name not in self._props:
@@ -184,6 +192,6 @@ class Studio:
         inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
         seen = depth[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)] * 1e-3
         seen = np.where(seen > 0.0, seen, np.inf)
-        flesh = 1.25 * self.hand.radii + _HIDDEN_SLACK
+        flesh = _FLESH * self.hand.radii + _HIDDEN_SLACK
         visible: BoolArray = inside & (seen > keypoints[:, 2] - flesh)
         return visible

@@ -168,7 +168,7 @@ def _hand(spec: mujoco.MjSpec, variation: Variation) -> None:
     ids = [np.flatnonzero(mesh.weights[:, b]) for b in used]
     skin.bodyname = [names[b] for b in used]
     skin.bindpos = rest[used, :3, 3].astype(np.float32).ravel().tolist()
-    skin.bindquat = np.tile(np.float32([1, 0, 0, 0]), len(used)).tolist()
+    skin.bindquat = [1.0, 0.0, 0.0, 0.0] * len(used)
     skin.vertid = [i.tolist() for i in ids]
     skin.vertweight = [
         mesh.weights[i, b].astype(np.float32).tolist() for b, i in zip(used, ids, strict=True)

@@ -5,7 +5,7 @@ the distance, surfaces seen at a flat angle are noisier, pixels at the edge of s
 between near and far ("flying") or are lost. Noise depends on seed and stamp only.
 """
 
-from typing import Final
+from typing import Final, TypeVar
 
 import cv2
 import numpy as np
@@ -13,28 +13,47 @@ import numpy.typing as npt
 
 from mimic_core.arrays import DepthImage, Image
 
-_BANK: Final = 1024  # [px] edge of the tile that noise is cut from
+_SPARE: Final = 256  # [px] by which the banks of noise are larger than a picture
 _NOISE_AT_1M: Final = 2.0  # [mm] standard deviation
 _EDGE_STEP: Final = 18  # [mm] between neighbours makes an edge
 _LOST_AT_EDGE, _FLYING_AT_EDGE, _LOST_ANYWHERE = 0.35, 0.20, 0.0008  # [1] of the pixels
 _STAMP_TICKS: Final = 1e5  # [1/s] resolution at which stamps make different noise
 
 
+N = TypeVar('N', np.float32, np.int8)
+
+
 class Sensor:
     """Adds seeded noise to rendered pictures."""
 
-    def __init__(self, seed: int, color_noise: float, depth_noise: float, depth_holes: float):
-        """Args: seed; color_noise [0..255]; depth_noise, depth_holes [1] of a usual camera's."""
+    def __init__(
+        self,
+        size: tuple[int, int],
+        seed: int,
+        color_noise: float,
+        depth_noise: float,
+        depth_holes: float,
+    ) -> None:
+        """Draw the noise from which every picture gets a part.
+
+        Args:
+            size: Height and width of the pictures [px].
+            seed: Of all noise.
+            color_noise: Standard deviation [0..255].
+            depth_noise: Over that of a usual camera [1].
+            depth_holes: Over those of a usual camera [1].
+        """
         self._seed = seed
         self._color_noise, self._depth_noise, self._holes = color_noise, depth_noise, depth_holes
         rng = np.random.default_rng([seed, 2])
-        self._gauss = rng.standard_normal((_BANK, _BANK), dtype=np.float32)
-        grain = rng.normal(0.0, max(color_noise, 1e-6), (_BANK, _BANK, 3))
+        bank = (size[0] + _SPARE, size[1] + _SPARE)
+        self._gauss = rng.standard_normal(bank, dtype=np.float32)
+        grain = rng.standard_normal((*bank, 3), dtype=np.float32) * np.float32(color_noise)
         self._grain: npt.NDArray[np.int8] = np.clip(np.rint(grain), -40, 40).astype(np.int8)
-        self._uniform = rng.random((_BANK, _BANK), dtype=np.float32)
+        self._uniform = rng.random(bank, dtype=np.float32)
 
     def color(self, image: Image, stamp: float) -> Image:
-        """Return the picture (H, W, 3) slightly blurred, with grain; size up to 1024 x 1024."""
+        """Return the picture (H, W, 3) slightly blurred, with grain."""
         soft = cv2.GaussianBlur(image, (3, 3), 0.6)
         if self._color_noise <= 0.0:
             return soft  # type: ignore[return-value]
@@ -56,7 +75,7 @@ class Sensor:
             edge = far - near > _EDGE_STEP
             chance = self._cut(self._uniform, size, stamp, 2)
             lost = chance < np.float32(_LOST_ANYWHERE * self._holes)
-            lost |= edge & (chance < np.float32(_LOST_AT_EDGE * self._holes))
+            lost = lost | (edge & (chance < np.float32(_LOST_AT_EDGE * self._holes)))
             flying = edge & (chance > np.float32(1.0 - _FLYING_AT_EDGE * self._holes))
             share = self._cut(self._uniform, size, stamp, 3)[flying]
             noisy[flying] = near[flying] + share * (far[flying] - near[flying])
@@ -67,10 +86,9 @@ class Sensor:
         return result
 
     def _cut(
-        self, bank: npt.NDArray[np.generic], shape: tuple[int, ...], stamp: float, stream: int
-    ) -> npt.NDArray[np.generic]:
+        self, bank: npt.NDArray[N], shape: tuple[int, ...], stamp: float, stream: int
+    ) -> npt.NDArray[N]:
         ticks = round(stamp * _STAMP_TICKS)
         mixed = np.random.SeedSequence([self._seed, ticks % 2**63, stream]).generate_state(2)
-        top = int(mixed[0]) % (_BANK - shape[0] + 1)
-        left = int(mixed[1]) % (_BANK - shape[1] + 1)
+        top, left = int(mixed[0]) % (_SPARE + 1), int(mixed[1]) % (_SPARE + 1)
         return bank[top : top + shape[0], left : left + shape[1]]

@@ -1,7 +1,7 @@
 """A soft shadow of the hand on the table, painted into the picture.
 
-MuJoCo's shadow maps cost more than the rest of the picture on a processor. Here the bones are drawn
-as thick lines on a small map of the table, blurred, and laid over the pixels that show the table.
+MuJoCo's shadow maps cost more than the rest of the picture on a processor. Here the bones are
+drawn as thick lines on a small map of the table, blurred, and laid over the table's pixels.
 """
 
 from typing import Final
@@ -79,15 +79,14 @@ class SoftShadow:
             value = 255.0 * _DARKEST * 0.5 * (strength[a] + strength[b])
             thickness = max(1, round(1.1 * (radii[a] + radii[b]) / _CELL))
             ends = [np.clip(np.rint(cells[i]), -999, 999).astype(int).tolist() for i in (a, b)]
-            cv2.line(shadow, ends[0], ends[1], float(value), thickness)
+            cv2.line(shadow, ends[0], ends[1], (float(value),), thickness)
         palm = np.clip(np.rint(cells[[0, 1, 5, 9, 13, 17]]), -999, 999).astype(np.int32)
         dark = float(255.0 * _DARKEST * strength[[0, 5, 17]].mean())
-        cv2.fillConvexPoly(shadow, cv2.convexHull(palm), dark)
+        cv2.fillConvexPoly(shadow, cv2.convexHull(palm), (dark,))
         blur = 1.0 + 8.0 * float(height[[4, 8, 12, 16, 20]].mean()) / _FADE
-        shadow = cv2.GaussianBlur(shadow, (0, 0), min(blur, 6.0))
-        seen = cv2.warpPerspective(shadow, self._pixel_T_map, self._size, flags=cv2.INTER_LINEAR)
-        other = cv2.compare(cv2.absdiff(depth, self._table), _SAME, cv2.CMP_GT)
-        seen[other > 0] = 0
+        soft = cv2.GaussianBlur(shadow, (0, 0), min(blur, 6.0))
+        seen = cv2.warpPerspective(soft, self._pixel_T_map, self._size, flags=cv2.INTER_LINEAR)
+        seen[cv2.absdiff(depth, self._table) > _SAME] = 0
         shade = cv2.cvtColor(cv2.bitwise_not(seen), cv2.COLOR_GRAY2BGR)
         painted: Image = cv2.multiply(color, shade, scale=1.0 / 255.0)  # type: ignore[assignment]
         return painted

@@ -1,0 +1,120 @@
+"""The virtual demonstrator as a node: the topics of a camera before which a person works."""
+
+from threading import Event, Thread
+
+from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo, Image
+from tf2_msgs.msg import TFMessage
+
+from mimic_core.errors import MimicError, SourceError
+from mimic_core.frames import WORLD
+from mimic_core.ros import (
+    ERROR,
+    OK,
+    WARN,
+    Diagnostics,
+    declare_params,
+    now,
+    publisher_qos,
+    publishing,
+    run,
+    subscription_qos,
+    to_stamp,
+    transform_to_msg,
+)
+from mimic_interfaces.msg import DemonstratorStatus, TwinStatus
+from mimic_sim import demonstrator_conversions as conversions
+from mimic_sim.demonstrator import DemonstratorStream, Plan, Sight, plan_of
+from mimic_sim.demonstrator_params import DemonstratorParams
+from mimic_sim.demonstrator_source import PacedDemonstrator
+
+TYPES = {
+    conversions.COLOR: Image,
+    conversions.DEPTH: Image,
+    conversions.INFO: CameraInfo,
+    conversions.STATUS: DemonstratorStatus,
+    '/tf_static': TFMessage,
+}
+LATE = 0.1  # [1] of the pictures since the last report that may be missing without a warning
+
+
+class DemonstratorNode(Node):
+    """Show a task to the camera, with ground truth."""
+
+    def __init__(self) -> None:
+        super().__init__('demonstrator')
+        self._params = params = declare_params(self, DemonstratorParams)
+        plan = plan_of(params)  # a wrong arm or task ends the node here
+        self._pubs = {
+            topic: self.create_publisher(kind, topic, publisher_qos(topic))
+            for topic, kind in TYPES.items()
+            if params.depth or topic != conversions.DEPTH
+        }
+        self._sight: Sight | None = None
+        if params.eyes:
+            topic = 'twin/status'
+            qos = subscription_qos(topic)
+            self.create_subscription(TwinStatus, topic, self._on_twin, qos)
+        self._shown = self._dropped = 0
+        self._reported = (0, 0)
+        self._phase, self._failure = 'starting', ''
+        self._stopped = Event()
+        self._diagnostics = Diagnostics(self, self._report)
+        # Rendering belongs to one thread; the executor stays free for what the twin says.
+        self._thread = Thread(target=self._show, args=(plan,), name='demonstrator', daemon=True)
+        self._thread.start()
+        self.get_logger().info(f'shows {params.task} with the {params.side} hand')
+
+    def destroy_node(self) -> None:
+        """Also end the thread that renders."""
+        self._stopped.set()
+        self._thread.join(timeout=5.0)
+        super().destroy_node()
+
+    def _show(self, plan: Plan) -> None:
+        try:
+            stream = DemonstratorStream(self._params, plan)
+            paced = PacedDemonstrator(stream, lambda: now(self))
+        except MimicError as error:
+            self._failure = str(error)
+            self.get_logger().fatal(self._failure)
+            return
+        pose = transform_to_msg(
+            stream.world_T_camera, WORLD, stream.studio.frame_id, to_stamp(now(self))
+        )
+        with publishing(self):
+            self._pubs['/tf_static'].publish(TFMessage(transforms=[pose]))
+        while not self._stopped.is_set():
+            if self._sight is not None:
+                stream.see(self._sight)
+            try:
+                frame, truth = paced.read()
+            except SourceError:
+                break
+            with publishing(self):
+                for topic, msg in conversions.picture_to_msgs(frame, truth).items():
+                    self._pubs[topic].publish(msg)
+            self._shown, self._dropped, self._phase = self._shown + 1, paced.dropped, truth.phase
+        stream.close()
+
+    def _on_twin(self, msg: TwinStatus) -> None:
+        try:
+            self._sight = conversions.sight_from_msg(msg)
+        except MimicError as error:
+            self.get_logger().warning(f'twin/status: {error}', throttle_duration_sec=1.0)
+
+    def _report(self) -> tuple[bytes, str, dict[str, object]]:
+        shown, dropped = self._shown, self._dropped
+        fresh = shown - self._reported[0], dropped - self._reported[1]
+        self._reported = (shown, dropped)
+        values: dict[str, object] = {'pictures': shown, 'dropped': dropped, 'phase': self._phase}
+        if self._failure:
+            return ERROR, self._failure, values
+        if fresh[1] > LATE * sum(fresh):
+            return WARN, f'too slow: {fresh[1]} of {sum(fresh)} pictures were not made', values
+        return OK, self._phase, values
+
+
+def main() -> None:
+    """Run the node until it is stopped."""
+    run(DemonstratorNode)
