@@ -23,6 +23,8 @@ setup(
             f'recorder = {PACKAGE}.node:main',
             f'replay = {PACKAGE}.replay_node:main',
             f'episodes = {PACKAGE}.episodes:main',
+            f'show = {PACKAGE}.show_node:main',
+            f'play = {PACKAGE}.play_node:main',
         ],
     },
 )

@@ -65,6 +65,8 @@ def recover(path: Path, out: Print) -> int:
     """Recover one episode, one file, or all that a dead recorder left in a folder."""
     done: list[Recovered] = []
     failed: list[str] = []
+    if not path.exists():
+        raise MimicError(f'there is no {path}')
     if path.is_dir() and name_of_partial(path) is not None:
         one = recover_partial(path)
         if one is None:

@@ -77,3 +77,12 @@ class ReplayParams:
         low=0.01,
         high=10.0,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShowParams:
+    """How an episode is shown."""
+
+    episode: str = param('Folder of the episode.')
+    speed: float = param('Of the recorded speed [1].', 1.0, low=0.05, high=10.0)
+    loop: bool = param('Begin again at the end.', True)

@@ -1,6 +1,7 @@
 """Reading episodes: raw messages, decoded messages, stamps. Needs no ROS."""
 
 import mmap
+import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,12 +10,13 @@ from types import TracebackType
 from typing import Any, Final, Literal
 
 import numpy as np
+from rosbags.serde import SerdeError
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from mimic_core.arrays import FloatArray, IntArray
 from mimic_core.errors import UnknownNameError
 from mimic_recording.bag import EPISODE_RECORD, METADATA_FILE, read_metadata
-from mimic_recording.definitions import Definition
+from mimic_recording.definitions import CDR_HEADER, Definition
 from mimic_recording.errors import BagError
 from mimic_recording.scan import Scan, Scanner, unpack
 
@@ -262,9 +264,15 @@ class Episode:
         Raises:
             BagError: Data and definition do not fit together.
         """
+        data = message.data
         try:
-            return self._store.deserialize_cdr(message.data, message.type)
-        except (KeyError, ValueError, AssertionError, IndexError) as error:
+            found = self._store.get_msgdef(message.type)
+            little = bool(data[1] & 1)
+            read = found.deserialize_cdr_le if little else found.deserialize_cdr_be
+            # Some serializers leave unused bytes at the end: they are no error.
+            decoded, _ = read(data[CDR_HEADER:], 0, found.cls, self._store)
+            return decoded
+        except (SerdeError, KeyError, IndexError, ValueError, struct.error) as error:
             raise BagError(f'{message.topic}: not a {message.type}: {error!r}') from error
 
     def read(

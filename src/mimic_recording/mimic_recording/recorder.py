@@ -167,7 +167,7 @@ class Recorder:
         self._writer.close()
 
     def discard(self) -> Path:
-        """Remove the running episode, or else the last one that this recorder saved.
+        """Remove the running episode, or else the last one of this recorder.
 
         Raises:
             RecordingError: There is neither.
@@ -176,7 +176,7 @@ class Recorder:
             self._writer.close(discard=True)
             return self._writer.path
         last = self._last
-        if last is None or last.state != 'saved' or not last.path.is_dir():
+        if last is None or last.state == 'discarded' or not last.path.is_dir():
             raise RecordingError('there is no episode to discard')
         shutil.rmtree(last.path)
         self._last = Outcome('discarded', last.path, last.progress)
