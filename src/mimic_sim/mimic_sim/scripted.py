@@ -23,8 +23,9 @@ _SQUEEZE: Final = 0.012  # [m], how far a pinch closes beyond the faces of the o
 _STEP: Final = 0.01  # [s], between commands
 _TURN_SPEED: Final = 1.0  # [rad/s]
 _IK_STEPS: Final = 4
+_IK_STEPS_FAR: Final = 60
+_MISS_MAX: Final = 0.01  # [m], a grip that misses by more is out of reach
 _DAMPING: Final = 1e-5  # [m^2/rad^2]
-_THUMB_BACK: Final = np.array([-0.95, 0.3, 0.0])  # a hand over the table, fingers pointing away
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,9 @@ class ScriptedOperator:
         Raises:
             ConfigError: The hand cannot hold the object, or there is no arm.
         """
-        hand = twin.robot.hand
-        if twin.robot.arm is None or hand is None:
+        if twin.robot.arm is None or twin.robot.hand is None:
             raise ConfigError('the scripted operator needs an arm and a hand')
         self._twin, self._robot, self._speed = twin, twin.robot, speed
-        self._parallel = hand.grasp is not None and hand.grasp.kind == 'parallel'
         self._object = twin.task.objects[0]
         box = self._object.form == 'box'
         width = self._object.size[0] if box else 2 * self._object.size[0]
@@ -120,7 +119,6 @@ class ScriptedOperator:
         Args:
             lift: Height above table poses that the grip moves at [m].
         """
-        self.shape(self._grasp.preshape, 0.4)
         self.pick(lift)
         shift = self._twin.target()[:3, 3] - self.object_pose()[:3, 3]
         goal = moved(self._world_T_grip, shift)
@@ -134,6 +132,7 @@ class ScriptedOperator:
     def pick(self, lift: float = 0.12) -> None:
         """Reach for the object from above, close the hand, lift [m]."""
         up = np.array([0.0, 0.0, lift])
+        self.shape(self._grasp.preshape, 0.4)
         grip = self.grip_for(self.object_pose())
         self.move(moved(grip, up))
         self.move(grip, 0.5)
@@ -146,14 +145,17 @@ class ScriptedOperator:
         return self._twin.objects()[self._object.name]
 
     def grip_for(self, world_T_object: FloatArray) -> FloatArray:
-        """Return world_T_grip (4, 4): from above, on two faces, turned as little as possible."""
-        wanted = self._world_T_grip[:3, 0] if self._parallel else _THUMB_BACK
-        faces = [world_T_object[:3, i] * sign for i in (0, 1) for sign in (1.0, -1.0)]
-        across = max(faces, key=lambda axis: float(axis @ wanted))
-        across = across * (1.0, 1.0, 0.0)
-        across /= np.linalg.norm(across)
-        rotation = np.stack([across, np.cross(_DOWN, across), _DOWN], axis=1)
-        return transform(rotation, world_T_object[:3, 3])
+        """Return world_T_grip (4, 4): from above, on the two faces that the arm reaches best."""
+        candidates = []
+        for axis, sign in ((0, 1.0), (0, -1.0), (1, 1.0), (1, -1.0)):
+            across = world_T_object[:3, axis] * (sign, sign, 0.0)
+            across /= np.linalg.norm(across)
+            rotation = np.stack([across, np.cross(_DOWN, across), _DOWN], axis=1)
+            grip = transform(rotation, world_T_object[:3, 3])
+            q, miss = self._solve(self._q, grip, _IK_STEPS_FAR)
+            effort = float(np.abs(q - self._q).max())
+            candidates.append((miss > _MISS_MAX, effort, -float(across[0]), grip))
+        return min(candidates, key=lambda candidate: candidate[:3])[3]
 
     def move(self, world_T_grip: FloatArray, slower: float = 1.0) -> None:
         """Move the grip in a straight line, starting and ending at rest."""
@@ -187,13 +189,21 @@ class ScriptedOperator:
         return self._robot.fk(q, PALM)
 
     def _reach(self, world_T_grip: FloatArray) -> None:
-        """Move the arm's command to a grip pose by damped least squares, within bounds."""
+        """Move the arm's command to a grip pose."""
+        self._q, _ = self._solve(self._q, world_T_grip, _IK_STEPS)
+        self._world_T_grip = self._fk(self._q) @ self._grasp.palm_T_grip
+
+    def _solve(
+        self, start: FloatArray, world_T_grip: FloatArray, steps: int
+    ) -> tuple[FloatArray, float]:
+        """Return (J,) commands near a grip pose, inside bounds, and how far they miss it [m]."""
         robot, model, n = self._robot, self._robot.pin_model, self._arm
         frame = robot.frame(PALM)
         goal = pin.SE3(world_T_grip @ inverse(self._grasp.palm_T_grip))
         lower, upper = robot.limits.lower[:n], robot.limits.upper[:n]
-        for _ in range(_IK_STEPS):
-            full = robot.full(self._q)
+        q, error = start.copy(), np.zeros(6)
+        for _ in range(steps):
+            full = robot.full(q)
             pin.framesForwardKinematics(model, self._data, full)
             palm_T_goal = self._data.oMf[frame].actInv(goal)
             turn = pin.log3(palm_T_goal.rotation)
@@ -201,8 +211,8 @@ class ScriptedOperator:
             jacobian = pin.computeFrameJacobian(model, self._data, full, frame)
             jacobian = (jacobian @ robot.coupling)[:, :n]
             jacobian[3:] *= self._weight
-            self._q[:n] = _bounded_step(self._q[:n], jacobian, error, lower, upper)
-        self._world_T_grip = self._fk(self._q) @ self._grasp.palm_T_grip
+            q[:n] = _bounded_step(q[:n], jacobian, error, lower, upper)
+        return q, float(np.linalg.norm(error))
 
 
 def moved(pose: FloatArray, shift: FloatArray) -> FloatArray:

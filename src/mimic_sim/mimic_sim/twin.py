@@ -159,13 +159,14 @@ class Twin:
         return sum(self._object_forces().values())
 
     def tactile(self) -> dict[str, float]:
-        """Return the sum of the contact forces [N] on each fingertip link, whatever touches it."""
+        """Return the sum of contact forces [N] on the last link of each finger, by its tip."""
         forces = dict.fromkeys(self._tip_body, 0.0)
         by_body = {body: link for link, body in self._tip_body.items()}
         for _, bodies, force in self._contacts():
             for body in bodies:
-                if body in by_body:
-                    forces[by_body[body]] += force
+                rigid = int(self.model.body_weldid[body])
+                if rigid in by_body:
+                    forces[by_body[rigid]] += force
         return forces
 
     # --- the task ------------------------------------------------------------------------------
@@ -179,7 +180,8 @@ class Twin:
         marks = self.markers()
         if 'target' not in marks:
             return self._start.objects[obj.name].copy()
-        return transform(np.eye(3), np.array([*marks['target'], obj.height]))
+        height = next(m.height for m in self.task.markers if m.name == 'target')
+        return transform(np.eye(3), np.array([*marks['target'], height + obj.height]))
 
     def success(self) -> bool:
         """Tell whether the task is done now."""

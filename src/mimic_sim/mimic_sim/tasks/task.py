@@ -63,6 +63,7 @@ class Marker:
     size: tuple[float, ...]  # [m] box: edges x, y; cylinder: radius
     colour: Colour
     position: tuple[float, float] = (0.0, 0.0)  # [m] in world; a start may move it
+    height: float = 0.0  # [m], of the surface on which a thing at this mark stands
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from mimic_sim.tasks.task import (
 )
 
 TILE = 0.07  # [m], edge
-PLACES = ((0.75, 0.45), (0.75, -0.1), (0.0, 0.75), (-0.6, 0.55), (0.0, 0.15))  # radii: x, y
+PLACES = ((0.75, 0.45), (0.75, -0.1), (0.0, 0.75), (-0.45, 0.6), (0.0, 0.15))  # radii: x, y
 OFFSET = 0.006  # [m], how far the cube is from the middle of its tile
 TARGET = (-0.15, -0.75)  # radii: x, y
 
