@@ -1,0 +1,173 @@
+"""The shadowing chain in one process and in step: as fast as it goes, the same for the same seed.
+
+    pixels of the virtual demonstrator → tracker → retargeting → gate → twin
+
+These are the cores of the nodes, joined without ROS. Benchmarks and tests use it; a lab may use it
+to try a hand or a task on many seeds.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from mimic_control import Gate, GateParams
+from mimic_core.arrays import FloatArray
+from mimic_core.camera import Frame
+from mimic_core.command import NamedPositions
+from mimic_core.frames import BASE, inverse
+from mimic_core.hand import TrackedHand
+from mimic_description import RobotModel
+from mimic_hand_tracking.params import TrackingParams
+from mimic_hand_tracking.tracker import HandTracker
+from mimic_retargeting.params import RetargetingParams
+from mimic_retargeting.shadow import Shadow, ShadowResult
+from mimic_sim.demonstrator import DemonstratorStream, Plan, Sight
+from mimic_sim.demonstrator_params import DemonstratorParams
+from mimic_sim.studio import GroundTruth
+from mimic_sim.twin import Twin
+
+SETTLE: Final = 1.0  # [s] after the demonstration, for things to come to rest
+_PERIOD: Final = 0.01  # [s] of the gate
+
+
+@dataclass(frozen=True)
+class LockstepParams:
+    """What is shown to which robot; the delay stands for the time that the real chain takes."""
+
+    task: str = 'pick_place'
+    seed: int = 0
+    demonstrator: DemonstratorParams = dataclasses.field(default_factory=DemonstratorParams)
+    tracking: TrackingParams = dataclasses.field(default_factory=TrackingParams)
+    retargeting: RetargetingParams = dataclasses.field(default_factory=RetargetingParams)
+    gate: GateParams = dataclasses.field(default_factory=GateParams)
+    delay: float = 0.03  # [s] from the capture of a picture to its command at the gate
+    longest: float = 40.0  # [s] of a demonstration
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One picture and what it led to, for an observer."""
+
+    time: float  # [s]
+    frame: Frame
+    truth: GroundTruth
+    hand: TrackedHand | None
+    result: ShadowResult
+    q: FloatArray  # (J,) measured [rad] or [m]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a demonstration ended."""
+
+    success: bool  # the task's test holds at the end
+    duration: float  # [s]
+    pictures: int
+    found: int  # pictures with a hand
+    followed: int  # pictures that led to a command
+    retries: int  # grasps that the person tried again
+
+
+def run_trial(
+    robot: RobotModel, params: LockstepParams, observe: Callable[[Moment], None] | None = None
+) -> Outcome:
+    """Show a task once to a robot's twin.
+
+    Args:
+        robot: With an arm and a hand.
+        params: What is shown, and how the parts are set.
+        observe: Called for each picture.
+
+    Raises:
+        UnknownNameError: There is no such task.
+    """
+    assert robot.arm is not None
+    twin = Twin(robot, params.task, params.seed)
+    look = dataclasses.replace(
+        params.demonstrator, arm=robot.arm.name, task=params.task, seed=params.seed
+    )
+    area = twin.area
+    name = twin.task.objects[0].name
+    plan = Plan(
+        np.array([*area.centre, 0.0]),
+        area.radius,
+        twin.objects()[name][:3, 3].copy(),
+        twin.target()[:3, 3].copy(),
+    )
+    stream = DemonstratorStream(look, plan)
+    tracker = HandTracker(params.tracking)
+    base_T_world = inverse(robot.fk(robot.home, BASE))
+    shadow = Shadow(robot, params.retargeting, base_T_world @ stream.world_T_camera)
+    gate = Gate(robot, params.gate)
+    gate.set_mode('shadow')
+    try:
+        return _Trial(params, twin, name, stream, tracker, shadow, gate).run(observe)
+    finally:
+        tracker.close()
+        stream.close()
+        twin.close()
+
+
+class _Trial:
+    """The parts of one demonstration and its clock."""
+
+    def __init__(
+        self,
+        params: LockstepParams,
+        twin: Twin,
+        thing: str,
+        stream: DemonstratorStream,
+        tracker: HandTracker,
+        shadow: Shadow,
+        gate: Gate,
+    ) -> None:
+        self._params, self._twin, self._thing = params, twin, thing
+        self._stream, self._tracker, self._shadow = stream, tracker, shadow
+        self._gate = gate
+        self._pending: list[tuple[float, NamedPositions]] = []  # due [s], command
+        self._ticks = 0
+
+    def run(self, observe: Callable[[Moment], None] | None) -> Outcome:
+        """Go through the demonstration picture by picture."""
+        pictures = found = followed = 0
+        rate, side = self._stream.params.rate, self._stream.params.side
+        time = 0.0
+        while not self._stream.done and time < self._params.longest:
+            time = pictures / rate
+            self._stream.see(
+                Sight(self._twin.grasp_center()[:3, 3], self._twin.objects()[self._thing][:3, 3])
+            )
+            frame, truth = self._stream.at(time)
+            hands = self._tracker.process_frame(frame)
+            hand = next((h for h in hands if h.side == side), None)
+            q = self._twin.joint_state()[0]
+            result = self._shadow.step(hand, q, time)
+            if result.q is not None:
+                command = NamedPositions.single(self._twin.robot.joint_names, result.q, time)
+                self._pending.append((time + self._params.delay, command))
+            pictures += 1
+            found += hand is not None
+            followed += result.q is not None
+            if observe is not None:
+                observe(Moment(time, frame, truth, hand, result, q))
+            self._advance(pictures / rate)
+        self._advance(time + SETTLE)
+        return Outcome(
+            self._twin.success(), time, pictures, found, followed,
+            self._stream.demonstrator.retries,
+        )  # fmt: skip
+
+    def _advance(self, until: float) -> None:
+        """Let gate and twin go on until a time [s]."""
+        while self._ticks * _PERIOD < until - 1e-9:
+            now = self._ticks * _PERIOD
+            while self._pending and self._pending[0][0] <= now + 1e-9:
+                self._gate.offer('shadow', self._pending.pop(0)[1], now)
+            output = self._gate.tick(now, self._twin.joint_state()[0])
+            if output.publish:
+                self._twin.command(output.q)
+            self._twin.step(_PERIOD)
+            self._ticks += 1
