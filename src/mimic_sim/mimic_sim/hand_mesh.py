@@ -279,6 +279,7 @@ def _tone(
     normals = vertex_normals(vertices, faces)
     hue = 0.42 + 0.16 * normals[:, 0]  # the palm is redder than the back
     light = np.full(len(vertices), 0.75)
+    nails = np.zeros(len(vertices), dtype=np.bool_)
     rest_pads = model.pad_directions(np.zeros(20))
     for f, chain in enumerate(CHAINS):
         p, r = model.rest[list(chain)], model.radii[list(chain)]
@@ -297,9 +298,9 @@ def _tone(
         side = np.cross(along, back)
         d = vertices - centre
         oval = ((d @ along) / (0.80 * r[3])) ** 2 + ((d @ side) / (0.62 * r[3])) ** 2
-        nail = (oval < 1.0) & (normals @ back > 0.25)
-        hue = np.where(nail, 1.0, np.minimum(hue, 0.80))
-        light = np.where(nail, 0.85, light)
+        nails |= (oval < 1.0) & (normals @ back > 0.25)
+    hue = np.where(nails, 1.0, np.minimum(hue, 0.80))
+    light = np.where(nails, 0.85, light)
     light += 3.0 * np.minimum(_openness(cones, vertices, normals, 0.008 * s), 0.0) / (0.03 * s)
     tone = np.clip(np.stack([hue, light], axis=1), 0.0, 1.0)
     blurred = 0.5 * tone + 0.5 * (smooth @ tone)

@@ -30,7 +30,7 @@ _FREE: Final = tuple(
 )  # fmt: skip
 # The pinch that a relaxed hand makes: where the search starts and what it stays near [rad].
 _NATURAL: Final[FloatArray] = np.array([0.95, -0.05, 0.15, 0.30, 0.0, 0.75, 0.65])
-_STEPS: Final = 23  # apertures at which the search is done beforehand
+_STEPS: Final = 12  # apertures at which the search is done beforehand
 
 
 def fingers(
@@ -145,7 +145,7 @@ def _table(shape: HandShape) -> tuple[FloatArray, FloatArray]:
             across = gap / distance
             return np.concatenate(
                 [
-                    [(distance - aperture) / model.shape.scale * 1e4],
+                    [(distance - aperture) / model.shape.scale * 300.0],
                     0.5 * (pads[0] - across),
                     0.5 * (pads[1] + across),
                     0.35 * (v - _NATURAL),
@@ -153,6 +153,8 @@ def _table(shape: HandShape) -> tuple[FloatArray, FloatArray]:
                 ]
             )
 
-        guess = least_squares(residuals, np.clip(guess, low, high), bounds=(low, high)).x
+        guess = least_squares(
+            residuals, np.clip(guess, low, high), bounds=(low, high), xtol=1e-4, ftol=1e-4
+        ).x
         rows[i] = guess
     return apertures, rows

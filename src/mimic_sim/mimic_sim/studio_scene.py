@@ -18,7 +18,13 @@ from mimic_sim.hand_mesh import (
     skin_bones,
 )
 from mimic_sim.hand_model import NUM_JOINTS, HandModel
-from mimic_sim.studio_variation import RGB, Variation, skin_palette, table_texture
+from mimic_sim.studio_variation import (
+    RGB,
+    Variation,
+    skin_color,
+    skin_palette,
+    table_texture,
+)
 
 CAMERA: Final = 'studio'
 _BLUSH: Final = 0.5  # [1] specular of skin
@@ -134,7 +140,7 @@ def _camera(spec: mujoco.MjSpec, intrinsics: Intrinsics, world_T_camera: FloatAr
         resolution=[intrinsics.width, intrinsics.height],
         sensor_size=[0.001 * intrinsics.width, 0.001 * intrinsics.height],
         focal_pixel=[intrinsics.fx, intrinsics.fy],
-        principal_pixel=[centre[0] - intrinsics.cx, intrinsics.cy - centre[1]],
+        principal_pixel=[centre[0] - intrinsics.cx, centre[1] - intrinsics.cy],
     )
 
 
@@ -173,24 +179,29 @@ def _hand(spec: mujoco.MjSpec, variation: Variation) -> None:
     skin.vertweight = [
         mesh.weights[i, b].astype(np.float32).tolist() for b, i in zip(used, ids, strict=True)
     ]
-    if variation.sleeve is not None:
-        _sleeve(spec, variation, variation.sleeve)
+    _arm(spec, variation)
 
 
-def _sleeve(spec: mujoco.MjSpec, variation: Variation, rgb: RGB) -> None:
-    """Put a sleeve on the forearm: a cone with a thicker cuff, out to beyond the elbow."""
+def _arm(spec: mujoco.MjSpec, variation: Variation) -> None:
+    """Let the arm go on beyond the elbow, in a sleeve with a cuff or bare."""
     s = variation.shape.scale
-    forearm = spec.body(f'bone_{FOREARM_BONE}')
-    ring = np.stack([np.cos(a := np.linspace(0, 2 * np.pi, 28, endpoint=False)), np.sin(a)], 1)
     parts = {
-        'sleeve': ((-0.100, 0.0365), (-0.16, 0.044), (-FOREARM_LENGTH, 0.054), (-0.52, 0.064)),
+        'sleeve': ((-0.100, 0.0365), (-0.16, 0.044), (-FOREARM_LENGTH, 0.054), (-0.60, 0.066)),
         'cuff': ((-0.088, 0.0375), (-0.091, 0.0395), (-0.112, 0.0405), (-0.115, 0.039)),
     }
+    rgb = variation.sleeve
+    if rgb is None:
+        parts = {'arm': ((-0.17, 0.030), (-0.20, 0.0355), (-FOREARM_LENGTH, 0.040), (-0.60, 0.05))}
+        red, green, blue = skin_color(variation)
+        rgb = (float(red), float(green), float(blue))
+    angle = np.linspace(0.0, 2.0 * np.pi, 28, endpoint=False)
+    ring = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     for name, profile in parts.items():
         points = [np.column_stack([ring * r * s, np.full(28, z * s)]) for z, r in profile]
-        shell = spec.add_mesh(name=name, smoothnormal=name == 'sleeve')
+        shell = spec.add_mesh(name=name, smoothnormal=name != 'cuff')
         shell.uservert = np.concatenate(points).astype(np.float32).ravel().tolist()
-        shade = 1.0 if name == 'sleeve' else 0.8
+        shade = 0.8 if name == 'cuff' else 1.0
+        forearm = spec.body(f'bone_{FOREARM_BONE}')
         geom = _geom(forearm, mujoco.mjtGeom.mjGEOM_MESH, None, np.zeros(3), _shaded(rgb, shade))
         geom.meshname = name
 

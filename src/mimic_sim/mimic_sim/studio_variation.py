@@ -83,9 +83,14 @@ class Variation:
         )
 
 
+def skin_color(variation: Variation) -> FloatArray:
+    """Return the usual colour (3,) of the person's skin, 0..1."""
+    return (1.0 - variation.skin) * _LIGHT_SKIN + variation.skin * _DARK_SKIN
+
+
 def skin_palette(variation: Variation, size: int = 64) -> Image:
     """Return colours (size, size, 3): columns from the back of the hand to nails, rows lighten."""
-    base = (1.0 - variation.skin) * _LIGHT_SKIN + variation.skin * _DARK_SKIN
+    base = skin_color(variation)
     red = base * (1.04 + 0.06 * variation.redness, 0.86, 0.82 - 0.06 * variation.redness)
     nail = np.clip(base * (1.06, 0.98, 0.98) + 0.06, 0.0, 1.0)
     hue = np.linspace(0.0, 1.0, size)
