@@ -2,6 +2,7 @@
 
 import ctypes
 import dataclasses
+import signal
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
+from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo
@@ -348,6 +350,7 @@ class Diagnostics:
 
 # Running ------------------------------------------------------------------------------------
 
+_STOP_PERIOD = 0.1  # [s] between looks whether to stop
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 
 
@@ -385,13 +388,17 @@ def make_plain_executor(context: Context) -> Executor:
     return SingleThreadedExecutor(context=context)
 
 
-def spin(node: Node, executor_of: Callable[[Context], Executor] = make_executor) -> None:
-    """Spin a node until ROS shuts down."""
+def spin(
+    node: Node,
+    executor_of: Callable[[Context], Executor] = make_executor,
+    stopped: Callable[[], bool] = lambda: False,
+) -> None:
+    """Spin a node until ROS shuts down, or until `stopped` says so."""
     executor = executor_of(node.context)
     executor.add_node(node)
     forever = Future()
-    while node.context.ok():
-        executor.spin_until_future_complete(forever, timeout_sec=1.0)
+    while node.context.ok() and not stopped():
+        executor.spin_until_future_complete(forever, timeout_sec=_STOP_PERIOD)
 
 
 @contextmanager
@@ -415,11 +422,23 @@ def run(
     the process with exit code 1.
     """
     keep_malloc_pages()
-    rclpy.init(args=args)
+    # The handlers of rclpy would shut ROS down in the middle of a callback that publishes.
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    signals: list[int] = []
+
+    def on_signal(number: int, _: object) -> None:
+        signals.append(number)
+        if not spinning or len(signals) > 1:
+            raise KeyboardInterrupt
+
+    spinning = False
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
     node = None
     try:
         node = make_node()
-        spin(node, executor_of)
+        spinning = True
+        spin(node, executor_of, lambda: bool(signals))
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except MimicError as error:
