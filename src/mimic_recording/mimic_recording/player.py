@@ -54,6 +54,15 @@ class Player:
             return 0.0
         return min(self._time(self._last) / self._track.duration, 1.0)
 
+    @property
+    def elapsed(self) -> float:
+        """Time since it began [s]."""
+        return self._last - self._began
+
+    def wait(self, now: float) -> None:
+        """Let time [s] pass without a command."""
+        self._last = now
+
     def _time(self, now: float) -> float:
         return (now - self._started) * self._options.speed
 

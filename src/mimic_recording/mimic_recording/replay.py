@@ -1,5 +1,6 @@
 """The commands of an episode as a path over time, and what stands against playing it."""
 
+import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -170,18 +171,22 @@ def _series(episode: Episode, topic: str) -> Series:
         if names and tuple(trajectory.joint_names) != names:
             raise BagError(f'{topic}: the joint names change in the middle of the episode')
         names = tuple(trajectory.joint_names)
-        keep = int(np.searchsorted(times, now))  # a new command replaces what was to come
-        del times[keep:], points[keep:]
-        for point in trajectory.points:
-            delay = point.time_from_start
-            times.append(now + int(delay.sec) * NANOSECONDS + int(delay.nanosec))
-            points.append(_checked(point, names, topic, message))
+        due = [now + _delay(point) for point in trajectory.points]
+        keep = bisect.bisect_left(times, due[0])  # a new command replaces what was to come
+        times[keep:] = due
+        points[keep:] = [_checked(point, names, topic, message) for point in trajectory.points]
     if not times:
         raise BagError(f'{topic}: the commands have no points')
     stamps = np.array(times, dtype=np.int64)
     if (np.diff(stamps) <= 0).any():
         raise BagError(f'{topic}: the times of the commands go back')
     return names, stamps, np.array(points)
+
+
+def _delay(point: Any) -> int:
+    """Return when a point is due after its command [ns]."""
+    delay = point.time_from_start
+    return int(delay.sec) * NANOSECONDS + int(delay.nanosec)
 
 
 def _checked(point: Any, names: tuple[str, ...], topic: str, message: Message) -> FloatArray:

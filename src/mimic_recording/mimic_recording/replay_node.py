@@ -19,8 +19,9 @@ from mimic_recording.errors import RecordingError
 from mimic_recording.params import ReplayParams
 from mimic_recording.player import Phase, Player, PlayerOptions
 from mimic_recording.reader import Episode
-from mimic_recording.replay import CommandTrack, check_track, load_track
+from mimic_recording.replay import GATE_TOPICS, CommandTrack, check_track, load_track
 
+PATIENCE = 1.0  # [s] for the gate to announce a mode that was set just now
 FEEDBACK_STEPS = 10  # commands for each feedback
 
 
@@ -32,6 +33,7 @@ class ReplayNode(Node):
         self._params = declare_params(self, ReplayParams)
         self._robot = load_robot(self._params.arm, self._params.hand, self._params.prefix)
         self._measured: dict[str, float] = {}
+        self._commanded: dict[str, float] = {}  # by the gate
         self._status: ControlStatus | None = None
         self._player: Player | None = None
         self._goal: Any = None
@@ -45,6 +47,9 @@ class ReplayNode(Node):
         self.create_subscription(
             ControlStatus, 'control/status', self._on_status, subscription_qos('control/status')
         )
+        for topic in GATE_TOPICS:
+            qos = subscription_qos(topic)
+            self.create_subscription(JointTrajectory, topic, self._on_output, qos)
         self.create_timer(1.0 / self._params.rate, self._step)
         self._server = ActionServer(
             self, PlayEpisode, 'replay/play', self._play, goal_callback=self._on_goal,
@@ -53,6 +58,11 @@ class ReplayNode(Node):
 
     def _on_joints(self, msg: JointState) -> None:
         self._measured.update(zip(msg.name, msg.position, strict=False))
+
+    def _on_output(self, msg: JointTrajectory) -> None:
+        if msg.points:
+            last = msg.points[-1].positions
+            self._commanded.update(zip(msg.joint_names, last, strict=False))
 
     def _on_status(self, msg: ControlStatus) -> None:
         self._status = msg
@@ -95,16 +105,9 @@ class ReplayNode(Node):
         return track, speed
 
     async def _run(self, track: CommandTrack, speed: float, result: PlayEpisode.Result) -> None:
-        refusal = self._refusal()
-        if refusal:
-            raise RecordingError(refusal)
-        options = PlayerOptions(
-            speed,
-            self._params.start_tolerance,
-            self._params.approach_timeout,
-            self._params.max_deviation,
-        )
-        player = self._player = Player(track, options, now(self))
+        given = self._params
+        limits = given.start_tolerance, given.approach_timeout, given.max_deviation
+        player = self._player = Player(track, PlayerOptions(speed, *limits), now(self))
         self._finished = Future(executor=self.executor)
         await self._finished
         result.success = player.phase == Phase.DONE
@@ -126,13 +129,11 @@ class ReplayNode(Node):
         if self._goal.is_cancel_requested:
             player.fail('cancelled')
         elif refusal := self._refusal():
+            if player.sent == 0 and player.elapsed < PATIENCE:
+                player.wait(now(self))
+                return
             player.fail(refusal)
-        status = self._status
-        following = status is not None and status.state == ControlStatus.REPLAY
-        commanded = (
-            dict(zip(status.joint_names, status.position, strict=False)) if following else {}
-        )
-        command = player.step(now(self), self._measured, commanded)
+        command = player.step(now(self), self._measured, self._commanded)
         if command is None:
             finished.set_result(None)
             return

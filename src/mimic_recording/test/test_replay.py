@@ -84,6 +84,15 @@ def test_a_source_is_played_where_there_was_no_gate(bench, command):
     np.testing.assert_allclose(track.points[:, 0], [0.0, 1.0, 5.0])
 
 
+def test_a_stream_that_is_always_a_period_ahead_keeps_every_point(bench, command):
+    rng = np.random.default_rng(0)
+    times = T0 + np.arange(50) * SECOND // 100 + rng.integers(0, 4_000_000, 50)
+    rows = [command(ARM, int(t), ['a'], [[0.01 * i]], [0.01]) for i, t in enumerate(times)]
+    track = track_of(bench, rows)
+    np.testing.assert_allclose(track.points[:, 0], 0.01 * np.arange(50))
+    np.testing.assert_allclose(track.times, (times - times[0]) / SECOND, atol=1e-9)
+
+
 def test_an_episode_without_commands_says_what_it_looked_for(bench, rows):
     with pytest.raises(BagError, match='arm_controller/joint_trajectory'):
         track_of(bench, rows)
