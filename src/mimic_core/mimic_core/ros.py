@@ -110,9 +110,11 @@ def declare_params(node: Node, cls: type[T], on_change: Callable[[T], None] | No
     """
     kinds = types_of(cls)
     for field in dataclasses.fields(cls):  # type: ignore[arg-type]
-        node.declare_parameter(
-            field.name, _default_of(field), _descriptor(field, kinds[field.name])
-        )
+        descriptor = _descriptor(field, kinds[field.name])
+        try:
+            node.declare_parameter(field.name, _default_of(field), descriptor)
+        except (InvalidParameterTypeException, InvalidParameterValueException) as error:
+            raise ConfigError(f"parameter '{field.name}': {error}") from error
     values = _read(node, cls)
     params = from_mapping(cls, values)
 
