@@ -26,13 +26,13 @@ from mimic_hand_tracking.surface import SITE_A, SITE_B, SITE_T
 
 K = NUM_KEYPOINTS
 ITERATIONS: Final = 8
-WIDE, NARROW = 0.060, 0.012  # [m] scale of the surface's kernel, at the start and at the end
+WIDE, NARROW = 0.035, 0.012  # [m] scale of the surface's kernel, at the start and at the end
 NARROWING = 0.75  # [1] an iteration
 # [1] What is hidden is behind what hides it, but nobody sees through a hand: samples behind a
 # joint are believed over a longer distance than samples in front of it.
-BEHIND: Final = 2.0
+BEHIND: Final = 3.0
 SIGMA_DEPTH: Final = 0.004  # [m] sensor, skin and the inset together
-SIGMA_DIRECTION: Final = 0.30  # [rad] of the detector's bones
+SIGMA_DIRECTION: Final = 0.25  # [rad] of the detector's bones
 ROTATION_PRIOR: Final = 0.6  # [1] pull of R to the identity, in units of the whole hand
 PIXEL_KERNEL: Final = 3.0  # [1] in sigmas
 MOTION_KERNEL: Final = 0.05  # [m] a joint farther from its prediction is not drawn to it
