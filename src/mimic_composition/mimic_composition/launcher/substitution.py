@@ -269,5 +269,5 @@ def _call(call: Call, context: Context) -> str:
         )
     if call.name in ('equals', 'not-equals') and () in call.arguments:
         # ros2 launch takes an empty text for '[]' here.
-        raise LaunchFileError(f"$({call.name}) cannot compare with nothing: write x$(var a) x")
+        raise LaunchFileError(f'$({call.name}) cannot compare with nothing: write x$(var a) x')
     return function(context, *(perform(argument, context) for argument in call.arguments))
