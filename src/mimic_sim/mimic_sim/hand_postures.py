@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from scipy.optimize import brentq, least_squares
+from scipy.optimize import least_squares, newton
 
 from mimic_core.arrays import FloatArray
 from mimic_core.errors import LimitError, UnknownNameError
@@ -97,7 +97,8 @@ def pinch(model: HandModel, aperture: float) -> FloatArray:
         points = model.keypoints(_expand(free + step * closing))
         return float(np.linalg.norm(points[THUMB_TIP] - points[INDEX_TIP])) - aperture
 
-    return _expand(free + brentq(error, -0.08, 0.08, xtol=1e-12) * closing)
+    step = newton(error, 0.0, x1=0.002, tol=1e-11)  # the secant method
+    return _expand(free + step * closing)
 
 
 def pinch_center(model: HandModel, joints: FloatArray) -> FloatArray:
