@@ -12,6 +12,7 @@ from mimic_description import RobotModel
 
 STEADY: Final = 0.02  # [rad] or [m] motion of a robot that counts as standing
 SETTLE: Final = 0.2  # [s] that a robot which went its own way must stand before a new beginning
+HAIR: Final = 0.005  # [rad] or [m] beyond a bound that a sensor may err
 BRAKE_TIME: Final = 0.05  # [s] of being away from its command before the gate falls silent
 
 
@@ -52,6 +53,12 @@ class Anchor:
             return False, away
         self._away_since = self._standing = None
         return True, away
+
+    def start(self) -> FloatArray:
+        """Return (J,) the measured position, on the bound where it is a hair beyond it."""
+        q = self.measured.q
+        inside = np.clip(q, self._lower, self._upper)
+        return np.where(np.abs(q - inside) <= HAIR, inside, q)
 
     def off_track(self, now: float) -> bool:
         """Tell whether the robot is away from its command for so long that nothing is sent."""

@@ -14,8 +14,31 @@ from mimic_core.frames import BASE, transform
 from mimic_description import RobotModel
 
 TABLE: Final = 'table'
-_ROUNDING: Final = 1e-7  # [m], what the distance of two shapes is exact to
 _TABLE_SIZE: Final = (6.0, 6.0, 1.0)  # [m]
+_ROUNDING: Final = 1e-7  # [m], what the distance of two shapes is exact to
+_CLEAR: Final = 1e-3  # [m] beyond its margin, where a projected target lands
+_DAMPING: Final = 1e-4  # [m^2] of the projection
+_TRIES: Final = 3  # of a projection
+_MANY: Final = 150  # pairs from which measuring all of them at once is quicker
+_ALIGNED: Final = pin.ReferenceFrame.LOCAL_WORLD_ALIGNED
+
+
+class _Bounds:
+    """A lower bound of the distance of each pair at some posture, carried from one to the next."""
+
+    def __init__(self, guard: 'CollisionGuard', q: FloatArray, distances: FloatArray) -> None:
+        """Args: q: (N,); distances: (P,) [m] there."""
+        self._guard, self._q, self.low = guard, q, distances.copy()
+
+    def nearer(self, q: FloatArray, need: FloatArray) -> IntArray:
+        """Return the pairs that are nearer at (N,) than (P,) [m]; only those are measured."""
+        self.low -= self._guard.weights @ np.abs(q - self._q)
+        self._q = q
+        near = np.flatnonzero(self.low < need)
+        if len(near) == 0:
+            return near
+        self.low[near] = self._guard.measure(q, near)
+        return near[self.low[near] < need[near]]
 
 
 class CollisionGuard:
@@ -44,15 +67,16 @@ class CollisionGuard:
         self._geometry_data = self._geometry.createData()
         pairs = self._geometry.collisionPairs
         self._pairs = [(int(p.first), int(p.second)) for p in pairs]
-        self._weights = self._pair_weights()  # (P, N) [m/rad]
-        margin = np.where(
-            np.arange(len(self._pairs)) < count, params.collision_margin, params.table_clearance
-        )
-        self._all = np.arange(len(self._pairs))
-        at_home = self._measure(robot.full(robot.home), self._all)
-        self._margin = np.minimum(margin, np.maximum(0.5 * at_home, 0.0))  # (P,) [m]
-        self._low = at_home
-        self._q = robot.full(robot.home)
+        self._own = np.arange(count)
+        self.weights: Final = self._pair_weights()  # (P, N) [m/rad]
+        wanted = np.full(len(self._pairs), params.table_clearance)
+        wanted[:count] = params.collision_margin
+        home = robot.full(robot.home)
+        at_home = self.measure(home, np.arange(len(self._pairs)))
+        self._margin = np.minimum(wanted, np.maximum(0.5 * at_home, 0.0))  # (P,) [m]
+        self._ends = _Bounds(self, home, at_home)
+        self._targets = _Bounds(self, home, at_home)
+        self._goals = _Bounds(self, home, at_home)
 
     def violation(self, way: Way, present: FloatArray) -> str:
         """Return which pair would come too near on a way, '' when none.
@@ -62,68 +86,102 @@ class CollisionGuard:
             present: (J,) the position now; a pair that is too near already may not get nearer.
         """
         q = self._full(way.end)
-        self._low = self._low - self._weights @ np.abs(q - self._q)
-        self._q = q
-        need = self._margin + self._weights @ (np.abs(self._robot.coupling) @ way.travel)
-        near = np.flatnonzero(self._low < need)
-        if len(near) == 0:
-            return ''
-        self._low[near] = self._measure(q, near)
-        near = near[self._low[near] < need[near]]
+        need = self._margin + self.weights @ (np.abs(self._robot.coupling) @ way.travel)
+        near = self._ends.nearer(q, need)
         if len(near) == 0:
             return ''
         floor = self._margin[near]
-        slack = self._low[near] - floor
+        slack = self._ends.low[near] - floor
         if (slack < 0.0).any():  # at the end itself: forbidden, unless it was nearer before
-            floor = np.minimum(floor, self._measure(self._full(present), near))
-            slack = self._low[near] - floor
+            floor = np.minimum(floor, self.measure(self._full(present), near))
+            slack = self._ends.low[near] - floor
             if (slack < -_ROUNDING).any():
                 return self._name(near[int(np.argmin(slack))])
         last = q
         for position in way.points[::-1]:
             full = self._full(position)
-            if (self._weights[near] @ np.abs(full - last) <= slack).all():
+            if (self.weights[near] @ np.abs(full - last) <= slack).all():
                 continue
-            slack = self._measure(full, near) - floor
+            slack = self.measure(full, near) - floor
             last = full
             if (slack < -_ROUNDING).any():
                 return self._name(near[int(np.argmin(slack))])
         return ''
+
+    def project(self, q: FloatArray, *, local: bool = False) -> tuple[FloatArray, str]:
+        """Return a near target (J,) at which all pairs are apart, and which were not.
+
+        Where there is none near, the last try comes back; the gate checks every step anyhow.
+
+        Args:
+            q: (J,) wanted.
+            local: It is near the robot; such targets and others come by turns.
+        """
+        target, found = q, ''
+        bounds = self._goals if local else self._targets
+        for _ in range(_TRIES):
+            near = bounds.nearer(self._full(target), self._margin)
+            if len(near) == 0:
+                break
+            found = found or self._name(near[0])
+            short = self._margin[near] + _CLEAR - bounds.low[near]
+            rows = self._gradients(self._full(target), near)
+            change = rows.T @ np.linalg.solve(rows @ rows.T + _DAMPING * np.eye(len(near)), short)
+            target = self._robot.limits.clip(target + np.clip(change, -0.3, 0.3))
+        return target, found
 
     def closest(self, q: FloatArray) -> tuple[float, str]:
         """Return the smallest distance [m] between parts of the robot at (J,), and which they are.
 
         The table is no part of it.
         """
-        own = np.array(
-            [i for i in range(len(self._pairs)) if TABLE not in self._pair_name(i)], dtype=np.int64
-        )
-        if len(own) == 0:
+        if len(self._own) == 0:
             return float('nan'), ''
-        distances = self._measure(self._full(q), own)
+        distances = self.measure(self._full(q), self._own)
         i = int(np.argmin(distances))
-        return float(distances[i]), self._pair_name(int(own[i]))
+        return float(distances[i]), self._pair_name(i)
 
     def spare(self, q: FloatArray) -> float:
         """Return the smallest distance beyond its margin [m] of any pair at (J,) and the table."""
-        return float(
-            np.min(self._measure(self._full(q), self._all) - self._margin, initial=np.inf)
-        )
+        distances = self.measure(self._full(q), np.arange(len(self._pairs)))
+        return float(np.min(distances - self._margin, initial=np.inf))
 
-    def _measure(self, q: FloatArray, indices: IntArray) -> FloatArray:
+    def measure(self, q: FloatArray, pairs: IntArray) -> FloatArray:
+        """Return the distances [m] of some pairs at (N,); negative where they overlap."""
         pin.updateGeometryPlacements(
             self._model, self._data, self._geometry, self._geometry_data, q
         )
-        if len(indices) == len(self._pairs):
-            pin.computeDistances(self._geometry, self._geometry_data)
-            results = self._geometry_data.distanceResults
-            return np.array([r.min_distance for r in results])
-        return np.array(
-            [
-                pin.computeDistance(self._geometry, self._geometry_data, int(i)).min_distance
-                for i in indices
-            ]
-        )
+        geometry, data = self._geometry, self._geometry_data
+        if len(pairs) > _MANY:
+            pin.computeDistances(geometry, data)
+            return np.array([r.min_distance for r in data.distanceResults])[pairs]
+        return np.array([pin.computeDistance(geometry, data, int(i)).min_distance for i in pairs])
+
+    def _gradients(self, q: FloatArray, pairs: IntArray) -> FloatArray:
+        """Return (len(pairs), J) [m/rad] how the distances, measured last at q (N,), change."""
+        pin.computeJointJacobians(self._model, self._data, q)
+        rows = []
+        for i in pairs:
+            result = self._geometry_data.distanceResults[int(i)]
+            first, second = result.getNearestPoint1(), result.getNearestPoint2()
+            apart = second - first
+            length = float(np.linalg.norm(apart))
+            normal = apart / length if length > 1e-6 else result.normal
+            if result.min_distance < 0.0 and length > 1e-6:
+                normal = -normal
+            a, b = (self._geometry.geometryObjects[g].parentJoint for g in self._pairs[int(i)])
+            rows.append(normal @ (self._motion(b, second) - self._motion(a, first)))
+        gradients: FloatArray = np.array(rows) @ self._robot.coupling
+        return gradients
+
+    def _motion(self, joint: int, point: FloatArray) -> FloatArray:
+        """Return (3, N) the velocity of a point [m, world] that a joint carries."""
+        if joint == 0:
+            return np.zeros((3, self._model.nv))
+        jacobian = pin.getJointJacobian(self._model, self._data, joint, _ALIGNED)
+        arm = point - self._data.oMi[joint].translation
+        motion: FloatArray = jacobian[:3] - np.cross(arm, jacobian[3:].T).T
+        return motion
 
     def _full(self, q: FloatArray) -> FloatArray:
         full: FloatArray = self._robot.coupling @ q + self._robot.coupling_offset

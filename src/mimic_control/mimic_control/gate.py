@@ -302,7 +302,7 @@ class Gate:
             self.missed_ticks += round((now - last) / self.period) - 1
 
     def _begin(self) -> None:
-        q = self.anchor.measured.q
+        q = self.anchor.start()
         self.cancel_move('the gate began anew at the measured position')
         self.steering.reset(q)
         self.intake.select(self.intake.selected, q)

@@ -13,6 +13,8 @@ from mimic_description import RobotModel
 
 SOURCES: Final = ('shadow', 'policy', 'replay')
 
+FAR: Final = 10.0  # [rad] or [m] beyond a bound, where a target is cut
+
 
 class Intake:
     """Checks commands, counts them, and turns those of one source into a reference."""
@@ -20,6 +22,8 @@ class Intake:
     def __init__(self, robot: RobotModel, params: GateParams) -> None:
         self._joints = robot.joint_names
         self._max_speed = robot.limits.max_speed
+        # Farther wishes are the same wish; so no sum or product of them overflows.
+        self._lowest, self._highest = robot.limits.lower - FAR, robot.limits.upper + FAR
         self._params = params
         self.selected = ''
         self.accepted = 0
@@ -128,6 +132,7 @@ class Intake:
         self, command: NamedPositions, points: FloatArray, now: float, q: FloatArray
     ) -> None:
         full = np.where(np.isnan(points), self._targets, points)
+        full = np.clip(full, self._lowest, self._highest)
         begin = max(now, command.stamp)
         times = begin + command.times
         data_time = command.stamp if 0.0 < command.stamp <= now else now

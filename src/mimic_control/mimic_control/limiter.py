@@ -23,7 +23,7 @@ from mimic_core.arrays import BoolArray, FloatArray
 from mimic_core.errors import LimitError
 from mimic_core.limits import JointLimits
 
-HORIZONS: Final = (4, 6, 9, 14, 22)  # [ticks] in which a small error is closed, quickest first
+HORIZONS: Final = (7, 10, 15, 22)  # [ticks] in which a small error is closed, quickest first
 INSIDE: Final = 1.0 - 1e-6  # [1] of every bound, so that rounding stays within it
 MAX_TARGET_SPEED: Final = 0.95  # [1] of the speed limit: what is left is for catching up
 OVERSHOOT: Final = 0.1  # [1] of the error that a short-horizon path may run past its target
@@ -92,13 +92,28 @@ class JointLimiter:
         v = np.where(
             p == clipped, np.clip(v, -MAX_TARGET_SPEED * v_max, MAX_TARGET_SPEED * v_max), 0.0
         )
-        smooth, found = self._smooth(clipped[1:], v[1:], v_max)
+        smooth, fine = self._smooth(clipped[1:], v[1:], v_max)
+        smooth, found = _first(smooth, fine)
         proposed = smooth
         if not found.all():
             quickest, solved = self._quickest(clipped[0], v[0], v_max)
             proposed = smooth.where(found, quickest)
             found = found | solved
         return proposed.where(found & self._safe(proposed), self.stopping())
+
+    def straight(self, goal: FloatArray, scale: float = 1.0) -> State | None:
+        """Return the next state on a way to a near goal (J,) on which all joints keep in step.
+
+        From rest it is a straight line in joint space. None where no horizon is long enough.
+        """
+        count = len(self.horizons) - 1
+        p = np.tile(np.clip(goal, self._lower, self._upper), (count, 1))
+        steps, fine = self._smooth(p, np.zeros_like(p), self._v_max * scale)
+        together = np.flatnonzero(fine.all(axis=1))
+        if len(together) == 0:
+            return None
+        i = int(together[0])
+        return State(steps.q[i], steps.v[i], steps.a[i])
 
     def _safe(self, state: State) -> BoolArray:
         """Tell for (..., J) next states which are within bounds and can brake within them."""
@@ -114,7 +129,7 @@ class JointLimiter:
         return fine
 
     def _smooth(self, p: FloatArray, v: FloatArray, v_max: FloatArray) -> tuple[State, BoolArray]:
-        """Return the first step of the shortest quintic path to the reference within limits.
+        """Return the first steps of quintic paths to the reference, and which keep the limits.
 
         Args:
             p: (H, J) reference at the end of each horizon.
@@ -122,7 +137,7 @@ class JointLimiter:
             v_max: (J,) speed bound.
 
         Returns:
-            The (J,) states one period on, and for which joints there is such a path.
+            The (H, J) states one period on, and (H, J) whether the path keeps the limits.
         """
         now, h = self.state, self.horizons[1:, None]
         x0, v0, a0 = now.q - p + v * h, (now.v - v) * h, now.a * h * h  # relative to the target
@@ -155,12 +170,7 @@ class JointLimiter:
         fine &= np.maximum(np.abs(now.a), np.abs(a1)) + bend / (h * h) <= self._a_max
         steps = State(p - v * h + v * self.period + x1, v1 + v, a1)
         fine &= self._safe(steps)
-        choice = np.argmax(fine, axis=0)
-        joints = np.arange(len(choice))
-        return (
-            State(steps.q[choice, joints], steps.v[choice, joints], steps.a[choice, joints]),
-            fine.any(axis=0),
-        )
+        return steps, fine
 
     def _quickest(
         self, p: FloatArray, v: FloatArray, v_max: FloatArray
@@ -240,6 +250,15 @@ class TimedMove:
             self._trajectory.at_time(min(max(t - self.begin, 0.0), self.duration)) for t in times
         ]
         return np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+
+
+def _first(steps: State, fine: BoolArray) -> tuple[State, BoolArray]:
+    """Return for each joint the first of (H, J) states that is fine, and whether there is one."""
+    choice = np.argmax(fine, axis=0)
+    joints = np.arange(len(choice))
+    chosen = State(steps.q[choice, joints], steps.v[choice, joints], steps.a[choice, joints])
+    found: BoolArray = np.asarray(fine.any(axis=0))
+    return chosen, found
 
 
 def _solver(joints: int) -> tuple[Ruckig, InputParameter, Trajectory]:

@@ -8,6 +8,7 @@ from mimic_core.arrays import FloatArray
 
 MAX_INTERVAL: Final = 0.2  # [s] between two points that still make a stream
 CARRY: Final = 1.5  # [1] intervals for which a point is carried on at its speed
+DELAY_GAIN: Final = 0.1  # [1] of the running mean of the delay
 RETURN: Final = 3.0  # [1] intervals after which a stream that ended goes back to its last point
 
 
@@ -32,6 +33,7 @@ class Stream:
         self._max_speed, self._max_extrapolation = max_speed, max_extrapolation
         self._interval = 0.0
         self._start = 0.0
+        self._delay = 0.0
         self._data_time: float | None = None
 
     def add(self, q: FloatArray, start: float, data_time: float) -> None:
@@ -53,7 +55,11 @@ class Stream:
             self._v = np.zeros_like(q)
             self._interval = 0.0
         self._difference, self._q = difference, q.copy()
-        self._start, self._data_time = start, data_time
+        # Data come at even times and arrive at uneven ones: only the mean delay counts.
+        delay = start - data_time
+        steady = self._interval > 0.0 and abs(delay - self._delay) < self._interval
+        self._delay = self._delay + DELAY_GAIN * (delay - self._delay) if steady else delay
+        self._start, self._data_time = data_time + self._delay, data_time
 
     def at(self, times: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return positions and velocities (T, J) at times (T,), the first of which is the present.

@@ -17,6 +17,7 @@ from mimic_description import RobotModel
 SLOWER: Final = 0.6  # [1] change of the speed at a way that may not be gone
 FASTER: Final = 1.15  # [1] its change at one that may
 SLOWEST: Final = 0.02  # [1] of the speed limits, its floor
+CARROT: Final = 0.04  # [s] at full speed: how far ahead the goal is while sliding along a bound
 CAUGHT_UP: Final = 0.05  # [rad] or [m] distance at which a source that took over is caught up with
 
 
@@ -41,6 +42,8 @@ class Steering:
         self.collision: Final = CollisionGuard(robot, params) if params.check_collision else None
         self._scale = 1.0
         self._catching_up = True
+        self._last_target = np.empty(0)
+        self._last_projection: tuple[FloatArray, list[str]] = (np.empty(0), [])
 
     @property
     def state(self) -> State:
@@ -79,25 +82,49 @@ class Steering:
         """Return the next state towards a reference, and the limits that shaped it."""
         target = reference.at(np.array([now]))[0][0]
         limited = self._beyond_position(target)
-        if self.box is not None:
-            inside, why = self.box.project(self.limits.clip(target))
-            if why:
-                limited.append(why)
-                reference, target = Fixed(inside), inside
+        if not np.array_equal(target, self._last_target):
+            self._last_target = target
+            self._last_projection = self._projected(self.limits.clip(target), False)
+        inside, why = self._last_projection
+        if why:
+            limited += why
+            reference, target = Fixed(inside), inside
         scale = self._scale
         if self._catching_up:
             far = np.abs(self.limits.clip(target) - self.state.q).max()
             self._catching_up = bool(far > CAUGHT_UP)
             scale = min(scale, self._resume_scale)
         step = self._limiter.propose(reference, now, scale)
-        why = self._forbidden(step)
-        if why:
+        forbidden = self._forbidden(step)
+        if forbidden:
             self._scale = max(SLOWER * self._scale, SLOWEST)
-            step = self._limiter.stopping()
-            limited.append(why)
+            step = self._along(target) or self._limiter.stopping()
+            limited.append(forbidden)
         else:
             self._scale = min(FASTER * self._scale, 1.0)
         return step, tuple([*limited, *self._at_rate_limits(step)])
+
+    def _projected(self, target: FloatArray, local: bool) -> tuple[FloatArray, list[str]]:
+        """Return a target (J,) that may be reached, near a wanted one, and what forbids that."""
+        found: list[str] = []
+        if self.box is not None:
+            target, why = self.box.project(target)
+            found += [why] if why else []
+        if self.collision is not None:
+            target, why = self.collision.project(target, local=local)
+            found += [why] if why else []
+            if why and self.box is not None:
+                target = self.box.project(target)[0]
+        return target, found
+
+    def _along(self, target: FloatArray) -> State | None:
+        """Return a small step towards a target (J,) that slides along what is in the way."""
+        rest = self.rest
+        way = self.limits.clip(target) - rest
+        length = float(np.max(np.abs(way) / (self.limits.max_speed * CARROT)))
+        goal = rest + way / max(length, 1.0)
+        step = self._limiter.straight(self._projected(goal, True)[0])
+        return None if step is None or self._forbidden(step) else step
 
     def _forbidden(self, step: State) -> str:
         """Return why a state, or the stop from it, may not be, '' when it may."""

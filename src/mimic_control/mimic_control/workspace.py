@@ -15,6 +15,7 @@ from mimic_description import RobotModel
 _AXES: Final = 'xyz'
 _DAMPING: Final = 1e-4  # [m^2] of the projection
 _ROUNDING: Final = 1e-9  # [m]
+_TRIES: Final = 5  # of a projection
 _CLEAR: Final = 5e-4  # [m] inside the box where a projected target lands
 
 
@@ -87,7 +88,7 @@ class WorkspaceBox:
         """
         target = q
         outside = ''
-        for _ in range(8):
+        for _ in range(_TRIES):
             margins = self.margins(target)
             low = margins < 0.0
             if not low.any():
