@@ -1,4 +1,9 @@
-"""How the robot's palm is turned for a human palm."""
+"""How the robot's palm is turned for a human hand.
+
+Both have a grip: the line from thumb tip to index tip along which they close, and the direction
+out of the palm (for parallel grippers: along the fingers) across that line, from which they
+approach things.
+"""
 
 import math
 from typing import Final, Literal
@@ -6,52 +11,106 @@ from typing import Final, Literal
 import numpy as np
 
 from mimic_core.arrays import FloatArray
+from mimic_core.keypoints import INDEX
 from mimic_description import RobotModel
+from mimic_retargeting.human import HumanHand
 
 Orientation = Literal['full', 'yaw_only', 'fixed']
+_THUMB_TIP: Final = INDEX['thumb_tip']
+_INDEX_TIP: Final = INDEX['index_tip']
+_DOWN: Final = np.array([0.0, 0.0, -1.0])
+_FLAT: Final = 0.2  # [1] a closing line with a shorter shadow on the table has no direction there
+
+
+class ClosingLine:
+    """The direction from thumb tip to index tip of a person, in the hand's frame.
+
+    It is learned while the tips are apart and well seen, slowly enough to be free of noise, and
+    kept while they touch or hide, so that it turns with the palm then.
+    """
+
+    TYPICAL: Final = np.array([0.0, -0.45, 0.89])  # of a relaxed pinch
+    APART: Final = 0.03  # [m] from where the direction of the tips is trusted
+    TRUSTED: Final = 0.5  # confidence from where
+    TIME: Final = 0.2  # [s] time constant
+
+    def __init__(self) -> None:
+        self._line = self.TYPICAL / np.linalg.norm(self.TYPICAL)
+        self._stamp: float | None = None
+
+    def update(self, human: HumanHand, stamp: float) -> FloatArray:
+        """Return the unit vector (3,) in base_link at a stamp [s]."""
+        vector = human.points[_INDEX_TIP] - human.points[_THUMB_TIP]
+        trust = min(human.confidence[_INDEX_TIP], human.confidence[_THUMB_TIP])
+        if trust >= self.TRUSTED and (length := float(np.linalg.norm(vector))) >= self.APART:
+            dt = 0.0 if self._stamp is None else max(stamp - self._stamp, 0.0)
+            share = 1.0 if self._stamp is None else 1.0 - math.exp(-dt / self.TIME)
+            line = self._line + share * (vector / length - self._line)
+            norm = float(np.linalg.norm(line))
+            if norm > 0.1:  # else it flipped over: keep what was
+                self._line = line / norm
+            self._stamp = stamp
+        direction: FloatArray = human.to_base(self._line) - human.wrist
+        return direction
 
 
 class Approach:
     """Orientation of the robot's palm in base_link that stands for an orientation of the hand.
 
-    full: the same. fixed: that of the home posture. yaw_only: that of the home posture, turned
-    about the vertical until it heads where the hand heads. A palm heads along z − x, flattened:
-    the way of the fingers for a flat hand, and the back of the hand for one that points down, as
-    in a pinch; so it stays defined, and does not depend on the finger tips, over all poses in
-    which people grasp from above.
+    full: the same as the person's palm. yaw_only: the grip straight down, its closing line level
+    and heading where the person's heads. fixed: that of the home posture.
     """
 
-    def __init__(self, robot: RobotModel, orientation: Orientation, frame: str) -> None:
-        """Read the reference from the home posture.
+    def __init__(
+        self,
+        robot: RobotModel,
+        orientation: Orientation,
+        frame: str,
+        closing: FloatArray,
+        reach: FloatArray,
+    ) -> None:
+        """Work out the robot's grip.
 
         Args:
             robot: The robot.
             orientation: Which of the three.
             frame: Frame of the robot that stands for the palm.
+            closing: (3,) from thumb tip to index tip in that frame.
+            reach: (3,) from where it approaches things, in that frame.
         """
         self._kind: Final = orientation
-        self._reference: Final = robot.fk(robot.home, frame, 'base_link')[:3, :3]
-        heading = _heading(self._reference)
-        self._reference_heading: Final = 0.0 if heading is None else heading
-        self._last_heading = self._reference_heading
+        self._home: Final = robot.fk(robot.home, frame, 'base_link')[:3, :3]
+        self._grip_R_palm: Final = _axes(closing, reach).T
+        level = _level(self._home @ closing)
+        self._heading: FloatArray = np.array([1.0, 0.0, 0.0]) if level is None else level
 
-    def rotation(self, hand_R: FloatArray) -> FloatArray:
-        """Return (3, 3) for the orientation (3, 3) of the hand."""
+    def rotation(self, hand_R: FloatArray, closing: FloatArray) -> FloatArray:
+        """Return (3, 3) for a hand.
+
+        Args:
+            hand_R: (3, 3) of the hand in base_link.
+            closing: (3,) from thumb tip to index tip in base_link.
+        """
         if self._kind == 'full':
             return hand_R
         if self._kind == 'fixed':
-            return self._reference
-        heading = _heading(hand_R)
-        if heading is not None:
-            self._last_heading = heading
-        turn = self._last_heading - self._reference_heading
-        c, s = math.cos(turn), math.sin(turn)
-        about_z = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
-        rotation: FloatArray = about_z @ self._reference
-        return rotation
+            return self._home
+        level = _level(closing)
+        if level is not None:
+            self._heading = level
+        return _axes(self._heading, _DOWN) @ self._grip_R_palm
 
 
-def _heading(rotation: FloatArray) -> float | None:
-    """Return the angle about z [rad] of z − x of a palm; None where that is vertical."""
-    x, y = rotation[0, 2] - rotation[0, 0], rotation[1, 2] - rotation[1, 0]
-    return math.atan2(y, x) if math.hypot(x, y) > 0.2 else None
+def _axes(closing: FloatArray, reach: FloatArray) -> FloatArray:
+    """Return (3, 3) with columns along the closing line, beside it, and along the approach."""
+    x = closing / np.linalg.norm(closing)
+    z = reach - (reach @ x) * x
+    z = z / np.linalg.norm(z)
+    return np.stack([x, np.cross(z, x), z], axis=1)
+
+
+def _level(direction: FloatArray) -> FloatArray | None:
+    """Return the unit vector (3,) of a direction's shadow on the table, None if it has none."""
+    shadow = direction * (1.0, 1.0, 0.0)
+    length = float(np.linalg.norm(shadow))
+    return shadow / length if length > _FLAT * float(np.linalg.norm(direction)) else None

@@ -19,7 +19,7 @@ _LEVER: Final = 0.3  # [m] makes an error of 1 rad as bad as one of 0.3 m in the
 _SEARCH: Final = np.array([1.0 / _LEVER**2, 1.0, 0.0])
 # Singular values [m] below which position and pose are damped, and the greatest damping [m].
 _SINGULARITY: Final = np.array([0.01, 0.005, 0.005, 0.002])
-_POSITION_THEN_TURN: Final = ((1.0, 0.0, 0.0), (1e7, 1.0, 0.0))  # [1/m²], [1/rad²], unused
+_POSITION_THEN_TURN: Final = ((1.0, 0.0, 0.0), (1e7, 1.0, 0.0))  # [1/m², 1/rad², –]
 _SOFT_THEN_STIFF: Final = ((1e2, 1.0, 0.0), (1e4, 1.0, 0.0), (1e6, 1.0, 0.0))
 _ENOUGH: Final = 12  # searches for the nearest posture, when their positions are reached
 _ZERO: Final = np.zeros(3)
@@ -196,8 +196,9 @@ class ArmIK:
             if tried >= _ENOUGH and best_key[0] <= 10.0:
                 break
             q, error = start.copy(), np.empty(6)
-            # Every other search takes the position first and then turns about it: the stiff problem
-            # cannot give away more than a millimetre of it. The others start soft and go further.
+            # Every other search takes the position first and then turns about it: the stiff
+            # problem cannot give away more than a millimetre of it. The others start soft and go
+            # further.
             for weights in _POSITION_THEN_TURN if tried % 2 else _SOFT_THEN_STIFF:
                 arm_kernels.pose_in_box(
                     self._chain, q, self.limits.lower, self.limits.upper, point, turn, place,

@@ -7,13 +7,21 @@ import numpy as np
 
 from mimic_core.arrays import FloatArray
 from mimic_core.errors import ConfigError
-from mimic_core.frames import PALM
-from mimic_core.keypoints import INDEX, WRIST
+from mimic_core.frames import GRASP_CENTER, PALM
+from mimic_core.keypoints import INDEX, KEYPOINTS, WRIST
 from mimic_description import RobotModel
 from mimic_retargeting.hand_solver import HandSolution, HandSolver
 from mimic_retargeting.human import HumanHand
 
 Method = Literal['pinch', 'position', 'vector']
+
+NO_PINCH: Final = ''
+_PINCHERS: Final = ('thumb', 'index')
+_PINCH_TIPS: Final = (INDEX['thumb_tip'], INDEX['index_tip'])
+_SIDES: Final = {'thumb': -0.5, 'index': 0.5}  # [1] of the opening, along the closing line
+_FADE: Final = 1.5  # [1] of pinch_open, where nothing is left of a pinch
+_YIELD: Final = 0.95  # [1] how much the other terms of the two fingers give way to it
+_GRIP_OPENING: Final = 0.06  # [m] of the tips around a usual thing
 
 
 @dataclass(frozen=True)
@@ -25,17 +33,19 @@ class _Term:
     from_link: str | None  # None: the origin of palm
     to_link: str
     weight: float
-    pinch: bool = False
+    pinch: str = NO_PINCH  # thumb or index: an end of the pinch; pair: distance to the thumb
 
 
 class DexterousRetargeter:
     """Finger joints whose links are where the scaled human keypoints are, in the axes of the palm.
 
     position: min Σ w_i c_i |s x_i − FK_i(q)|² + β|q − q_last|² over the keypoints of the registry
-    entry, c their confidence. vector: the same over its vectors. pinch: position plus one vector
-    between thumb and each finger that it pinches with; as the person's distance falls from
-    `pinch_open` to `pinch_closed`, its weight rises from 0 and its length falls to 0, so that the
-    robot's tips press on what the person's tips only touch.
+    entry, c their confidence. vector: the same over its vectors. pinch: position, and as the
+    person's thumb and a finger come near, weights rise that make the robot pinch as well: with the
+    index on a line through `grasp_center`, where the arm expects things to be, with the other
+    fingers towards the thumb. The distance of the robot's tips falls from
+    `aperture_max` of the registry entry to 0 between `pinch_open` and `pinch_closed` of the
+    person, so that they press on what the person's tips only touch.
     Source of the idea: Handa et al. 2020, DexPilot, section V, here without its jump at a
     threshold.
     """
@@ -46,8 +56,8 @@ class DexterousRetargeter:
         method: Method = 'pinch',
         *,
         smoothing: float = 1.0,
-        pinch_closed: float = 0.05,
-        pinch_open: float = 0.095,
+        pinch_closed: float = 0.04,
+        pinch_open: float = 0.085,
         pinch_weight: float = 10.0,
     ) -> None:
         """Read the registry entry and compile.
@@ -81,39 +91,59 @@ class DexterousRetargeter:
             [(t.from_link, t.to_link) for t in self._terms],
             beta=entry.regularisation * smoothing,
         )
-        tips = {f: link for f, link in hand.tip_frames.items()}
+        tips = hand.tip_frames
         self._tip_terms: Final = [
             i
             for i, t in enumerate(self._terms)
-            if t.from_link is None and not t.pinch and t.to_link in tips.values()
+            if t.from_link is None and t.pinch == NO_PINCH and t.to_link in tips.values()
         ]
-        self._tips: Final = HandSolver(
-            robot, [(None, tips['thumb']), (None, tips['index'])], beta=0.0, max_iterations=1
+        # Terms of the two fingers of a pinch give way to it.
+        self._gives_way: Final = np.array(
+            [
+                t.pinch == NO_PINCH and KEYPOINTS[t.to_keypoint][:5] in _PINCHERS
+                for t in self._terms
+            ]
         )
+        self._widest = 0.0 if hand.grasp is None else hand.grasp.aperture_max
+        self.grip: Final = dexterous_grip(robot)
 
     def targets(self, human: HumanHand) -> tuple[FloatArray, FloatArray]:
         """Return (T, 3) wanted vectors [m] and (T,) weights for a hand."""
         target = np.zeros((len(self._terms), 3))
         weight = np.zeros(len(self._terms))
+        regime, opening = self._pinch(human)
         for i, term in enumerate(self._terms):
             a, b = term.from_keypoint, term.to_keypoint
             trust = min(human.confidence[a], human.confidence[b])
-            if trust <= 0.0:
-                continue
-            vector = human.points[b] - human.points[a]
-            if not term.pinch:
-                target[i] = self._scale * vector
-                weight[i] = term.weight * trust
-                continue
-            distance = float(np.linalg.norm(vector))
-            share = (distance - self._closed) / (self._open - self._closed)
-            share = min(max(share, 0.0), 1.0)
-            if share >= 1.0:
-                continue
-            target[i] = share * vector
-            closing = 1.0 - share
-            weight[i] = self._pinch_weight * trust * closing * closing * (3.0 - 2.0 * closing)
+            if term.pinch in _SIDES:
+                target[i] = self.grip.centre + _SIDES[term.pinch] * opening * self.grip.closing
+                weight[i] = self._pinch_weight * regime
+            elif trust > 0.0:
+                vector = human.points[b] - human.points[a]
+                if term.pinch == NO_PINCH:
+                    target[i] = self._scale * vector
+                    weight[i] = term.weight * trust
+                    continue
+                closing = 1.0 - self._share(float(np.linalg.norm(vector)))
+                target[i] = (1.0 - closing) * vector
+                weight[i] = self._pinch_weight * trust * (1.0 - regime) * _smooth(closing)
+        weight[self._gives_way] *= 1.0 - _YIELD * regime
         return target, weight
+
+    def _share(self, distance: float) -> float:
+        """Return how open a pinch of tips so far apart [m] is: 0 to 1."""
+        share = (distance - self._closed) / (self._open - self._closed)
+        return min(max(share, 0.0), 1.0)
+
+    def _pinch(self, human: HumanHand) -> tuple[float, float]:
+        """Return how much thumb and index pinch, 0 to 1, and the opening of the robot's tips [m]."""
+        distance = human.distance(*_PINCH_TIPS)
+        if not np.isfinite(distance) or not any(t.pinch in _SIDES for t in self._terms):
+            return 0.0, 0.0
+        trust = min(human.confidence[i] for i in _PINCH_TIPS)
+        far = (_FADE * self._open - distance) / ((_FADE - 1.0) * self._open)
+        regime = _smooth(min(max(far, 0.0), 1.0)) * trust
+        return regime, self._share(distance) * self._widest
 
     def solve(
         self, human: HumanHand, q_last: FloatArray, start: FloatArray | None = None
@@ -134,11 +164,41 @@ class DexterousRetargeter:
         errors = [solution.errors[i] for i in self._tip_terms if weight[i] > 0.0]
         return float(np.mean(errors)) if errors else float('nan')
 
-    def pinch_point(self, q: FloatArray) -> FloatArray:
-        """Return (3,) the middle of thumb and index tip in `palm` [m] at (J,) finger joints."""
-        thumb, index = self._tips.vectors(q)
-        middle: FloatArray = 0.5 * (thumb + index)
-        return middle
+
+@dataclass(frozen=True)
+class Grip:
+    """Where and along which line a hand holds things, in its palm frame."""
+
+    centre: FloatArray  # (3,) origin of grasp_center [m]
+    closing: FloatArray  # (3,) unit vector from thumb tip to index tip
+    reach: FloatArray  # (3,) unit vector from which it approaches things
+
+
+def dexterous_grip(robot: RobotModel) -> Grip:
+    """Return the grip of a dexterous hand: it reaches out of the palm.
+
+    The closing line is that of its tips on their way from open to the pinch posture (closed,
+    where it has none), when they are 60 mm apart.
+    """
+    assert robot.hand is not None  # a grip is asked for hands only
+    tips, count = robot.tip_frames(), len(robot.arm_joints)
+    shut = robot.hand_posture('pinch' if 'pinch' in robot.hand.postures else 'closed')
+    lines = []
+    for part in np.linspace(0.0, 1.0, 101):
+        q = robot.home.copy()
+        q[count:] = shut + part * (robot.hand_open - shut)
+        thumb, index = (robot.fk(q, tips[f], PALM)[:3, 3] for f in ('thumb', 'index'))
+        lines.append(index - thumb)
+    lengths = np.linalg.norm(lines, axis=1)
+    wide = int(np.argmax(lengths >= min(_GRIP_OPENING, float(lengths.max()))))
+    closing = lines[wide] / lengths[wide]
+    centre = robot.fk(robot.home, GRASP_CENTER, PALM)[:3, 3]
+    return Grip(centre, closing, np.array([1.0, 0.0, 0.0]))
+
+
+def _smooth(share: float) -> float:
+    """Return 0 to 1 for 0 to 1, with level ends."""
+    return share * share * (3.0 - 2.0 * share)
 
 
 def _terms(robot: RobotModel, method: Method) -> list[_Term]:
@@ -159,8 +219,13 @@ def _terms(robot: RobotModel, method: Method) -> list[_Term]:
     terms = [_Term(WRIST, INDEX[k], None, link, 1.0) for k, link in entry.keypoints.items()]
     if method == 'pinch':
         terms += [
-            _Term(INDEX[f'{a}_tip'], INDEX[f'{b}_tip'], tips[a], tips[b], 1.0, pinch=True)
+            _Term(INDEX[f'{a}_tip'], INDEX[f'{b}_tip'], tips[a], tips[b], 1.0, pinch='pair')
             for a, b in entry.pinch
-            if a in tips and b in tips
+            if a in tips and b in tips and (a, b) != _PINCHERS
+        ]
+        terms += [
+            _Term(WRIST, INDEX[f'{finger}_tip'], None, tips[finger], 1.0, pinch=finger)
+            for finger in _PINCHERS
+            if _PINCHERS in entry.pinch
         ]
     return terms

@@ -19,8 +19,8 @@ class RetargetingParams:
         choices=('relative', 'absolute'),
     )
     orientation: str = param(
-        'full: of the palm; yaw_only: home orientation turned about the vertical; fixed: home '
-        'orientation; auto: yaw_only for parallel grippers, full for other hands.',
+        'full: of the palm; yaw_only: the grip straight down, turned as the line from thumb to '
+        'index; fixed: of the home posture; auto: yaw_only.',
         'auto',
         choices=('auto', 'full', 'yaw_only', 'fixed'),
     )
@@ -44,13 +44,13 @@ class RetargetingParams:
     )
     pinch_closed: float = param(
         'Thumb-finger distance at which a pinch of a dexterous hand is closed [m].',
-        0.05,
+        0.04,
         low=0.0,
         high=0.2,
     )
     pinch_open: float = param(
-        'Thumb-finger distance from which it no longer counts as a pinch [m], > pinch_closed.',
-        0.095,
+        'Thumb-finger distance at which a pinch is fully open [m], > pinch_closed.',
+        0.085,
         low=0.005,
         high=0.3,
     )
@@ -86,6 +86,13 @@ class RetargetingParams:
         0.3,
         low=0.0,
         high=2.0,
+    )
+    max_finger_lead: float = param(
+        'How far the command of a dexterous hand may be ahead of its measured joints, which bounds '
+        'how hard it presses [rad].',
+        0.35,
+        low=0.02,
+        high=10.0,
     )
     max_lead: float = param(
         'When a command is further ahead of the measured arm, the clutch closes anew [rad].',

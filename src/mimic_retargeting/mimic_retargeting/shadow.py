@@ -10,10 +10,10 @@ from mimic_core.errors import MimicError
 from mimic_core.frames import FLANGE, GRASP_CENTER, PALM, transform
 from mimic_core.hand import TrackedHand
 from mimic_description import RobotModel
-from mimic_retargeting.approach import Approach, Orientation
+from mimic_retargeting.approach import Approach, ClosingLine, Orientation
 from mimic_retargeting.arm_ik import ArmIK
 from mimic_retargeting.clutch import Clutch, Mode
-from mimic_retargeting.dexterous import DexterousRetargeter, Method
+from mimic_retargeting.dexterous import DexterousRetargeter, Grip, Method
 from mimic_retargeting.gripper import Aperture, Gripper
 from mimic_retargeting.human import HumanHand, PinchPoint, observe
 from mimic_retargeting.jumps import JumpGuard
@@ -43,10 +43,9 @@ class ShadowResult:
 class Shadow:
     """Joint positions that make the robot follow a hand; J joints, arm then hand.
 
-    What follows what: the point between the robot's thumb and index tips follows the point
-    between the person's, because that is where things are held; `Approach` gives the orientation
-    of the palm. The fingers are solved first, then the arm puts the point where it belongs,
-    whatever the fingers do.
+    What follows what: the robot's `grasp_center` follows the point between the person's thumb tip
+    and index tip, because that is where things are held; `Approach` gives the orientation of the
+    palm. The fingers close on `grasp_center`, so the arm rests while they do.
     """
 
     def __init__(
@@ -81,16 +80,19 @@ class Shadow:
         half = self._gripper.human_half if self._gripper is not None else _NAN
         self._aperture: Final = Aperture(half, params.aperture_hold)
         self._pinch_point: Final = PinchPoint()
-        self._grasp_center: Final = (
-            np.zeros(3) if robot.hand is None else robot.fk(robot.home, GRASP_CENTER, PALM)[:3, 3]
-        )
+        self._closing_line: Final = ClosingLine()
+        self._grip: Final = self._find_grip()
         self._ik: Final = (
             ArmIK(robot, self._frame, posture_speed=params.posture_speed) if self._count else None
         )
         orientation = params.orientation
-        if orientation == 'auto':
-            orientation = 'full' if self._gripper is None else 'yaw_only'
-        self._approach: Final = Approach(robot, cast(Orientation, orientation), self._frame)
+        self._approach: Final = Approach(
+            robot,
+            cast(Orientation, 'yaw_only' if orientation == 'auto' else orientation),
+            self._frame,
+            self._grip.closing,
+            self._grip.reach,
+        )
         workspace = robot.arm.workspace if robot.arm is not None else None
         self._box: Final = (
             None
@@ -171,13 +173,14 @@ class Shadow:
         if self._last_seen is not None and stamp - self._last_seen > self.params.lost_timeout:
             self.disengage()
         self._last_seen = stamp
-        follow = transform(self._approach.rotation(human.base_T_hand[:3, :3]), place)
+        closing = self._closing_line.update(human, stamp)
+        follow = transform(self._approach.rotation(human.base_T_hand[:3, :3], closing), place)
         if self._clutch.engaged and (late := self._behind(measured)):
             self.disengage()
             return self._nothing(late, True)
         if not self._clutch.engaged:
             self._engage(follow, measured, stamp)
-        return self._follow(human, follow, stamp)
+        return self._follow(human, follow, measured, stamp)
 
     # How it works ---------------------------------------------------------------------------
 
@@ -228,19 +231,25 @@ class Shadow:
             )
         self._last_command = stamp
 
-    def _tool(self) -> FloatArray:
-        """Return (3,) the point in palm that follows the pinch [m], at the commanded fingers."""
-        if self._dexterous is None:
-            return self._grasp_center
-        return self._dexterous.pinch_point(self._q[self._count :])
+    def _find_grip(self) -> Grip:
+        """Return where and how the robot holds things."""
+        if self._dexterous is not None:
+            return self._dexterous.grip
+        centre = np.zeros(3)
+        if self.robot.hand is not None:
+            centre = self.robot.fk(self.robot.home, GRASP_CENTER, PALM)[:3, 3]
+        # Parallel grippers close along palm x, the thumb on its positive side.
+        return Grip(centre, np.array([-1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0]))
 
     def _tool_pose(self) -> FloatArray:
         """Return (4, 4) the pose of that point in base_link at the command."""
         if self._ik is None:
             return np.eye(4)
-        return self._ik.pose(self._q[: self._count], self._tool())
+        return self._ik.pose(self._q[: self._count], self._grip.centre)
 
-    def _follow(self, human: HumanHand, follow: FloatArray, stamp: float) -> ShadowResult:
+    def _follow(
+        self, human: HumanHand, follow: FloatArray, measured: FloatArray, stamp: float
+    ) -> ShadowResult:
         """Return the command for a hand with the clutch closed."""
         first = stamp == self._last_command
         gap = stamp - self._last_command
@@ -256,6 +265,10 @@ class Shadow:
             wanted = self._start[self._count :] + share * (fingers - self._start[self._count :])
             reach = self.robot.limits.max_speed[self._count :] * dt
             last = self._q[self._count :]
+            if self._dexterous is not None:
+                lead = self.params.max_finger_lead
+                there = measured[self._count :]
+                wanted = np.clip(wanted, there - lead, there + lead)
             q[self._count :] = np.clip(wanted, last - reach, last + reach)
         self._q = self.robot.limits.clip(q)
         if self._ik is None:
@@ -265,7 +278,7 @@ class Shadow:
         target = self._clutch.target(follow, stamp)
         if self._engage_box is not None:
             target[:3, 3] = np.clip(target[:3, 3], self._engage_box[0], self._engage_box[1])
-        tool = self._tool()
+        tool = self._grip.centre
         if not first:
             arm = self._ik.step(self._q[: self._count], target, dt, tool=tool).q
             self._q = np.concatenate([arm, self._q[self._count :]])
