@@ -18,9 +18,11 @@ from mimic_bringup.streams import read_streams
 from mimic_core.errors import ConfigError, MimicError
 from mimic_description import known_devices, load_device, load_robot
 from mimic_hand_tracking.params import TrackingParams
-from mimic_hand_tracking.tracker import HandTracker
+from mimic_hand_tracking.tracker import warm_up
 from mimic_retargeting.params import RetargetingParams
 from mimic_retargeting.shadow import Shadow
+from mimic_sim.tasks import load_task
+from mimic_sim.twin import work_area
 
 _console = Console(stderr=True, highlight=False)
 
@@ -30,7 +32,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
     Raises:
         ConfigError: A file is missing or options do not fit together.
-        UnknownDeviceError: No such arm or hand; lists the known ones.
+        UnknownNameError: No such arm, hand or task; lists the known ones.
     """
     parser = argparse.ArgumentParser(prog='./mimic demo', description=__doc__)
     parser.add_argument('--arm', default='iiwa14', help=', '.join(known_devices('arm')))
@@ -46,6 +48,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     arm = load_device(options.arm, 'arm')
     options.hand = options.hand or arm.default_hand
     load_device(options.hand, 'hand')
+    load_task(options.task, work_area(load_robot(options.arm, options.hand)))
     if options.video is not None:
         options.video = options.video.resolve()
         if not options.video.is_file():
@@ -108,7 +111,7 @@ def compile_solvers(options: argparse.Namespace) -> None:
     """
     robot = load_robot(options.arm, options.hand)
     Shadow(robot, RetargetingParams(), np.eye(4))
-    HandTracker(TrackingParams()).close()
+    warm_up(TrackingParams())
 
 
 def prepare(out: Path) -> None:

@@ -27,6 +27,7 @@ from mimic_interfaces.srv import StartEpisode
 _START_TIMEOUT = 90.0  # [s] until the first image was looked at
 _LONGEST = 90.0  # [s] of a demonstration
 _SILENCE = 4.0  # [s] without an image: the video is over
+_DIED = 'process has died'  # what the launcher says
 _STATES = ('idle', 'shadow', 'policy', 'replay', 'hold', 'stopped')
 
 
@@ -139,12 +140,13 @@ def record(
         with graph('shadow', arguments, log) as process:
 
             def died() -> bool:
-                return process.poll() is not None
+                # ros2 launch goes on when a node dies; a demo without one of its nodes is none.
+                return process.poll() is not None or _DIED in log.read_text(errors='replace')
 
             with status('starting the nodes'):
                 node.spin_until(lambda: died() or progress.images > 0, _START_TIMEOUT)
             if died() or progress.images == 0:
-                raise DeviceError(f'no image was looked at: see {log}')
+                raise DeviceError(f'{_what_died(log) or "no image was looked at"}: see {log}')
             node.start_episode('episode', str(arguments['task']), [f'seed={arguments["seed"]}'])
             started = time.monotonic()
 
@@ -160,11 +162,19 @@ def record(
                     node.spin_until(over, 0.5)
                     line.update(_tell(time.monotonic() - started, progress))
             if died():
-                raise DeviceError(f'the nodes ended too early: see {log}')
+                raise DeviceError(f'{_what_died(log) or "the nodes ended too early"}: see {log}')
             node.stop_episode()
     finally:
         node.destroy_node()
         context.try_shutdown()
+
+
+def _what_died(log: Path) -> str:
+    """Return the first fatal line of the log and who died, as one sentence; '' when nobody did."""
+    lines = log.read_text(errors='replace').splitlines()
+    fatal = next((line.split(']: ', 1)[-1] for line in lines if '[FATAL]' in line), '')
+    dead = next((line.split(']: ')[0].split('[')[-1] for line in lines if _DIED in line), '')
+    return f'{dead} died{": " if fatal else ""}{fatal}' if dead else ''
 
 
 def _tell(elapsed: float, progress: Progress) -> str:

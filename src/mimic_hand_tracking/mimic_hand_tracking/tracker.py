@@ -48,7 +48,7 @@ class HandTracker:
         self._stamp = -np.inf
         self._size: tuple[int, int] | None = None
         self.timing = Timing(0.0, 0.0)
-        _warm_up(params)
+        warm_up(params)
 
     @property
     def tracks(self) -> tuple[Track, ...]:
@@ -187,8 +187,8 @@ def _hand(track: Track, fit: Fit, joints: np.ndarray) -> TrackedHand:
     )
 
 
-def _warm_up(params: TrackingParams) -> None:
-    """Compile the fit now, not at the first hand."""
+def warm_up(params: TrackingParams) -> None:
+    """Compile the fit now, not at the first hand; cached on disk, so once for a machine."""
     grid = np.linspace(-0.05, 0.05, 21)
     world = np.stack([grid, grid[::-1] ** 2, 0.1 * grid], axis=1)
     intrinsics = Intrinsics(640, 480, 600.0, 600.0, 320.0, 240.0)
