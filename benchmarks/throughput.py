@@ -70,15 +70,17 @@ def run(options: Options) -> list[Row]:
 
 def _draw(seed: int) -> Path:
     """Return a video of the virtual demonstrator, drawn on first use."""
-    from mimic_sim.demonstrator_source import DemonstratorSource
+    from mimic_sim.demonstrator import DemonstratorStream
+    from mimic_sim.demonstrator_params import DemonstratorParams
 
     DRAWN.parent.mkdir(parents=True, exist_ok=True)
-    source = DemonstratorSource.offline(seed=seed)
+    demonstrator = DemonstratorStream(DemonstratorParams(seed=seed, eyes=False))
     with av.open(str(DRAWN), 'w') as container:
         stream = container.add_stream('libx264', rate=30)
         stream.width, stream.height, stream.pix_fmt = 640, 480, 'yuv420p'
-        for frame in source.frames():
+        for frame, _ in demonstrator.frames():
             picture = av.VideoFrame.from_ndarray(frame.color, format='rgb24')
             container.mux(stream.encode(picture))
         container.mux(stream.encode())
+    demonstrator.close()
     return DRAWN
