@@ -243,10 +243,76 @@ def test_sigkill_loses_nothing_that_was_flushed(caller, tmp_path):
         assert episode.custom['recovered'] == 'true'
 
 
-def test_bad_parameters_stop_the_node(ros_domain, tmp_path):
+def test_times_follow_the_simulated_clock(caller, tmp_path):
+    from rosgraph_msgs.msg import Clock
+    from sensor_msgs.msg import JointState
+
+    from mimic_core.ros import SENSOR_PUBLISHER_QOS, to_stamp
+
+    node, sim = caller.node, {'t': 100.0}
+    clock = node.create_publisher(Clock, '/clock', SENSOR_PUBLISHER_QOS)
+    joints = node.create_publisher(JointState, 'joint_states', SENSOR_PUBLISHER_QOS)
+
+    def step():
+        sim['t'] += 0.002
+        clock.publish(Clock(clock=to_stamp(sim['t'])))
+
+    with recorder(tmp_path, 'use_sim_time:=true', 'auto_start:=true', 'auto_name:=x') as process:
+        time.sleep(1.5)
+        assert not list(tmp_path.iterdir())  # no clock, no episode
+        caller.spin(lambda: joints.get_subscription_count() > 0, each=step)
+        first = sim['t']
+        for i in range(50):
+            step()
+            time.sleep(0.004)
+            message = joint_state(i)
+            message.header.stamp = to_stamp(sim['t'])
+            joints.publish(message)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(15) == 0
+    with Episode(tmp_path / 'x') as episode:
+        times = episode.log_times('/joint_states') * 1e-9
+        assert len(times) == 50
+        assert first <= times[0] and times[-1] <= sim['t'] + 1e-9
+        assert (times - episode.stamps('/joint_states') > -1e-6).all()
+
+
+def test_a_full_disk_is_told_by_the_status(caller, tmp_path):
+    from sensor_msgs.msg import Image
+
+    from mimic_core.ros import SENSOR_PUBLISHER_QOS
+
+    mount = ['mount', '-t', 'tmpfs', '-o', 'size=40m', 'tmpfs', str(tmp_path)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip('cannot mount a small file system here')
+    publisher = caller.node.create_publisher(Image, 'camera/color/image_raw', SENSOR_PUBLISHER_QOS)
+    image = Image(height=100, width=1000, step=3000, encoding='rgb8', data=bytes(300_000))
+    try:
+        with recorder(tmp_path, 'auto_start:=true', 'auto_name:=x') as process:
+            caller.spin(lambda: publisher.get_subscription_count() > 0)
+            caller.spin(
+                lambda: caller.status and caller.status[-1].state == 4,
+                each=lambda: publisher.publish(image),
+            )
+            status = caller.status[-1]
+            assert status.reason == 'the disk is full' and status.path == str(tmp_path / 'x')
+            answer = caller.call('start', name='y')
+            assert not answer.success and 'MB are free' in answer.message
+            assert caller.call('stop').message == 'nothing is being recorded'
+            assert process.poll() is None
+        with Episode(tmp_path / 'x') as episode:
+            assert episode.topics['/camera/color/image_raw'].count >= 80
+            assert episode.custom['end'] == 'failed: the disk is full'
+    finally:
+        subprocess.run(['umount', '-l', str(tmp_path)], check=False)
+
+
+def test_bad_parameters_stop_the_node(ros_domain, tmp_path, capfd):
     for more, why in (
         (['compression:=rar'], 'one of none, lz4, zstd'),
         (['auto_start:=true', 'auto_name:=../x'], 'episode name'),
     ):
         with recorder(tmp_path, *more) as process:
-            assert process.wait(15) == 1, why
+            assert process.wait(15) == 1
+        assert why in capfd.readouterr().err
