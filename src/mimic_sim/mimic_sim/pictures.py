@@ -12,7 +12,8 @@ from mimic_sim.scene import OVERVIEW_CAMERA
 from mimic_sim.twin import Twin
 from mimic_sim.twin_params import TwinParams
 
-_LIGHT_SIZE: Final = 0.10  # [rad], the key light as seen from the table: how soft shadows are
+_LIGHT_SIZE: Final = 0.16  # [rad], half of the key light as seen from the table
+_GOLDEN_ANGLE: Final = 2.39996  # [rad]
 
 
 def render_scene(
@@ -48,10 +49,12 @@ def photograph(twin: Twin, camera: str, samples: int = 16) -> Image:
     """Return a picture (H, W, 3) of a twin as it is, with soft shadows if it draws shadows."""
     key = twin.model.light('key').id
     direction = twin.model.light_dir[key].copy()
-    rng = np.random.default_rng(0)
+    side = np.cross(direction, (0.0, 0.0, 1.0))
+    up = np.cross(side, direction)
     total = np.zeros((twin.params.height, twin.params.width, 3))
-    for offset in rng.normal(0.0, _LIGHT_SIZE, (samples, 3)):
-        moved = direction + offset
+    for i in range(samples):  # points of a sunflower: an even disc
+        radius, angle = _LIGHT_SIZE * np.sqrt((i + 0.5) / samples), _GOLDEN_ANGLE * i
+        moved = direction + radius * (np.cos(angle) * side + np.sin(angle) * up)
         twin.model.light_dir[key] = moved / np.linalg.norm(moved)
         mujoco.mj_camlight(twin.model, twin.data)
         total += twin.render(camera).color

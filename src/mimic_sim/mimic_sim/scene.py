@@ -62,7 +62,7 @@ def overview_camera_pose(area: WorkArea) -> FloatArray:
     x, y = area.centre
     reach = float(np.hypot(x, y)) / 0.55 if np.hypot(x, y) > 0.05 else 0.6
     eye = np.array([1.45 * reach, y + 1.05 * reach, 0.78 * reach])
-    target = np.array([0.26 * reach, y, 0.36 * reach])
+    target = np.array([0.30 * reach, y, 0.29 * reach])
     return look_at(eye, target, np.array([0.0, 0.0, 1.0]))
 
 
