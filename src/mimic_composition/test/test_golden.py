@@ -1,7 +1,7 @@
 """The command lines are those of the real ros2 launch (launch 3.4.3, launch_ros 0.26.6).
 
-`golden/ros2_launch.json` was recorded with it: it started `everything.launch.xml` with an executable
-that writes down its arguments, the parameter files among them, and the environment variable X.
+`golden/ros2_launch.json` was recorded with it: it started `everything.launch.xml` with an
+executable that writes down its arguments, the parameter files among them, and the variable X.
 """
 
 import json

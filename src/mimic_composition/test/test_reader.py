@@ -34,7 +34,8 @@ def test_bare_and_named_nodes(read):
 def test_order_in_a_group(read):
     body = """<group><push_ros_namespace namespace="robot"/>
       <set_parameter name="use_sim_time" value="true"/><set_remap from="g1" to="g2"/>
-      <node pkg="show" exec="show" name="n"><param name="q" value="1"/><remap from="l1" to="l2"/></node>
+      <node pkg="show" exec="show" name="n">
+        <param name="q" value="1"/><remap from="l1" to="l2"/></node>
       </group><node pkg="show" exec="show" name="outside"/>"""
     inside, outside = read(body).steps
     argv = _tail(inside)

@@ -158,7 +158,6 @@ class Supervisor:
             return False
         running = _Running(name, process, transport.get_pid())
         self._running[name] = running
-        self._console.note('INFO', name, f'process started with pid [{running.pid}]')
         stopping = asyncio.ensure_future(self._stopping.wait())
         await asyncio.wait((output.exited, stopping), return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -213,6 +212,10 @@ class _Output(asyncio.SubprocessProtocol):
         self._console, self._name = console, name
         self._on_screen = {1: show_out, 2: True}  # errors are always shown
         self._rest = {1: b'', 2: b''}
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.SubprocessTransport)
+        self._console.note('INFO', self._name, f'process started with pid [{transport.get_pid()}]')
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         *lines, rest = (self._rest[fd] + data).split(b'\n')
