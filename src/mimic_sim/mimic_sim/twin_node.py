@@ -129,7 +129,8 @@ class TwinNode(Node):
 
     def _publish_camera_pose(self) -> None:
         pose, stamp = self._runner.twin.camera_pose(AGENT_CAMERA), to_stamp(self._runner.time)
-        transform = transform_to_msg(pose, WORLD, camera_frame(AGENT_CAMERA), stamp)
+        frame = camera_frame(AGENT_CAMERA, self._params.prefix)
+        transform = transform_to_msg(pose, WORLD, frame, stamp)
         self._pubs['/tf_static'].publish(TFMessage(transforms=[transform]))
 
     def _report(self) -> tuple[bytes, str, dict[str, object]]:

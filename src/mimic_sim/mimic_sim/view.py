@@ -148,6 +148,5 @@ class ViewThread:
 
 
 def camera_frame(camera: str, prefix: str = '') -> str:
-    """Return the optical frame of a camera; the wrist's moves with the robot of that prefix."""
-    frame = CAMERA_FRAMES.get(camera, f'{camera}_camera_color_optical_frame')
-    return prefix + frame if camera == WRIST_CAMERA else frame
+    """Return the optical frame of a camera of the robot with that prefix."""
+    return prefix + CAMERA_FRAMES.get(camera, f'{camera}_camera_color_optical_frame')

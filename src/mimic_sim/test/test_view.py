@@ -93,20 +93,20 @@ def test_same_state_same_pixels_also_in_a_thread(twin: Twin) -> None:
 
 def test_pictures_that_come_too_early_are_dropped(twin: Twin) -> None:
     release, seen = threading.Event(), []
+    begun = threading.Semaphore(0)
 
     def slow(camera, frame):
         seen.append(frame.stamp)
+        begun.release()
         release.wait(20.0)
 
     views = ViewThread(twin.new_view(), twin.model, slow)
     for stamp in (1.0, 2.0, 3.0, 4.0):
         views.request('agent', twin.snapshot(stamp))
         if stamp == 1.0:
-            while not seen:
-                pass
+            assert begun.acquire(timeout=20.0)
     release.set()
-    while len(seen) < 2:
-        pass
+    assert begun.acquire(timeout=20.0)
     views.close()
     assert seen == [1.0, 4.0]
     assert views.dropped == 2
