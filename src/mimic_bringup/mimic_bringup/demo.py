@@ -80,7 +80,7 @@ def present(options: argparse.Namespace) -> dict[str, Path]:
     robot = load_robot(options.arm, options.hand)
     episode = options.out / 'episode'
     with _console.status('reading the episode'):
-        streams = read_streams(episode, robot.joint_names)
+        streams = read_streams(episode, robot)
     video = options.out / 'demo.mp4'
     columns = (TextColumn('{task.description}'), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=_console) as bar:

@@ -18,6 +18,12 @@ from mimic_core.keypoints import TIPS, WRIST
 mpl.use('Agg')
 import matplotlib.pyplot as plt
 
+_NAMES = {
+    'palm_followed_mm': 'measured palm from the wanted one, lag included [mm]',
+    'palm_mm': 'palm of the command from the wanted one [mm]',
+    'orientation_deg': 'its orientation [deg]',
+    'finger_tips_mm': 'finger tips of the command from theirs [mm]',
+}
 _SAME = 0.001  # [s], stamps closer than this are those of one image
 
 
@@ -46,6 +52,7 @@ def summarise(streams: Streams) -> dict[str, Any]:
         'hand_found_percent': _percent(followed),
         'tracking_error_mm': {name: _spread(e * 1e3) for name, e in errors.items()},
         'robot_error': {
+            'palm_followed_mm': _spread(following_error(streams) * 1e3),
             'palm_mm': _spread(streams.shadow_errors.values[:, 0] * 1e3),
             'orientation_deg': _spread(np.degrees(streams.shadow_errors.values[:, 1])),
             'finger_tips_mm': _spread(streams.shadow_errors.values[:, 2] * 1e3),
@@ -75,6 +82,18 @@ def tracking_errors(streams: Streams) -> dict[str, FloatArray]:
         result['wrist'].append(float(error[WRIST]))
         result['finger tips'] += error[list(TIPS)].tolist()
     return {name: np.array(values) for name, values in result.items()}
+
+
+def following_error(streams: Streams) -> FloatArray:
+    """Return the distance (N,) [m] of the measured palm from what the hand asked for then.
+
+    It holds the whole lag: tracking, gate and motors.
+    """
+    wanted, palm = streams.shadow, streams.palm
+    index = np.searchsorted(palm.stamps, wanted.received) - 1
+    known = index >= 0
+    error: FloatArray = np.linalg.norm(wanted.values[known] - palm.values[index[known]], axis=1)
+    return error
 
 
 def _spread(values: FloatArray) -> dict[str, float | int] | None:
@@ -185,7 +204,7 @@ def _table(head: list[str], rows: list[list[Any]]) -> str:
 
 def _spread_table(spreads: dict[str, Any], unit: str) -> str:
     rows: list[list[Any]] = [
-        [name.replace('_', ' '), s['median'], s['p95'], s['max'], s['samples']]
+        [_NAMES.get(name, name), s['median'], s['p95'], s['max'], s['samples']]
         for name, s in spreads.items()
         if s is not None
     ]
@@ -206,9 +225,10 @@ def _plot_paths(streams: Streams) -> Any:
     start = _start(streams)
     for axis, name, i in zip(axes, 'xyz', range(3), strict=True):
         for series, label, style in (
-            (streams.shadow, 'palm wanted by the hand (base_link)', '-'),
-            (streams.grasp, 'grasp center of the robot (world)', '-'),
-            *((s, f'{n} (world)', '--') for n, s in streams.objects.items()),
+            (streams.shadow, 'palm, wanted by the hand', '-'),
+            (streams.palm, 'palm of the robot', '-'),
+            (streams.grasp, 'its grasp center', ':'),
+            *((s, n, '--') for n, s in streams.objects.items()),
         ):
             if len(series.stamps):
                 axis.plot(series.stamps - start, series.values[:, i], style, label=label, lw=1.3)

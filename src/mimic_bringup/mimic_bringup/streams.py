@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pinocchio as pin
 
 from mimic_core.arrays import FloatArray
+from mimic_core.frames import BASE, PALM
 from mimic_core.hand import Method, Side
 from mimic_core.keypoints import NUM_KEYPOINTS
+from mimic_description import RobotModel
 from mimic_recording.reader import Episode
 
 _NO_HAND = np.full((NUM_KEYPOINTS, 3), np.nan)
@@ -45,6 +48,7 @@ class Streams:
     truth: Series  # (N, 21, 3) [m] optical frame, of the virtual demonstrator; N = 0 without one
     visible: Series  # (N, 21) 1 where a landmark is not hidden; as truth
     joints: Series  # (N, J) [rad] or [m] measured
+    palm: Series  # (N, 3) [m] measured palm in base_link
     shadow: Series  # (N, 3) [m] wanted palm in base_link, NaN without a command
     shadow_errors: Series  # (N, 3) palm [m], orientation [rad], tips [m]
     commands: Series  # (N, 1) shadow/command, stamps only
@@ -58,12 +62,12 @@ class Streams:
     duration: float = 0.0  # [s]
 
 
-def read_streams(path: Path, joint_names: tuple[str, ...]) -> Streams:
+def read_streams(path: Path, robot: RobotModel) -> Streams:
     """Read what the report needs from an episode; a topic that is absent gives empty series.
 
     Args:
         path: Folder of the episode.
-        joint_names: J joints, the order of `joints`.
+        robot: Whose joints were recorded.
 
     Raises:
         BagError: The episode cannot be read.
@@ -116,7 +120,8 @@ def read_streams(path: Path, joint_names: tuple[str, ...]) -> Streams:
 
     twin = rows.get('twin/status', [])
     names = [o.name for o in twin[0][2].objects] if twin else []
-    q = series('joint_states', lambda m: _ordered(m, joint_names), (len(joint_names),))
+    names_of_joints = robot.joint_names
+    q = series('joint_states', lambda m: _ordered(m, names_of_joints), (len(names_of_joints),))
     xyz = lambda p: (p.x, p.y, p.z)  # noqa: E731
     return Streams(
         hands=series(
@@ -136,6 +141,7 @@ def read_streams(path: Path, joint_names: tuple[str, ...]) -> Streams:
             'demonstrator/status', lambda m: np.asarray(m.visible, float), (NUM_KEYPOINTS,)
         ),
         joints=q,
+        palm=_palm(robot, q),
         shadow=series(
             'shadow/status',
             lambda m: np.full(3, np.nan) if m.reason else xyz(m.target.position),
@@ -154,6 +160,18 @@ def read_streams(path: Path, joint_names: tuple[str, ...]) -> Streams:
         task=twin[0][2].task if twin else '',
         duration=duration,
     )
+
+
+def _palm(robot: RobotModel, joints: Series) -> Series:
+    """Return where the palm was (N, 3) [m] in base_link; NaN where a joint was not measured."""
+    model, data = robot.pin_model, robot.pin_model.createData()
+    palm, base = robot.frame(PALM), robot.frame(BASE)
+    values = np.full((len(joints.stamps), 3), np.nan)
+    for i, q in enumerate(joints.values):
+        if np.isfinite(q).all():
+            pin.framesForwardKinematics(model, data, robot.full(q))
+            values[i] = data.oMf[base].actInv(data.oMf[palm]).translation
+    return Series(joints.stamps, joints.received, values)
 
 
 def _ordered(msg: Any, names: tuple[str, ...]) -> FloatArray:
