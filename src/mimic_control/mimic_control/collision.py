@@ -19,7 +19,8 @@ _ROUNDING: Final = 1e-7  # [m], what the distance of two shapes is exact to
 _CLEAR: Final = 1e-3  # [m] beyond its margin, where a projected target lands
 _DAMPING: Final = 1e-4  # [m^2] of the projection
 _TRIES: Final = 3  # of a projection
-_MANY: Final = 150  # pairs from which measuring all of them at once is quicker
+_MANY: Final = 40  # pairs from which a look at their bounding spheres comes first
+_MOST: Final = 12  # pairs that a projection moves apart at once
 _ALIGNED: Final = pin.ReferenceFrame.LOCAL_WORLD_ALIGNED
 
 
@@ -35,6 +36,9 @@ class _Bounds:
         self.low -= self._guard.weights @ np.abs(q - self._q)
         self._q = q
         near = np.flatnonzero(self.low < need)
+        if len(near) > _MANY:
+            self.low = np.maximum(self.low, self._guard.spheres(q))
+            near = np.flatnonzero(self.low < need)
         if len(near) == 0:
             return near
         self.low[near] = self._guard.measure(q, near)
@@ -55,9 +59,12 @@ class CollisionGuard:
         self._geometry = robot.collision_model(within_hand=False)
         moving = [i for i, o in enumerate(self._geometry.geometryObjects) if o.parentJoint > 0]
         count = len(self._geometry.collisionPairs)
+        world_T_base = robot.fk(robot.home, BASE)
+        self._table_normal = world_T_base[:3, 2]
+        self._table_point = world_T_base[:3, 3] + params.table_height * self._table_normal
         if robot.arm is not None:
             centre = np.array([0.0, 0.0, params.table_height - 0.5 * _TABLE_SIZE[2]])
-            place = robot.fk(robot.home, BASE) @ transform(np.eye(3), centre)
+            place = world_T_base @ transform(np.eye(3), centre)
             table = self._geometry.addGeometryObject(
                 pin.GeometryObject(TABLE, 0, 0, pin.SE3(place), coal.Box(*_TABLE_SIZE))
             )
@@ -67,7 +74,14 @@ class CollisionGuard:
         self._geometry_data = self._geometry.createData()
         pairs = self._geometry.collisionPairs
         self._pairs = [(int(p.first), int(p.second)) for p in pairs]
+        self._first, self._second = np.array(self._pairs, dtype=np.int64).reshape(-1, 2).T
         self._own = np.arange(count)
+        self._centres, radii = [], []
+        for item in self._geometry.geometryObjects:
+            item.geometry.computeLocalAABB()
+            self._centres.append(np.array(item.geometry.aabb_center))
+            radii.append(float(item.geometry.aabb_radius))
+        self._radii = np.array(radii)
         self.weights: Final = self._pair_weights()  # (P, N) [m/rad]
         wanted = np.full(len(self._pairs), params.table_clearance)
         wanted[:count] = params.collision_margin
@@ -124,6 +138,7 @@ class CollisionGuard:
             if len(near) == 0:
                 break
             found = found or self._name(near[0])
+            near = near[np.argsort(bounds.low[near])[:_MOST]]
             short = self._margin[near] + _CLEAR - bounds.low[near]
             rows = self._gradients(self._full(target), near)
             change = rows.T @ np.linalg.solve(rows @ rows.T + _DAMPING * np.eye(len(near)), short)
@@ -137,9 +152,14 @@ class CollisionGuard:
         """
         if len(self._own) == 0:
             return float('nan'), ''
-        distances = self.measure(self._full(q), self._own)
+        full = self._full(q)
+        bounds = self.spheres(full)[self._own]
+        first = np.argsort(bounds)[:_MANY]
+        best = float(np.min(self.measure(full, first)))
+        near = np.flatnonzero(bounds <= best)
+        distances = self.measure(full, near)
         i = int(np.argmin(distances))
-        return float(distances[i]), self._pair_name(i)
+        return float(distances[i]), self._pair_name(int(near[i]))
 
     def spare(self, q: FloatArray) -> float:
         """Return the smallest distance beyond its margin [m] of any pair at (J,) and the table."""
@@ -152,10 +172,25 @@ class CollisionGuard:
             self._model, self._data, self._geometry, self._geometry_data, q
         )
         geometry, data = self._geometry, self._geometry_data
-        if len(pairs) > _MANY:
-            pin.computeDistances(geometry, data)
-            return np.array([r.min_distance for r in data.distanceResults])[pairs]
         return np.array([pin.computeDistance(geometry, data, int(i)).min_distance for i in pairs])
+
+    def spheres(self, q: FloatArray) -> FloatArray:
+        """Return (P,) lower bounds of the distances [m] at (N,), from bounding spheres."""
+        pin.updateGeometryPlacements(
+            self._model, self._data, self._geometry, self._geometry_data, q
+        )
+        centres = np.array([place.act(c) for place, c in zip(
+            self._geometry_data.oMg, self._centres, strict=True)])  # fmt: skip
+        bounds: FloatArray = (
+            np.linalg.norm(centres[self._first] - centres[self._second], axis=1)
+            - self._radii[self._first]
+            - self._radii[self._second]
+        )
+        if len(self._own) < len(bounds):  # the table is no ball
+            height = (centres - self._table_point) @ self._table_normal - self._radii
+            count = len(self._own)
+            bounds[count:] = height[self._first[count:]]
+        return bounds
 
     def _gradients(self, q: FloatArray, pairs: IntArray) -> FloatArray:
         """Return (len(pairs), J) [m/rad] how the distances, measured last at q (N,), change."""
@@ -180,7 +215,7 @@ class CollisionGuard:
             return np.zeros((3, self._model.nv))
         jacobian = pin.getJointJacobian(self._model, self._data, joint, _ALIGNED)
         arm = point - self._data.oMi[joint].translation
-        motion: FloatArray = jacobian[:3] - np.cross(arm, jacobian[3:].T).T
+        motion: FloatArray = jacobian[:3] - pin.skew(arm) @ jacobian[3:]
         return motion
 
     def _full(self, q: FloatArray) -> FloatArray:
@@ -197,12 +232,10 @@ class CollisionGuard:
 
     def _pair_weights(self) -> FloatArray:
         rows = []
-        for item in self._geometry.geometryObjects:
-            box = item.geometry
-            box.computeLocalAABB()
-            beyond = float(np.linalg.norm(item.placement.translation)) + float(
-                np.linalg.norm(box.aabb_center) + box.aabb_radius
-            )
+        for item, centre, radius in zip(
+            self._geometry.geometryObjects, self._centres, self._radii, strict=True
+        ):
+            beyond = float(np.linalg.norm(item.placement.act(centre)) + radius)
             rows.append(reach(self._model, item.parentJoint, beyond))
         weights = np.array(rows)
         carried = weights > 0.0

@@ -70,6 +70,11 @@ class GateStatus:
     ticks: int
     missed_ticks: int
 
+    def counters(self) -> dict[str, object]:
+        """Return what diagnostics show."""
+        keys = ('source', 'accepted', 'refused', 'last_refusal', 'ticks', 'missed_ticks')
+        return {'mode': self.mode.name.lower()} | {key: getattr(self, key) for key in keys}
+
 
 class Gate:
     """Chooses who commands and lets nothing through that breaks a limit.

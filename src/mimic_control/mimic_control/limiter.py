@@ -94,12 +94,12 @@ class JointLimiter:
         )
         smooth, fine = self._smooth(clipped[1:], v[1:], v_max)
         smooth, found = _first(smooth, fine)
-        proposed = smooth
-        if not found.all():
-            quickest, solved = self._quickest(clipped[0], v[0], v_max)
-            proposed = smooth.where(found, quickest)
-            found = found | solved
-        return proposed.where(found & self._safe(proposed), self.stopping())
+        if found.all():
+            return smooth
+        quickest, solved = self._quickest(clipped[0], v[0], v_max)
+        proposed = smooth.where(found, quickest)
+        found = (found | solved) & self._safe(proposed)
+        return proposed.where(found, self.stopping())
 
     def straight(self, goal: FloatArray, scale: float = 1.0) -> State | None:
         """Return the next state on a way to a near goal (J,) on which all joints keep in step.

@@ -41,30 +41,30 @@ class ControlNode(Node):
         self._outputs = []
         arms = len(robot.arm_joints)
         for part, joints in (('arm', slice(0, arms)), ('hand', slice(arms, None))):
-            topic = f'{part}_controller/joint_trajectory'
-            if self._names[joints]:
-                publisher = self.create_publisher(JointTrajectory, topic, ros.publisher_qos(topic))
-                self._outputs.append((publisher, self._names[joints], joints))
+            if names := self._names[joints]:
+                topic = f'{part}_controller/joint_trajectory'
+                publisher = self.create_publisher(JointTrajectory, topic, ros.COMMAND_QOS)
+                self._outputs.append((publisher, names, joints))
         self._period = Duration(nanosec=round(self._gate.period * 1e9))
         self._status = self.create_publisher(ControlStatus, 'control/status', ros.LATCHED_QOS)
         for source in SOURCES:
             take = partial(self._on_command, source)
             self.create_subscription(JointTrajectory, f'{source}/command', take, ros.COMMAND_QOS)
         self.create_subscription(JointState, 'joint_states', self._on_state, ros.SENSOR_QOS)
-        self.create_subscription(Bool, 'control/enable', self._on_enable, ros.COMMAND_QOS)
+        self.create_subscription(
+            Bool, 'control/enable', lambda m: self._gate.enable(m.data, ros.now(self)), 1
+        )
         self.create_service(SetMode, 'control/set_mode', self._on_set_mode)
         stop, clear = partial(self._gate.stop, 'control/stop was called'), self._gate.clear
-        self.create_service(Trigger, 'control/stop', partial(self._on_trigger, stop))
-        self.create_service(Trigger, 'control/clear', partial(self._on_trigger, clear))
+        self.create_service(Trigger, 'control/stop', partial(self._trigger, stop))
+        self.create_service(Trigger, 'control/clear', partial(self._trigger, clear))
         self._moving: tuple[ServerGoalHandle, Future] | None = None
-        accept = CancelResponse.ACCEPT
-        self._action = ActionServer(
-            self, MoveTo, 'control/move_to', self._move, cancel_callback=lambda _: accept
-        )
+        cancel = {'cancel_callback': lambda _: CancelResponse.ACCEPT}
+        self._action = ActionServer(self, MoveTo, 'control/move_to', self._move, **cancel)
         self._diagnostics = ros.Diagnostics(self, self._report)
         self._gate.set_mode(params.initial_mode)
         self._said: tuple[object, ...] = ()
-        self._next_status = 0
+        self._next_status, self._status_ticks = 0, round(params.rate / STATUS_RATE)
         self._timer = self.create_timer(self._gate.period, self._tick)
 
     def _on_command(self, source: str, msg: JointTrajectory) -> None:
@@ -75,28 +75,26 @@ class ControlNode(Node):
         else:
             refusal = self._gate.offer(source, command, ros.now(self))
         if refusal:
-            self.get_logger().warning(f'refused {refusal}', throttle_duration_sec=1.0)
+            self._warn(f'refused {refusal}')
 
     def _on_state(self, msg: JointState) -> None:
         now, stamp = ros.now(self), ros.seconds(msg.header.stamp)
         try:
             self._gate.measure(msg.name, np.array(msg.position), stamp, now)
         except MimicError as error:
-            self.get_logger().warning(f'joint state not used: {error}', throttle_duration_sec=1.0)
+            self._warn(f'joint state not used: {error}')
 
-    def _on_enable(self, msg: Bool) -> None:
-        self._gate.enable(msg.data, ros.now(self))
+    def _warn(self, text: str) -> None:
+        self.get_logger().warning(text, throttle_duration_sec=1.0)
 
     def _on_set_mode(self, request: SetMode.Request, response: SetMode.Response) -> object:
         response.success, response.message = self._gate.set_mode(request.mode)
         return response
 
-    def _on_trigger(
-        self, act: Callable[[], None], _: object, response: Trigger.Response
-    ) -> object:
+    def _trigger(self, act: Callable[[], None], _: object, reply: Trigger.Response) -> object:
         act()
-        response.success = True
-        return response
+        reply.success = True
+        return reply
 
     async def _move(self, goal: ServerGoalHandle) -> MoveTo.Result:
         wish, robot = goal.request, self._gate.robot
@@ -112,12 +110,8 @@ class ControlNode(Node):
         failure = await self._moving[1]
         self._moving = None
         error = float(np.abs(self._gate.anchor.of(names) - q).max())
-        if not failure:
-            goal.succeed()
-        elif goal.is_cancel_requested:
-            goal.canceled()
-        else:
-            goal.abort()
+        end = goal.canceled if goal.is_cancel_requested else goal.abort
+        (end if failure else goal.succeed)()
         return MoveTo.Result(success=not failure, message=failure, error=error)
 
     def _tick(self) -> None:
@@ -127,15 +121,13 @@ class ControlNode(Node):
             for publisher, names, part in self._outputs:
                 q, v = output.q[part], output.v[part]
                 publisher.publish(conversions.output_to_msg(names, q, v, self._period))
-        self._next_status -= 1
         if self._moving is not None:
             self._follow_move(now)
         said = (self._gate.mode, output.state, bool(output.reason))
-        if said != self._said or self._next_status <= 0:
+        if said != self._said or self._gate.ticks >= self._next_status:
             if said != self._said and output.reason:
                 self.get_logger().info(f'{output.state.name.lower()}: {output.reason}')
-            self._said = said
-            self._next_status = round(self._gate.params.rate / STATUS_RATE)
+            self._said, self._next_status = said, self._gate.ticks + self._status_ticks
             status = self._gate.status(now)
             self._status.publish(conversions.status_to_msg(status, self._names, now))
 
@@ -146,15 +138,13 @@ class ControlNode(Node):
         progress, remaining, failure = self._gate.move_state(now)
         if (failure or progress >= 1.0) and not done.done():
             done.set_result(failure)
-        elif self._next_status % 10 == 0:
+        elif self._gate.ticks % self._status_ticks == 0:
             goal.publish_feedback(MoveTo.Feedback(progress=progress, remaining=remaining))
 
     def _report(self) -> tuple[bytes, str, dict[str, object]]:
         status = self._gate.status(ros.now(self))
         level = {Mode.STOPPED: ros.ERROR, Mode.HOLD: ros.WARN}.get(status.state, ros.OK)
-        keys = ('source', 'accepted', 'refused', 'last_refusal', 'ticks', 'missed_ticks')
-        values = {'mode': status.mode.name.lower()} | {k: getattr(status, k) for k in keys}
-        return level, status.reason or status.state.name.lower(), values
+        return level, status.reason or status.state.name.lower(), status.counters()
 
 
 def main() -> None:

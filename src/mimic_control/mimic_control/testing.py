@@ -87,8 +87,10 @@ class Audit:
 
     def _places(self, q: FloatArray) -> None:
         if self.robot.arm is not None:
+            pin.framesForwardKinematics(self.robot.pin_model, self._data, self.robot.full(q))
+            base = self._data.oMf[self.robot.frame(BASE)]
             for point in self._points:
-                p = self.robot.fk(q, point, BASE)[:3, 3]
+                p = base.actInv(self._data.oMf[self.robot.frame(point)]).translation
                 outside = float(np.maximum(self.lower - p, p - self.upper).max())
                 if outside > LENGTH:
                     self.violations.append(f'output {self.outputs}: {point} {outside:.6f} m out')
