@@ -151,7 +151,9 @@ def over_dds(options: Options) -> list[Row]:
                 process.wait()
     with Episode(FOLDER / 'bench') as episode:
         sent = {'/' + topic: count for topic, count in told['sent'].items()}
-        lost = sum(count - episode.topics[topic].count for topic, count in sent.items())
+        missing = {topic: count - episode.topics[topic].count for topic, count in sent.items()}
+        lost = sum(missing.values())
+        images = sum(count for topic, count in missing.items() if 'image_raw' in topic)
         dropped = sum(int(v) for k, v in episode.custom.items() if k.startswith('dropped.'))
         size = episode.file.stat().st_size
         image = '/camera/color/image_raw'
@@ -159,6 +161,7 @@ def over_dds(options: Options) -> list[Row]:
     return [
         at_most('lost messages', lost, f'of {sum(sent.values())}', 0),
         at_most('dropped by the queue', dropped, 'messages', 0),
+        info('lost images', images, 'messages'),
         info('recorder', share, '% of a core'),
         info('written', size / told['took'] / 1e6, 'MB/s'),
         info('images published', told['sent']['camera/color/image_raw'] / told['took'], 'Hz'),

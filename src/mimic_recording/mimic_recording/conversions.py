@@ -18,7 +18,7 @@ from mimic_interfaces.msg import EpisodeStatus
 from mimic_recording.qos import OfferedQos, to_request
 from mimic_recording.recorder import Status
 
-_SMALL_DEPTH, _IMAGE_DEPTH = 200, 30  # about a second of each
+_SMALL_DEPTH, _IMAGE_DEPTH = 400, 60  # two seconds or more of each
 
 
 def message_class(kind: str) -> Any:
@@ -91,7 +91,7 @@ def tap(
 
 
 def subscription_qos(offered: Sequence[OfferedQos], kind: str) -> QoSProfile:
-    """Return the strictest QoS that all publishers satisfy, deep enough for a second of data."""
+    """Return the strictest QoS that all publishers satisfy, two seconds of data deep."""
     reliable, latched = to_request(offered)
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST,

@@ -29,7 +29,7 @@ class RecorderParams:
     )
     max_queue_bytes: int = param(
         'Messages that wait for the disk [B]; more are dropped and counted.',
-        256 * MIB,
+        1024 * MIB,
         low=MIB,
         high=16384 * MIB,
     )

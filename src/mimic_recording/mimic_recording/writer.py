@@ -27,10 +27,10 @@ from mimic_recording.definitions import Definition
 from mimic_recording.errors import DiskFullError, RecordingError
 from mimic_recording.mcap_file import Compression, McapFile
 from mimic_recording.qos import OfferedQos, to_yaml
+from mimic_recording.writeback import Writeback
 
 MIB: Final = 1 << 20
 POLL_PERIOD: Final = 0.02  # [s] between looks at the queue: fewer wake-ups than one a message
-WRITEBACK_BYTES: Final = 16 * MIB  # ask the kernel to write this much out at a time
 SUMMARY_RESERVE: Final = 8 * MIB  # [B] kept free for the pending chunk and the summary
 RESERVE_FILE: Final = 'reserve'
 
@@ -43,7 +43,7 @@ class WriterOptions:
 
     chunk_bytes: int = MIB  # [B] a chunk is written when it holds more
     flush_period: float = 0.5  # [s] or when it is older: what a kill of the process may lose
-    max_queue_bytes: int = 256 * MIB  # [B] waiting for the disk; more is dropped and counted
+    max_queue_bytes: int = 1024 * MIB  # [B] waiting for the disk; more is dropped and counted
     min_free_bytes: int = 1024 * MIB  # [B] needed on the disk to start
     compression: Compression = 'none'
 
@@ -139,6 +139,7 @@ class EpisodeWriter:
         except OSError as error:
             self._remove()
             raise RecordingError(f'{self._folder}: {error.strerror}') from error
+        self._writeback = Writeback(self._fd)
         self._thread = threading.Thread(target=self._run, name='episode writer', daemon=True)
         self._thread.start()
 
@@ -249,7 +250,6 @@ class EpisodeWriter:
 
     def _write_until_closed(self) -> None:
         flushed = time.monotonic()
-        written_back = 0
         closing = False
         while not closing:
             closing = self._closing.wait(POLL_PERIOD)
@@ -264,12 +264,8 @@ class EpisodeWriter:
             if now - flushed > self._options.flush_period:
                 self._file.flush()
                 flushed = now
-            if self._file.size - written_back > WRITEBACK_BYTES:
-                # Start writing out what the page cache holds, so that the end does not wait.
-                length = self._file.size - written_back
-                os.posix_fadvise(self._fd, written_back, length, os.POSIX_FADV_DONTNEED)
-                written_back = self._file.size
                 self._grow_reserve()
+            self._writeback.grown(self._file.size)
 
     def _write_batch(self, batch: deque[_Item | Topic]) -> None:
         while batch:
@@ -310,6 +306,7 @@ class EpisodeWriter:
         os.posix_fallocate(self._reserve_fd, 0, needed)
 
     def _end(self) -> Outcome:
+        self._writeback.close()
         path = self.path
         state: State = 'discarded'
         try:
