@@ -10,7 +10,6 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mimic_bringup.demo_node import record
 from mimic_bringup.demo_report import write_report
 from mimic_bringup.demo_video import write_video
 from mimic_bringup.graph import isolate
@@ -125,6 +124,8 @@ def prepare(out: Path) -> None:
 
 def main() -> int:
     """Run the demo; exit code 1 and one sentence when something is missing."""
+    from mimic_bringup.demo_node import record  # the part that knows ROS
+
     isolate()
     try:
         options = parse()

@@ -48,7 +48,7 @@ def streams(**changes):
 def known():
     times = np.arange(10) / 30
     hands = np.zeros((10, 21, 3))
-    truth = hands + [0.003, 0.0, 0.004]  # 5 mm away
+    truth = hands + np.array([0.003, 0.0, 0.004])  # 5 mm away
     visible = np.ones((10, 21))
     visible[:, 5] = 0
     hands[4] = np.nan  # lost in one image
