@@ -180,7 +180,7 @@ class Demonstrator:
         return self._compose(position, joints, phase, self._objects(script_time, correction))
 
     def _advance(self, time: float) -> tuple[float, FloatArray, float | None]:
-        """Return the time of the script [s], the correction (3,) [m] and the aperture [m]."""
+        """Return the time of the script [s], what to add to it (3,) [m], and the aperture [m]."""
         if self._operator is None:
             self._last = time
             return max(time - self._begin, 0.0), np.zeros(3), None
@@ -190,7 +190,7 @@ class Demonstrator:
         if dt > 0.0:
             self._operator.advance(dt, self._sight)
         self._last = time
-        return self._operator.time, self._operator.correction, self._operator.aperture
+        return self._operator.time, self._operator.displacement, self._operator.aperture
 
     def _objects(self, script_time: float, correction: FloatArray) -> dict[str, FloatArray]:
         """Return where the person's own object is: it follows the pinch while it is carried."""

@@ -11,14 +11,18 @@ from typing import Final
 import numpy as np
 
 from mimic_core.arrays import FloatArray
-from mimic_sim.demonstrator_motion import Gate, Script
+from mimic_sim.demonstrator_motion import Gate, Script, minimum_jerk
 
 _GAIN: Final = 1.6  # [1/s] of the correction
 _FASTEST: Final = 0.10  # [m/s] of the correction
-_FARTHEST: Final = 0.12  # [m] of the correction
+_FARTHEST: Final = 0.12  # [m] of the correction along the table
+_HIGHEST: Final = 0.03  # [m] of the correction upwards
+_LOWEST: Final = 0.014  # [m] of the pinch point over the person's own table
 _PINCH_SPEED: Final = 0.25  # [m/s] at which the pinch opens for another try
 _ROSE: Final = 0.02  # [m] that a held object has risen after the lift
+_IN_HAND: Final = 0.08  # [m] at most between the robot's grasp point and an object that it holds
 _RETRIES: Final = 2
+_RETURN_SPEED: Final = 0.30  # [m/s] at most, of the way back to a lost object
 _INSTANT: Final = 1e-9  # [s]
 # Per gate: least and most that the person waits [s], and the error that is good enough [m].
 _WAITS: Final[dict[Gate, tuple[float, float, float]]] = {
@@ -53,11 +57,18 @@ class Operator:
         self.retries = 0
         self._stage, self._waited = 0, 0.0
         self._aperture = script.at(0.0).aperture
+        self._way_back, self._back = np.zeros(3), 1.0  # [m]; [1] of it that is behind
 
     @property
     def done(self) -> bool:
         """The script is over."""
         return self.time >= self._script.duration
+
+    @property
+    def displacement(self) -> FloatArray:
+        """How far (3,) [m] the pinch point is from where the script has it."""
+        moved: FloatArray = self.correction + (1.0 - minimum_jerk(self._back)) * self._way_back
+        return moved
 
     @property
     def aperture(self) -> float:
@@ -66,6 +77,11 @@ class Operator:
 
     def advance(self, dt: float, sight: Sight | None) -> None:
         """Go on by a time [s], with what is seen now; None: nothing, so nothing is waited for."""
+        if self._back < 1.0:  # on the way back to the object
+            length = float(np.linalg.norm(self._way_back))
+            self._back = min(1.0, self._back + dt / max(1.875 * length / _RETURN_SPEED, dt))
+            self._open_or_close(dt)
+            return
         stage = self._stage
         end = self._script.begin_of(stage + 1)
         self.time += dt
@@ -74,6 +90,9 @@ class Operator:
                 self._stage, self._waited = stage + 1, 0.0
             elif self._stage == stage:  # not sent back to try again
                 self.time = end - _INSTANT
+        self._open_or_close(dt)
+
+    def _open_or_close(self, dt: float) -> None:
         wanted = self._script.at(self.time).aperture
         step = _PINCH_SPEED * dt
         self._aperture += min(max(wanted - self._aperture, -step), step)
@@ -81,8 +100,11 @@ class Operator:
     def _may_pass(self, gate: Gate, sight: Sight, dt: float) -> bool:
         least, most, tolerance = _WAITS[gate]
         self._waited += dt
-        if gate == 'held' and self._waited >= least:
-            return self._check_grip(sight)
+        if gate in ('held', 'over') and self._waited >= least and self._lost(sight):
+            if self.retries >= _RETRIES:
+                return True
+            self._try_again()
+            return False
         error = self._error(gate, sight)
         if error is None or self._waited < least:
             return self._waited >= least
@@ -91,10 +113,15 @@ class Operator:
         step = _GAIN * dt * error
         fastest = _FASTEST * dt
         step *= min(1.0, fastest / max(float(np.linalg.norm(step)), 1e-12))
-        correction = self.correction + step
-        size = float(np.linalg.norm(correction))
-        self.correction = correction * min(1.0, _FARTHEST / max(size, 1e-12))
+        self.correction = self._bounded(self.correction + step)
         return False
+
+    def _bounded(self, correction: FloatArray) -> FloatArray:
+        """Return the correction (3,) [m] that a person at a table of the same height can make."""
+        lowest = _LOWEST - min(self._start[2], self._target[2])
+        along = correction[:2]
+        along = along * min(1.0, _FARTHEST / max(float(np.linalg.norm(along)), 1e-12))
+        return np.array([*along, min(max(correction[2], lowest), _HIGHEST)])
 
     def _error(self, gate: Gate, sight: Sight) -> FloatArray | None:
         """Return how far the robot should still go (3,) [m], or None if that does not matter."""
@@ -104,6 +131,8 @@ class Operator:
             return (sight.object + offset - sight.grasp_center) * horizontal
         if gate == 'around':
             return sight.object - sight.grasp_center
+        if self._beside(sight):
+            return None  # it has slipped away: nothing to be put right
         if gate == 'over':
             offset = self._script.at(self.time).position - self._target
             return (self._target + offset - sight.object) * horizontal
@@ -111,13 +140,21 @@ class Operator:
             return self._target - sight.object
         return None
 
-    def _check_grip(self, sight: Sight) -> bool:
-        """Go on if the object has risen with the hand; else go back and try again."""
+    @staticmethod
+    def _beside(sight: Sight) -> bool:
+        """The object is not in the robot's hand."""
+        return float(np.linalg.norm(sight.object - sight.grasp_center)) > _IN_HAND
+
+    def _lost(self, sight: Sight) -> bool:
+        """The robot does not hold its object, though the hand is up."""
         rose = sight.object[2] - self._start[2] > _ROSE
-        if rose or self.retries >= _RETRIES:
-            return True
+        return not rose or self._beside(sight)
+
+    def _try_again(self) -> None:
         self.retries += 1
         gates = [stage.gate for stage in self._script.stages]
         self._stage, self._waited = gates.index('above'), 0.0
-        self.time = self._script.begin_of(self._stage)
-        return False
+        begin = self._script.begin_of(self._stage)
+        self._way_back = self._script.at(self.time).position - self._script.at(begin).position
+        self._back = 0.0
+        self.time = begin
