@@ -1,4 +1,4 @@
-"""Packages import only packages to their left (docs/architecture.md), and never a sibling's node."""
+"""Packages import only packages to their left (docs/architecture.md), never a sibling's node."""
 
 from workspace import imported, is_shell, python_packages
 

@@ -138,6 +138,8 @@ def source_files() -> list[Path]:
     for path in sorted(ROOT.rglob('*')):
         parts = path.relative_to(ROOT).parts
         if path.suffix in kinds and path.is_file() and not skip & set(parts):
-            if not any(p.startswith('.') and p != '.ci' or p.endswith('.egg-info') for p in parts):
+            if not any(
+                (p.startswith('.') and p != '.ci') or p.endswith('.egg-info') for p in parts
+            ):
                 found.append(path)
     return found

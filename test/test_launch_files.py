@@ -1,0 +1,290 @@
+"""What a launch file names exists: files, packages, executables, parameters, arguments, topics."""
+
+import dataclasses
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import yaml
+from workspace import ROOT, params_class, python_packages
+
+from mimic_camera.calibration import load_calibration
+from mimic_composition.launcher.plan import Load, Plan
+from mimic_composition.launcher.reader import Reader
+from mimic_composition.launcher.substitution import Call, parse
+from mimic_composition.launcher.xml_reader import Element, read_xml
+from mimic_core.params import check_value
+from mimic_core.topics import TOPICS
+
+MODES = sorted((ROOT / 'launch').glob('*.launch.xml'))
+PARTS = sorted((ROOT / 'launch/parts').glob('*.launch.xml'))
+FILES = MODES + PARTS + sorted(ROOT.glob('src/*/launch/*.launch.xml'))
+PACKAGES = {package.name: package for package in python_packages()}
+# Of an installed ROS; not started unless asked for or there.
+INSTALLED = {('robot_state_publisher', 'robot_state_publisher'), ('rviz2', 'rviz2')}
+COMMON = {'use_sim_time'}
+
+each_file = pytest.mark.parametrize(
+    'path', FILES, ids=lambda p: str(p.relative_to(ROOT)).replace('.launch.xml', '')
+)
+
+
+def _walk(element: Element, *tags: str):
+    for child in element.children:
+        if child.tag in tags:
+            yield child
+        yield from _walk(child, *tags)
+
+
+def _texts(element: Element):
+    for child in [element, *element.children]:
+        yield from child.attributes.values()
+        if child is not element:
+            yield from _texts(child)
+
+
+def _calls(text: str, name: str):
+    for part in parse(text):
+        if isinstance(part, Call):
+            if part.name == name:
+                yield part
+            for argument in part.arguments:
+                for inner in argument:
+                    if isinstance(inner, Call) and inner.name == name:
+                        yield inner
+
+
+@each_file
+def test_every_argument_says_what_it_is_and_has_a_default(path: Path):
+    wrong = []
+    for arg in (child for child in read_xml(path).children if child.tag == 'arg'):
+        if not arg.attributes.get('description') or 'default' not in arg.attributes:
+            wrong.append(arg.attributes['name'])
+    assert wrong == []
+
+
+@each_file
+def test_every_argument_is_used(path: Path):
+    root = read_xml(path)
+    text = '\n'.join(_texts(root))
+    names = [c.attributes['name'] for c in root.children if c.tag == 'arg']
+    # What is included sees them too.
+    for include in _walk(root, 'include'):
+        target = ROOT / 'launch' / re.sub(r'.*(?=parts/|launch/)', '', _file_of(include))
+        for file in [target, *PARTS] if 'shadow' in target.name else [target]:
+            text += '\n'.join(_texts(read_xml(file))) if file.is_file() else ''
+    assert [name for name in names if f'$(var {name}' not in text] == []
+
+
+def _file_of(include: Element) -> str:
+    text = include.attributes['file'].replace('$(var parts)', 'parts')
+    return text.replace('$(find-pkg-share mimic_bringup)/launch/', '')
+
+
+@each_file
+def test_nodes_exist_and_take_their_parameters(path: Path):
+    wrong = []
+    for node in _walk(read_xml(path), 'node', 'node_container', 'composable_node'):
+        package = PACKAGES.get(node.attributes['pkg'])
+        executable = node.attributes.get('exec', '')
+        if (node.attributes['pkg'], executable) in INSTALLED:
+            continue
+        if package is None:
+            wrong.append(f'{node.line}: no package {node.attributes["pkg"]}')
+            continue
+        if node.tag == 'composable_node':
+            executable = _executable_of(node.attributes['plugin'], package)
+        if executable not in package.executables:
+            wrong.append(f'{node.line}: no executable {executable} in {package.name}')
+            continue
+        cls = params_class(package, executable)
+        fields = {f.name for f in dataclasses.fields(cls)} | COMMON if cls else COMMON
+        for param in node.named('param'):
+            name = param.attributes.get('name')
+            if name is not None and name not in fields:
+                wrong.append(f'{param.line}: {package.name} {executable} takes no {name}')
+    assert wrong == []
+
+
+def _executable_of(plugin: str, package) -> str:
+    module, cls = plugin.split('::')
+    source = (package.folder / (module.replace('.', '/') + '.py')).read_text()
+    assert f'class {cls}(' in source, plugin
+    return next(name for name, target in package.executables.items() if target == module)
+
+
+@each_file
+def test_included_files_and_parameter_files_exist(path: Path):
+    for include in _walk(read_xml(path), 'include'):
+        if '$(var driver)' not in include.attributes['file']:
+            assert (ROOT / 'launch' / _file_of(include)).is_file()
+
+
+@each_file
+def test_remaps_name_topics_of_the_table(path: Path):
+    wrong = []
+    for remap in _walk(read_xml(path), 'remap', 'set_remap'):
+        for name in (remap.attributes['from'], remap.attributes['to']):
+            if name.lstrip('/') not in TOPICS and name not in TOPICS:
+                wrong.append(f'{remap.line}: {name}')
+    assert wrong == []
+
+
+# The files of config/ ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('path', sorted((ROOT / 'config').glob('control_*.yaml')), ids=str)
+def test_keys_of_parameter_files_are_fields(path: Path):
+    cls = params_class(PACKAGES['mimic_control'], 'control')
+    content = yaml.safe_load(path.read_text())
+    assert list(content) == ['/**']
+    for name, value in content['/**']['ros__parameters'].items():
+        check_value(cls, name, value)
+
+
+@pytest.mark.parametrize('path', sorted((ROOT / 'config/cameras').glob('*.yaml')), ids=str)
+def test_cameras_are_calibrations(path: Path):
+    assert load_calibration(path).parent
+
+
+def test_joints_of_the_registry_are_joints_of_the_urdf():
+    from mimic_description import known_devices, load_device
+    from mimic_description.tree import parse_urdf
+    from mimic_description.urdf import render_urdf
+
+    wrong = []
+    for kind in ('arm', 'hand'):
+        for name in known_devices(kind):
+            pair = {'arm': 'none', 'hand': 'none', kind: name}
+            tree = parse_urdf(render_urdf(pair['arm'], pair['hand']))
+            joints = {joint.name for joint in tree.joints}
+            wrong += [f'{name}: {j}' for j in load_device(name, kind).joints if j not in joints]
+    assert wrong == []
+
+
+# Whole modes ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Reads a mode with an installation that has an empty executable for every name."""
+    prefix = tmp_path / 'prefix'
+    index = prefix / 'share/ament_index/resource_index/packages'
+    index.mkdir(parents=True)
+    names = {(p.name, e) for p in PACKAGES.values() for e in p.executables} | INSTALLED
+    for package, executable in names:
+        (index / package).touch()
+        file = prefix / 'lib' / package / executable
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o755)
+    (prefix / 'share/mimic_bringup').mkdir(parents=True)
+    for name in ('launch', 'config'):
+        (prefix / 'share/mimic_bringup' / name).symlink_to(ROOT / name)
+    counter = iter(range(1000))
+
+    def plan(mode: str, **arguments: str) -> Plan:
+        folder = tmp_path / str(next(counter))
+        folder.mkdir()
+        path = prefix / f'share/mimic_bringup/launch/{mode}.launch.xml'
+        return Reader({'AMENT_PREFIX_PATH': str(prefix)}, folder).read(path, arguments)
+
+    return plan
+
+
+def _started(plan: Plan) -> list[str]:
+    return sorted(Path(process.argv[0]).name for process in plan.processes())
+
+
+SHADOW = ['control', 'retargeting', 'state_publisher', 'tracking', 'viewer']
+
+
+@pytest.mark.parametrize(
+    ('mode', 'arguments', 'started'),
+    [
+        ('shadow', {}, [*SHADOW, 'demonstrator', 'twin']),
+        ('shadow', {'viewer': '0', 'camera': 'webcam'}, [*SHADOW[:-1], 'camera', 'twin']),
+        ('shadow', {'twin': 'false'}, [*SHADOW, 'demonstrator']),
+        ('shadow', {'record': 'true'}, [*SHADOW, 'demonstrator', 'twin', 'recorder']),
+        (
+            'shadow',
+            {'composed': 'true'},
+            ['container', 'control', 'state_publisher', 'twin', 'viewer'],
+        ),
+        ('collect', {}, [*SHADOW, 'demonstrator', 'twin', 'recorder']),
+        ('replay', {}, ['control', 'replay', 'state_publisher', 'twin', 'viewer']),
+        ('view', {}, ['viewer']),
+        ('view', {'rviz': 'true', 'viewer': 'false', 'episode': '/e'}, ['rviz2', 'show']),
+    ],
+)
+def test_modes_start_their_nodes(plan, mode: str, arguments: dict, started: list[str]):
+    found = plan(mode, **arguments)
+    assert _started(found) == sorted(started)
+    assert found.warnings == ()
+
+
+def _file_text(argv: tuple[str, ...], index: int) -> str:
+    return Path(argv[index]).read_text()
+
+
+def test_the_gate_of_a_second_robot(plan):
+    arguments = {'namespace': 'left', 'prefix': 'left_', 'hand': 'leap', 'twin': 'false'}
+    processes = plan('shadow', **arguments).processes()
+    (argv,) = [p.argv for p in processes if p.argv[0].endswith('/control')]
+    assert argv[1:8] == (
+        '--ros-args', '-r', '__node:=control', '-r', '__ns:=/left', '-p', 'use_sim_time:=False',
+    )  # fmt: skip
+    assert argv[8] == '--params-file'
+    assert argv[9].endswith('/config/control_hardware.yaml')
+    values = {}
+    for i in range(11, len(argv), 2):
+        assert argv[i - 1] == '--params-file'
+        values.update(yaml.safe_load(_file_text(argv, i))['/left/control']['ros__parameters'])
+    assert values == {'arm': 'iiwa14', 'hand': 'leap', 'prefix': 'left_', 'initial_mode': 'idle'}
+
+
+def test_hardware_starts_idle_and_the_twin_in_the_mode(plan):
+    for mode, arguments, wanted in (
+        ('shadow', {}, 'shadow'),
+        ('shadow', {'twin': 'false'}, 'idle'),
+        ('replay', {}, 'replay'),
+        ('replay', {'twin': 'false'}, 'idle'),
+    ):
+        processes = plan(mode, **arguments).processes()
+        (argv,) = [p.argv for p in processes if p.argv[0].endswith('/control')]
+        assert f'initial_mode: {wanted}' in _file_text(argv, -1)
+
+
+@pytest.mark.parametrize('camera', ['twin', 'webcam', 'video'])
+def test_composed_nodes_get_what_single_ones_get(plan, camera: str):
+    arguments = {'camera': camera, 'namespace': 'ns', 'hand': 'leap', 'seed': '7', 'side': 'left'}
+    composed = plan('shadow', composed='true', **arguments)
+    (load,) = [step for step in composed.steps if isinstance(step, Load)]
+    single = {}
+    for process in plan('shadow', **arguments).processes():
+        argv = process.argv
+        values, name, namespace = {}, '', ''
+        for option, value in pairwise(argv):
+            if option == '--params-file' and 'launch_params' in value:
+                (content,) = yaml.safe_load(Path(value).read_text()).values()
+                values.update(content['ros__parameters'])
+            if value.startswith('__node:='):
+                name = value.removeprefix('__node:=')
+            if value.startswith('__ns:='):
+                namespace = value.removeprefix('__ns:=')
+        single[name] = (namespace, {**values, 'use_sim_time': False})
+    assert load.container == '/ns/perception'
+    assert len(load.components) == 3
+    for component in load.components:
+        assert (component.namespace, component.parameters) == single[component.name]
+
+
+def test_every_launch_argument_is_documented(plan):
+    text = (ROOT / 'docs/launch.md').read_text()
+    missing = [
+        f'{mode}: {argument.name}'
+        for mode in ('shadow', 'collect', 'replay', 'view')
+        for argument in plan(mode).arguments
+        if f'| {argument.name} |' not in text and argument.name not in ('limits', 'installed_ros')
+    ]
+    assert missing == []

@@ -1,0 +1,87 @@
+"""The tables of the READMEs agree with the table of topics and with the parameters."""
+
+import dataclasses
+import re
+
+import pytest
+from workspace import Package, params_class, python_packages
+
+from mimic_core.topics import TOPICS
+
+QOS = {'sensor data': 'sensor_data', 'stream': 'stream', 'command': 'command'} | {
+    'latched': 'latched',
+    'default': 'default',
+}
+each = pytest.mark.parametrize('package', python_packages(), ids=lambda p: p.name)
+
+
+def _tables(text: str) -> dict[str, list[list[str]]]:
+    """Rows of the tables under each heading, without their heads."""
+    found: dict[str, list[list[str]]] = {}
+    heading, rows = '', 0
+    for line in text.splitlines():
+        if line.startswith('#'):
+            heading, rows = line.lstrip('# ').strip(), 0
+        elif line.startswith('|'):
+            rows += 1
+            cells = [cell.strip() for cell in re.split(r'(?<!\\)\|', line)[1:-1]]
+            if rows > 2:
+                found.setdefault(heading, []).append(cells)
+        else:
+            rows = 0
+    return found
+
+
+def _names(cell: str) -> list[str]:
+    if cell.startswith('every topic'):
+        return []
+    return [name.strip(' `') for name in re.split(r',|<br>', cell)]
+
+
+@each
+def test_topics(package: Package):
+    text = (package.folder / 'README.md').read_text()
+    wrong = []
+    for heading, rows in _tables(text).items():
+        if not heading.lower().startswith('topics'):
+            continue
+        for row in rows:
+            for name in _names(row[0]):
+                if name not in TOPICS:
+                    wrong.append(f'{heading}: {name} is not in topics.py')
+                    continue
+                topic = TOPICS[name]
+                kind = topic.type.replace('/msg/', '/')
+                if re.split(r'[ ,]', row[1].strip('`'))[0] != kind:
+                    wrong.append(f'{name}: {row[1]}, not {kind}')
+                if QOS.get(row[3].split(',')[0].split('(')[0].strip()) != topic.qos:
+                    wrong.append(f'{name}: {row[3]}, not {topic.qos}')
+    assert wrong == []
+
+
+@each
+def test_headings(package: Package):
+    text = (package.folder / 'README.md').read_text()
+    if package.name == 'mimic_core':
+        return
+    headings = re.findall(r'^## (.+)$', text, re.MULTILINE)
+    assert [h for h in ('Topics in', 'Topics out', 'Parameters') if h not in headings] == []
+
+
+@each
+def test_parameters(package: Package):
+    fields: set[str] = set()
+    for executable, module in package.executables.items():
+        path = package.folder / (module.replace('.', '/') + '.py')
+        if path.name.endswith('node.py'):
+            cls = params_class(package, executable)
+            fields |= {f.name for f in dataclasses.fields(cls)} if cls else set()
+    text = (package.folder / 'README.md').read_text()
+    documented: set[str] = set()
+    for heading, rows in _tables(text).items():
+        if heading.lower().startswith('parameters') and package.name != 'mimic_bringup':
+            documented |= {name for row in rows for name in _names(row[0])}
+    assert {'not documented': fields - documented, 'not there': documented - fields} == {
+        'not documented': set(),
+        'not there': set(),
+    }
