@@ -51,9 +51,7 @@ class ControlNode(Node):
             take = partial(self._on_command, source)
             self.create_subscription(JointTrajectory, f'{source}/command', take, ros.COMMAND_QOS)
         self.create_subscription(JointState, 'joint_states', self._on_state, ros.SENSOR_QOS)
-        self.create_subscription(
-            Bool, 'control/enable', lambda m: self._gate.enable(m.data, ros.now(self)), 1
-        )
+        self.create_subscription(Bool, 'control/enable', self._on_enable, ros.COMMAND_QOS)
         self.create_service(SetMode, 'control/set_mode', self._on_set_mode)
         stop, clear = partial(self._gate.stop, 'control/stop was called'), self._gate.clear
         self.create_service(Trigger, 'control/stop', partial(self._trigger, stop))
@@ -64,7 +62,7 @@ class ControlNode(Node):
         self._diagnostics = ros.Diagnostics(self, self._report)
         self._gate.set_mode(params.initial_mode)
         self._said: tuple[object, ...] = ()
-        self._next_status, self._status_ticks = 0, round(params.rate / STATUS_RATE)
+        self._status_ticks = round(params.rate / STATUS_RATE)
         self._timer = self.create_timer(self._gate.period, self._tick)
 
     def _on_command(self, source: str, msg: JointTrajectory) -> None:
@@ -75,17 +73,17 @@ class ControlNode(Node):
         else:
             refusal = self._gate.offer(source, command, ros.now(self))
         if refusal:
-            self._warn(f'refused {refusal}')
+            self.get_logger().warning(f'refused {refusal}', throttle_duration_sec=1.0)
 
     def _on_state(self, msg: JointState) -> None:
         now, stamp = ros.now(self), ros.seconds(msg.header.stamp)
         try:
             self._gate.measure(msg.name, np.array(msg.position), stamp, now)
         except MimicError as error:
-            self._warn(f'joint state not used: {error}')
+            self.get_logger().warning(f'joint state not used: {error}', throttle_duration_sec=1.0)
 
-    def _warn(self, text: str) -> None:
-        self.get_logger().warning(text, throttle_duration_sec=1.0)
+    def _on_enable(self, msg: Bool) -> None:
+        self._gate.enable(msg.data, ros.now(self))
 
     def _on_set_mode(self, request: SetMode.Request, response: SetMode.Response) -> object:
         response.success, response.message = self._gate.set_mode(request.mode)
@@ -124,10 +122,10 @@ class ControlNode(Node):
         if self._moving is not None:
             self._follow_move(now)
         said = (self._gate.mode, output.state, bool(output.reason))
-        if said != self._said or self._gate.ticks >= self._next_status:
+        if said != self._said or self._gate.ticks % self._status_ticks == 0:
             if said != self._said and output.reason:
                 self.get_logger().info(f'{output.state.name.lower()}: {output.reason}')
-            self._said, self._next_status = said, self._gate.ticks + self._status_ticks
+            self._said = said
             status = self._gate.status(now)
             self._status.publish(conversions.status_to_msg(status, self._names, now))
 
