@@ -107,6 +107,16 @@ def test_nodes_exist_and_take_their_parameters(path: Path):
     assert wrong == []
 
 
+def test_bringup_depends_on_what_it_starts():
+    depends = {e.text for e in PACKAGES['mimic_bringup'].xml if e.tag == 'exec_depend'}
+    started = {
+        node.attributes['pkg']
+        for path in MODES + PARTS
+        for node in _walk(read_xml(path), 'node', 'node_container', 'composable_node')
+    }
+    assert started - depends - {package for package, _ in INSTALLED} == set()
+
+
 def _executable_of(plugin: str, package) -> str:
     module, cls = plugin.split('::')
     source = (package.folder / (module.replace('.', '/') + '.py')).read_text()

@@ -1,6 +1,7 @@
 """What the contract tests know of the workspace: packages, their files, imports and nodes."""
 
 import ast
+import contextlib
 import importlib
 import runpy
 import sys
@@ -52,7 +53,7 @@ class Package:
         found: dict[str, Any] = {}
         original, setuptools.setup = setuptools.setup, lambda **kwargs: found.update(kwargs)
         try:
-            with _working_in(self.folder):
+            with contextlib.chdir(self.folder):
                 runpy.run_path(str(self.folder / 'setup.py'))
         finally:
             setuptools.setup = original
@@ -72,22 +73,6 @@ class Package:
             for module in imported(path):
                 found.setdefault(module.split('.')[0], set()).add(path.name)
         return {k: v for k, v in found.items() if k not in sys.stdlib_module_names}
-
-
-class _working_in:
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def __enter__(self) -> None:
-        import os
-
-        self._back = Path.cwd()
-        os.chdir(self._folder)
-
-    def __exit__(self, *_: object) -> None:
-        import os
-
-        os.chdir(self._back)
 
 
 def packages() -> list[Package]:
@@ -137,9 +122,7 @@ def source_files() -> list[Path]:
     found = []
     for path in sorted(ROOT.rglob('*')):
         parts = path.relative_to(ROOT).parts
-        if path.suffix in kinds and path.is_file() and not skip & set(parts):
-            if not any(
-                (p.startswith('.') and p != '.ci') or p.endswith('.egg-info') for p in parts
-            ):
-                found.append(path)
+        hidden = any(p.startswith('.') or p.endswith('.egg-info') for p in parts)
+        if path.suffix in kinds and path.is_file() and not hidden and not skip & set(parts):
+            found.append(path)
     return found
