@@ -8,10 +8,6 @@ from workspace import Package, params_class, python_packages
 
 from mimic_core.topics import TOPICS
 
-QOS = {'sensor data': 'sensor_data', 'stream': 'stream', 'command': 'command'} | {
-    'latched': 'latched',
-    'default': 'default',
-}
 each = pytest.mark.parametrize('package', python_packages(), ids=lambda p: p.name)
 
 
@@ -52,9 +48,10 @@ def test_topics(package: Package):
                     continue
                 topic = TOPICS[name]
                 kind = topic.type.replace('/msg/', '/')
-                if re.split(r'[ ,]', row[1].strip('`'))[0] != kind:
+                given = re.split(r'[ ,;]', row[1].strip('`'))[0].replace('/msg/', '/')
+                if given != kind:
                     wrong.append(f'{name}: {row[1]}, not {kind}')
-                if QOS.get(row[3].split(',')[0].split('(')[0].strip()) != topic.qos:
+                if re.split(r'[,(]', row[3])[0].strip().replace(' ', '_') != topic.qos:
                     wrong.append(f'{name}: {row[3]}, not {topic.qos}')
     assert wrong == []
 
