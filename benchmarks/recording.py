@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.harness import ROOT, Options, Row, at_most, info
 
 FULL, QUICK = 60.0, 10.0  # [s] of recording
-IMAGE_RATE, JOINT_RATE, TICK_RATE = 30, 100, 300  # [Hz]
+IMAGE_RATE, JOINT_RATE = 30, 100  # [Hz]
 WIDTH, HEIGHT = 640, 480  # [px]
 CAMERAS = ('camera', 'wrist_camera')
 JOINTS = 23  # an arm with the Allegro hand
@@ -42,8 +42,8 @@ def picture(rng: np.random.Generator, channels: int) -> np.ndarray:
 # The publishing process ---------------------------------------------------------------------
 
 
-def publish(duration: float, seed: int) -> None:
-    """Publish for `duration` [s] and print what was sent, as JSON."""
+def publish(driver: str, duration: float, seed: int) -> None:
+    """Be a driver, one of CAMERAS or 'robot', for `duration` [s]; print what was sent as JSON."""
     import rclpy
     from rclpy.serialization import serialize_message
     from sensor_msgs.msg import Image, JointState
@@ -52,53 +52,52 @@ def publish(duration: float, seed: int) -> None:
 
     keep_malloc_pages()
     rclpy.init()
-    node = rclpy.create_node('camera_and_robot')
+    node = rclpy.create_node(driver)
     rng = np.random.default_rng(seed)
     streams = []
-    for camera in CAMERAS:
+    if driver == 'robot':
+        rate, zeros = JOINT_RATE, [0.0] * JOINTS
+        names = [f'joint_{i}' for i in range(JOINTS)]
+        state = JointState(name=names, position=zeros, velocity=zeros, effort=zeros)
+        streams.append(('joint_states', JointState, state))
+    else:
+        rate = IMAGE_RATE
         for name, encoding, channels in (
             ('color/image_raw', 'rgb8', 3),
             ('aligned_depth_to_color/image_raw', '16UC1', 1),
         ):
             pixels = picture(rng, channels)
             message = Image(width=WIDTH, height=HEIGHT, encoding=encoding)
-            message.header.frame_id = f'{camera}_color_optical_frame'
+            message.header.frame_id = f'{driver}_color_optical_frame'
             message.step = pixels.nbytes // HEIGHT
             message.data.frombytes(pixels.tobytes())
-            streams.append((f'{camera}/{name}', Image, message, TICK_RATE // IMAGE_RATE))
-    zeros = [0.0] * JOINTS
-    state = JointState(
-        name=[f'joint_{i}' for i in range(JOINTS)], position=zeros, velocity=zeros, effort=zeros
-    )
-    streams.append(('joint_states', JointState, state, TICK_RATE // JOINT_RATE))
+            streams.append((f'{driver}/{name}', Image, message))
     ready = [
         (
             node.create_publisher(kind, topic, SENSOR_PUBLISHER_QOS),
             bytearray(serialize_message(message)),
-            every,
         )
-        for topic, kind, message, every in streams
+        for topic, kind, message in streams
     ]
     end = time.monotonic() + DISCOVERY
-    while not all(publisher.get_subscription_count() for publisher, _, _ in ready):
+    while not all(publisher.get_subscription_count() for publisher, _ in ready):
         if time.monotonic() > end:
             sys.exit('the recorder does not subscribe')
         time.sleep(0.05)
     time.sleep(0.5)
     sent, late = [0] * len(ready), []
     started = time.perf_counter()
-    for tick in range(round(duration * TICK_RATE)):
-        due = started + tick / TICK_RATE
+    for tick in range(round(duration * rate)):
+        due = started + tick / rate
         wait = due - time.perf_counter()
         if wait > 0:
             time.sleep(wait)
         late.append(time.perf_counter() - due)
-        for i, (publisher, data, every) in enumerate(ready):
-            if tick % every == 0:
-                now = time.time_ns()
-                struct.pack_into('<iI', data, STAMP_OFFSET, now // 10**9, now % 10**9)
-                publisher.publish(bytes(data))
-                sent[i] += 1
+        now = time.time_ns()
+        for i, (publisher, data) in enumerate(ready):
+            struct.pack_into('<iI', data, STAMP_OFFSET, now // 10**9, now % 10**9)
+            publisher.publish(bytes(data))
+            sent[i] += 1
     took = time.perf_counter() - started
     time.sleep(1.0)
     topics = [topic for topic, *_ in streams]
@@ -118,7 +117,7 @@ def processor_time(pid: int) -> float:
 
 
 def over_dds(options: Options) -> list[Row]:
-    """Record a publisher in another process with the recorder node."""
+    """Record three drivers, each in its own process, with the recorder node."""
     from mimic_recording import Episode
 
     duration = QUICK if options.quick else FULL
@@ -126,46 +125,53 @@ def over_dds(options: Options) -> list[Row]:
         [sys.executable, '-c', 'from mimic_recording.node import main; main()', '--ros-args',
          '-p', f'directory:={FOLDER}', '-p', 'auto_start:=true', '-p', 'auto_name:=bench'],
     )  # fmt: skip
+    processes = [recorder]
     try:
-        publisher = subprocess.Popen(
-            [sys.executable, '-m', 'benchmarks.recording', str(duration), str(options.seed)],
-            cwd=ROOT, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        for driver in (*CAMERAS, 'robot'):
+            arguments = [driver, str(duration), str(options.seed)]
+            processes.append(
+                subprocess.Popen(
+                    [sys.executable, '-m', 'benchmarks.recording', *arguments],
+                    cwd=ROOT, stdout=subprocess.PIPE, text=True,
+                )
+            )  # fmt: skip
         time.sleep(5.0)  # both run
         before, since = processor_time(recorder.pid), time.perf_counter()
         time.sleep(duration - 5.0)
         used = processor_time(recorder.pid) - before
         share = 100 * used / (time.perf_counter() - since)
-        out, _ = publisher.communicate(timeout=duration + 60)
-        if publisher.returncode != 0:
-            raise SystemExit(f'the publisher failed with code {publisher.returncode}')
-        told = json.loads(out)
+        told = []
+        for driver in processes[1:]:
+            out, _ = driver.communicate(timeout=duration + 60)
+            if driver.returncode != 0:
+                raise SystemExit(f'a driver failed with code {driver.returncode}')
+            told.append(json.loads(out))
         stopping = time.perf_counter()
         recorder.send_signal(signal.SIGINT)
         recorder.wait(120)
         stopped = time.perf_counter() - stopping
     finally:
-        for process in (recorder, publisher):
+        for process in processes:
             if process.poll() is None:
                 process.kill()
                 process.wait()
     with Episode(FOLDER / 'bench') as episode:
-        sent = {'/' + topic: count for topic, count in told['sent'].items()}
+        sent = {'/' + topic: n for driver in told for topic, n in driver['sent'].items()}
         missing = {topic: count - episode.topics[topic].count for topic, count in sent.items()}
         lost = sum(missing.values())
         images = sum(count for topic, count in missing.items() if 'image_raw' in topic)
         dropped = sum(int(v) for k, v in episode.custom.items() if k.startswith('dropped.'))
         size = episode.file.stat().st_size
-        image = '/camera/color/image_raw'
+        image, took = '/camera/color/image_raw', told[0]['took']
         delay = (episode.log_times(image) * 1e-9 - episode.stamps(image)) * 1e3
     return [
         at_most('lost messages', lost, f'of {sum(sent.values())}', 0),
         at_most('dropped by the queue', dropped, 'messages', 0),
         info('lost images', images, 'messages'),
         info('recorder', share, '% of a core'),
-        info('written', size / told['took'] / 1e6, 'MB/s'),
-        info('images published', told['sent']['camera/color/image_raw'] / told['took'], 'Hz'),
-        info('publisher late, p95', told['late'] * 1e3, 'ms'),
+        info('written', size / took / 1e6, 'MB/s'),
+        info('images published', sent[image] / took, 'Hz'),
+        info('drivers late, p95', max(driver['late'] for driver in told) * 1e3, 'ms'),
         info('stamp to recorder, colour, median', float(np.median(delay)), 'ms'),
         info('stamp to recorder, colour, p95', float(np.percentile(delay, 95)), 'ms'),
         info('stop to complete episode with report', stopped, 's'),
@@ -258,4 +264,4 @@ def run(options: Options) -> list[Row]:
 
 
 if __name__ == '__main__':
-    publish(float(sys.argv[1]), int(sys.argv[2]))
+    publish(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]))
