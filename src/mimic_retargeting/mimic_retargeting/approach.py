@@ -30,9 +30,9 @@ class ClosingLine:
     """
 
     TYPICAL: Final = np.array([0.0, -0.45, 0.89])  # of a relaxed pinch
-    APART: Final = 0.03  # [m] from where the direction of the tips is trusted
+    APART: Final = (0.04, 0.08)  # [m] between the tips: nothing is learned below, all above
     TRUSTED: Final = 0.5  # confidence from where
-    TIME: Final = 0.2  # [s] time constant
+    TIME: Final = 0.25  # [s] time constant
 
     def __init__(self) -> None:
         self._line = self.TYPICAL / np.linalg.norm(self.TYPICAL)
@@ -42,9 +42,12 @@ class ClosingLine:
         """Return the unit vector (3,) in base_link at a stamp [s]."""
         vector = human.points[_INDEX_TIP] - human.points[_THUMB_TIP]
         trust = min(human.confidence[_INDEX_TIP], human.confidence[_THUMB_TIP])
-        if trust >= self.TRUSTED and (length := float(np.linalg.norm(vector))) >= self.APART:
+        length = float(np.linalg.norm(vector)) if trust >= self.TRUSTED else 0.0
+        near, far = self.APART
+        if length > near:
             dt = 0.0 if self._stamp is None else max(stamp - self._stamp, 0.0)
             share = 1.0 if self._stamp is None else 1.0 - math.exp(-dt / self.TIME)
+            share *= min((length - near) / (far - near), 1.0)
             line = self._line + share * (vector / length - self._line)
             norm = float(np.linalg.norm(line))
             if norm > 0.1:  # else it flipped over: keep what was

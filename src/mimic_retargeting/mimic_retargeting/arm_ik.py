@@ -61,7 +61,7 @@ class ArmIK:
             frame: The frame that is followed; `palm` where there is a hand, else `flange`.
             limits: (A) of the arm; the robot's own if None.
             posture: (A,) wanted where the pose leaves freedom; home if None.
-            posture_speed: How fast joints drift there at most [rad/s].
+            posture_speed: How fast each joint is drawn there at most [rad/s].
             max_iterations: Of each solve in `step`.
 
         Raises:

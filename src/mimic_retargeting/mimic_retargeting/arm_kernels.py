@@ -9,14 +9,14 @@ exact QP solves all levels at once. Source: Bjorck, Numerical Methods for Least 
 import math
 
 import numpy as np
-from numba import njit
 
 from mimic_core.arrays import FloatArray
+from mimic_retargeting.compiled import compiled
 from mimic_retargeting.kernels import box_qp, cholesky, cholesky_solve, forward, world_axes
 from mimic_retargeting.tables import Chain
 
 
-@njit(cache=True)
+@compiled
 def rotation_error(target: FloatArray, actual: FloatArray, out: FloatArray) -> float:
     """Write the rotation vector (3,) [rad] from `actual` to `target` (3, 3); return its length."""
     m = np.empty((3, 3))  # target · actualᵀ
@@ -51,7 +51,7 @@ def rotation_error(target: FloatArray, actual: FloatArray, out: FloatArray) -> f
     return angle
 
 
-@njit(cache=True)
+@compiled
 def place_tool(
     chain: Chain,
     q: FloatArray,
@@ -82,7 +82,7 @@ def place_tool(
             )
 
 
-@njit(cache=True)
+@compiled
 def tool_error(
     chain: Chain,
     q: FloatArray,
@@ -102,7 +102,7 @@ def tool_error(
     rotation_error(target_R, tool_R, error[3:])
 
 
-@njit(cache=True)
+@compiled
 def tool_jacobian(
     chain: Chain,
     rotation: FloatArray,
@@ -136,7 +136,7 @@ def tool_jacobian(
         j = chain.parent[j]
 
 
-@njit(cache=True)
+@compiled
 def weakest_direction(
     jacobian: FloatArray, rows: int, lever: float, direction: FloatArray
 ) -> float:
@@ -203,7 +203,7 @@ def weakest_direction(
     return math.sqrt(max(squared, 0.0))
 
 
-@njit(cache=True)
+@compiled
 def merit(
     error: FloatArray,
     q: FloatArray,
@@ -227,7 +227,7 @@ def merit(
     return value
 
 
-@njit(cache=True)
+@compiled
 def pose_in_box(
     chain: Chain,
     q: FloatArray,
@@ -363,13 +363,17 @@ def pose_in_box(
         for a in range(6):
             error[a] = trial_error[a]
         cost = trial_cost
-        slow = slow + 1 if old - cost < 0.02 * cost else 0
-        if slow >= 4 or (weights[2] > 0.0 and old - cost < 1e-10 * cost and largest < 1e-6):
+        if weights[2] == 0.0:  # a search: give up a start that gets nowhere
+            slow = slow + 1 if old - cost < 0.02 * cost else 0
+            done = slow >= 4
+        else:
+            done = old - cost < 1e-10 * cost and largest < 1e-6
+        if done:
             return iteration + 1
     return max_iterations
 
 
-@njit(cache=True)
+@compiled
 def search(
     chain: Chain,
     starts: FloatArray,

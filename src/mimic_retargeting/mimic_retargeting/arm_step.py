@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-from numba import njit
 
 from mimic_core.arrays import FloatArray
 from mimic_retargeting.arm_kernels import (
@@ -12,10 +11,11 @@ from mimic_retargeting.arm_kernels import (
     tool_jacobian,
     weakest_direction,
 )
+from mimic_retargeting.compiled import compiled
 from mimic_retargeting.tables import Chain
 
 
-@njit(cache=True)
+@compiled
 def braking_speed(distance: float, acceleration: float, dt: float) -> float:
     """Return the speed from which, after dt more [s], braking ends within the distance.
 
@@ -25,7 +25,7 @@ def braking_speed(distance: float, acceleration: float, dt: float) -> float:
     return acceleration * (math.sqrt(dt * dt + 2.0 * room / acceleration) - dt)
 
 
-@njit(cache=True)
+@compiled
 def reachable_box(
     q: FloatArray,
     speed: FloatArray,
@@ -76,7 +76,7 @@ def reachable_box(
     return inside
 
 
-@njit(cache=True)
+@compiled
 def step_towards(
     chain: Chain,
     q: FloatArray,
@@ -151,7 +151,7 @@ def step_towards(
     for c in range(columns):
         away = posture[c] - q[c]
         drift[c] = q[c] + min(max(away, -posture_speed * dt), posture_speed * dt)
-        goal[c] = q[c] + speed[c] * dt
+        goal[c] = q[c]
     pose_in_box(
         chain, goal, limits[0], limits[1], tool, target_R, target_p, weights, drift, q, damped,
         damping, 0.0, 0.0, max_iterations, error,

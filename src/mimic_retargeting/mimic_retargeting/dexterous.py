@@ -136,7 +136,7 @@ class DexterousRetargeter:
         return min(max(share, 0.0), 1.0)
 
     def _pinch(self, human: HumanHand) -> tuple[float, float]:
-        """Return how much thumb and index pinch, 0 to 1, and the opening of the robot's tips [m]."""
+        """Return how much thumb and index pinch, 0 to 1, and the robot's opening [m]."""
         distance = human.distance(*_PINCH_TIPS)
         if not np.isfinite(distance) or not any(t.pinch in _SIDES for t in self._terms):
             return 0.0, 0.0

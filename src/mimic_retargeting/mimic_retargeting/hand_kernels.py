@@ -3,16 +3,16 @@
 import math
 
 import numpy as np
-from numba import njit
 
 from mimic_core.arrays import FloatArray, IntArray
+from mimic_retargeting.compiled import compiled
 from mimic_retargeting.kernels import attach, box_qp, forward, world_axes
 from mimic_retargeting.tables import Chain
 
 SQUARED, HUBER, HUBER_COMPONENTS = 0, 1, 2
 
 
-@njit(cache=True)
+@compiled
 def loss(
     kind: int, delta: float, r: FloatArray, slope: FloatArray, curvature: FloatArray
 ) -> float:
@@ -63,7 +63,7 @@ def loss(
     return value
 
 
-@njit(cache=True)
+@compiled
 def evaluate(
     chain: Chain,
     q: FloatArray,
@@ -222,7 +222,7 @@ def evaluate(
     return value
 
 
-@njit(cache=True)
+@compiled
 def minimise(
     chain: Chain,
     q: FloatArray,

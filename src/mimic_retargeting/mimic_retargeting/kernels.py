@@ -7,13 +7,13 @@ nothing is random, and no fast-math is used, so equal inputs give equal outputs 
 import math
 
 import numpy as np
-from numba import njit
 
 from mimic_core.arrays import FloatArray, IntArray
+from mimic_retargeting.compiled import compiled
 from mimic_retargeting.tables import Chain
 
 
-@njit(cache=True)
+@compiled
 def forward(chain: Chain, q: FloatArray, rotation: FloatArray, position: FloatArray) -> None:
     """Write reference_T_joint of every joint.
 
@@ -66,7 +66,7 @@ def forward(chain: Chain, q: FloatArray, rotation: FloatArray, position: FloatAr
                 rotation[j, a, 2] = p0 * m02 + p1 * m12 + p2 * m22
 
 
-@njit(cache=True)
+@compiled
 def attach(
     rotation: FloatArray, position: FloatArray, joint: int, xyz: FloatArray, out: FloatArray
 ) -> None:
@@ -83,7 +83,7 @@ def attach(
             )
 
 
-@njit(cache=True)
+@compiled
 def world_axes(chain: Chain, rotation: FloatArray, axes: FloatArray) -> None:
     """Write to `axes` (N, 3) the axis of every joint in the reference frame."""
     for j in range(chain.parent.shape[0]):
@@ -95,7 +95,7 @@ def world_axes(chain: Chain, rotation: FloatArray, axes: FloatArray) -> None:
             )
 
 
-@njit(cache=True)
+@compiled
 def cholesky(matrix: FloatArray, size: int) -> bool:
     """Factor the leading block of a symmetric matrix in place (lower); False if not definite."""
     for i in range(size):
@@ -112,7 +112,7 @@ def cholesky(matrix: FloatArray, size: int) -> bool:
     return True
 
 
-@njit(cache=True)
+@compiled
 def cholesky_solve(factor: FloatArray, size: int, x: FloatArray) -> None:
     """Solve in place with the factor of `cholesky`."""
     for i in range(size):
@@ -127,7 +127,7 @@ def cholesky_solve(factor: FloatArray, size: int, x: FloatArray) -> None:
         x[i] = total / factor[i, i]
 
 
-@njit(cache=True)
+@compiled
 def box_qp(
     H: FloatArray,
     g: FloatArray,
@@ -223,7 +223,7 @@ def box_qp(
     return True
 
 
-@njit(cache=True)
+@compiled
 def place_points(
     chain: Chain, q: FloatArray, rotation: FloatArray, position: FloatArray, points: FloatArray
 ) -> None:

@@ -30,6 +30,12 @@ class RetargetingParams:
         'pinch',
         choices=('pinch', 'position', 'vector'),
     )
+    orientation_time: float = param(
+        'Time constant by which the orientation is smoothed; the position is not [s].',
+        0.15,
+        low=0.0,
+        high=2.0,
+    )
     position_scale: float = param(
         'Robot path over human path [1]; in absolute mode about the middle of the workspace.',
         1.0,
@@ -88,8 +94,8 @@ class RetargetingParams:
         high=2.0,
     )
     max_finger_lead: float = param(
-        'How far the command of a dexterous hand may be ahead of its measured joints, which bounds '
-        'how hard it presses [rad].',
+        'How far commands of a dexterous hand may be ahead of its measured joints; it bounds how '
+        'hard it presses [rad].',
         0.35,
         low=0.02,
         high=10.0,

@@ -1,9 +1,11 @@
 """The shadow: from a tracked hand to joint positions of the whole robot."""
 
+import math
 from dataclasses import dataclass
 from typing import Final, cast
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from mimic_core.arrays import FloatArray, checked
 from mimic_core.errors import MimicError
@@ -113,6 +115,7 @@ class Shadow:
         self._engage_box: FloatArray | None = None
         self._last_stamp: float | None = None  # of any look
         self._last_seen: float | None = None  # of the last usable hand [s]
+        self._rotation: FloatArray | None = None  # (3, 3) of it, smoothed
         self._last_command: float = 0.0  # [s]
 
     @property
@@ -172,9 +175,10 @@ class Shadow:
             return self._nothing('neither tips nor joints of thumb and index were seen', False)
         if self._last_seen is not None and stamp - self._last_seen > self.params.lost_timeout:
             self.disengage()
-        self._last_seen = stamp
+            self._rotation = None
         closing = self._closing_line.update(human, stamp)
-        follow = transform(self._approach.rotation(human.base_T_hand[:3, :3], closing), place)
+        rotation = self._approach.rotation(human.base_T_hand[:3, :3], closing)
+        follow = transform(self._smooth_rotation(rotation, stamp), place)
         if self._clutch.engaged and (late := self._behind(measured)):
             self.disengage()
             return self._nothing(late, True)
@@ -230,6 +234,16 @@ class Shadow:
                 [np.minimum(self._box[0], here), np.maximum(self._box[1], here)]
             )
         self._last_command = stamp
+
+    def _smooth_rotation(self, rotation: FloatArray, stamp: float) -> FloatArray:
+        """Return (3, 3) a rotation after a low pass; arms turn more slowly than hands tremble."""
+        before, last = self._rotation, self._last_seen
+        if before is not None and last is not None and self.params.orientation_time > 0.0:
+            share = 1.0 - math.exp(-(stamp - last) / self.params.orientation_time)
+            left = Rotation.from_matrix(before.T @ rotation).as_rotvec()
+            rotation = before @ Rotation.from_rotvec(share * left).as_matrix()
+        self._rotation, self._last_seen = rotation, stamp
+        return rotation
 
     def _find_grip(self) -> Grip:
         """Return where and how the robot holds things."""

@@ -1,0 +1,30 @@
+"""The decorator of the compiled loops: machine code kept on disk, and never out of date."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+from numba import njit
+
+_FILES: Final = ('kernels', 'hand_kernels', 'arm_kernels', 'arm_step', 'tables')
+F = TypeVar('F', bound=Callable[..., Any])
+
+
+def compiled(function: F) -> F:
+    """Compile a function at its first call, or load it if any process has compiled it before.
+
+    Numba's cache looks at the file of the function only, but the code holds that of functions it
+    calls in other files. So the stamp of all these files takes the place of that of the one.
+    """
+    dispatcher: Any = njit(cache=True)(function)
+    dispatcher._cache._cache_file._source_stamp = _stamp()
+    return cast(F, dispatcher)
+
+
+@functools.cache
+def _stamp() -> tuple[tuple[str, float, int], ...]:
+    """Return name, time of change and size of each file with compiled code."""
+    folder = Path(__file__).parent
+    files = [folder / f'{name}.py' for name in _FILES]
+    return tuple((file.name, file.stat().st_mtime, file.stat().st_size) for file in files)
