@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from mimic_core.params import param
 
 LOOKS = ('tidy', 'varied', 'cluttered', 'occluded')
-TASKS = ('pick_place', 'free')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +37,7 @@ class DemonstratorParams:
     height: int = param('Of the pictures [px].', 480, low=48, high=1080)
     depth: bool = param('Give depth beside colour.', True)
     focal: float = param(
-        'Focal length over the width of the picture [1].', 0.9375, low=0.4, high=3
+        'Focal length over the width of the picture [1].', 0.9375, low=0.4, high=3.0
     )
     camera_azimuth: float = param(
         'Of the camera about the workspace, from world x to y; mirrored for a left hand [rad].',
