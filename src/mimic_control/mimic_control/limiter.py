@@ -51,6 +51,7 @@ class JointLimiter:
         self._a_max = limits.max_acceleration * INSIDE
         self._j_max = limits.max_jerk * INSIDE
         self.horizons: Final = np.array([0.0, *HORIZONS]) * period
+        self._stop: tuple[State, Brake] | None = None  # the last one asked for
         self._quick = _solver(len(limits))
         self._single = _solver(1)
 
@@ -66,7 +67,10 @@ class JointLimiter:
 
     def brake(self, state: State | None = None) -> Brake:
         """Return the quickest stop from a state, or from the present one."""
-        return Brake(state or self.state, self._a_max, self._j_max)
+        wanted = state or self.state
+        if self._stop is None or self._stop[0] is not wanted:
+            self._stop = wanted, Brake(wanted, self._a_max, self._j_max)
+        return self._stop[1]
 
     def accept(self, state: State) -> None:
         """Make a proposed state the present one."""
@@ -94,6 +98,7 @@ class JointLimiter:
         )
         smooth, fine = self._smooth(clipped[1:], v[1:], v_max)
         smooth, found = _first(smooth, fine)
+        found = found & self._safe(smooth)
         if found.all():
             return smooth
         quickest, solved = self._quickest(clipped[0], v[0], v_max)
@@ -109,14 +114,14 @@ class JointLimiter:
         count = len(self.horizons) - 1
         p = np.tile(np.clip(goal, self._lower, self._upper), (count, 1))
         steps, fine = self._smooth(p, np.zeros_like(p), self._v_max * scale)
-        together = np.flatnonzero(fine.all(axis=1))
-        if len(together) == 0:
-            return None
-        i = int(together[0])
-        return State(steps.q[i], steps.v[i], steps.a[i])
+        for i in np.flatnonzero(fine.all(axis=1)):
+            step = State(steps.q[i], steps.v[i], steps.a[i])
+            if self._safe(step).all():
+                return step
+        return None
 
     def _safe(self, state: State) -> BoolArray:
-        """Tell for (..., J) next states which are within bounds and can brake within them."""
+        """Tell which joints of a next state are within bounds and can brake within them."""
         stop = self.brake(state)
         left = state.v + state.a * np.abs(state.a) / (2.0 * self._j_max)
         fine: BoolArray = (
@@ -169,7 +174,6 @@ class JointLimiter:
         bend = np.maximum(np.abs(24.0 * c4), np.abs(24.0 * c4 + 120.0 * c5 * s1)) * s1 * s1 / 8.0
         fine &= np.maximum(np.abs(now.a), np.abs(a1)) + bend / (h * h) <= self._a_max
         steps = State(p - v * h + v * self.period + x1, v1 + v, a1)
-        fine &= self._safe(steps)
         return steps, fine
 
     def _quickest(
