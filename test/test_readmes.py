@@ -6,8 +6,9 @@ import re
 import pytest
 from workspace import Package, params_class, python_packages
 
-from mimic_core.topics import TOPICS
+from mimic_core.topics import ACTIONS, SERVICES, TOPICS
 
+KINDS = {**{name: row.type for name, row in TOPICS.items()}, **SERVICES, **ACTIONS}
 each = pytest.mark.parametrize('package', python_packages(), ids=lambda p: p.name)
 
 
@@ -34,6 +35,10 @@ def _names(cell: str) -> list[str]:
     return [name.strip(' `') for name in re.split(r',|<br>', cell)]
 
 
+def _qos(cell: str) -> str:
+    return re.split(r'[,(]', cell)[0].strip().replace(' ', '_')
+
+
 @each
 def test_topics(package: Package):
     text = (package.folder / 'README.md').read_text()
@@ -43,16 +48,14 @@ def test_topics(package: Package):
             continue
         for row in rows:
             for name in _names(row[0]):
-                if name not in TOPICS:
+                wanted = KINDS.get(name)
+                given = re.split(r'[ ,;]', row[1].strip('`'))[0]
+                if wanted is None:
                     wrong.append(f'{heading}: {name} is not in topics.py')
-                    continue
-                topic = TOPICS[name]
-                kind = topic.type.replace('/msg/', '/')
-                given = re.split(r'[ ,;]', row[1].strip('`'))[0].replace('/msg/', '/')
-                if given != kind:
-                    wrong.append(f'{name}: {row[1]}, not {kind}')
-                if re.split(r'[,(]', row[3])[0].strip().replace(' ', '_') != topic.qos:
-                    wrong.append(f'{name}: {row[3]}, not {topic.qos}')
+                elif given.replace('/msg/', '/') != wanted.replace('/msg/', '/'):
+                    wrong.append(f'{name}: {given}, not {wanted}')
+                elif name in TOPICS and _qos(row[3]) != TOPICS[name].qos:
+                    wrong.append(f'{name}: {row[3]}, not {TOPICS[name].qos}')
     assert wrong == []
 
 
