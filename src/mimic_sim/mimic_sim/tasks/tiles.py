@@ -16,7 +16,8 @@ from mimic_sim.tasks.task import (
 )
 
 TILE = 0.07  # [m], edge
-PLACES = ((0.75, 0.45), (0.75, -0.1), (0.0, 0.75), (-0.45, 0.6), (0.0, 0.15))  # radii: x, y
+TILE_SHARE = 0.6  # [1], largest edge over the radius of the area
+PLACES = ((0.8, 0.5), (0.75, -0.15), (0.1, 0.2), (0.15, 0.9), (-0.5, 0.65))  # radii: x, y
 OFFSET = 0.006  # [m], how far the cube is from the middle of its tile
 TARGET = (-0.15, -0.75)  # radii: x, y
 
@@ -37,8 +38,9 @@ class Tiles(Task):
     @property
     def markers(self) -> tuple[Marker, ...]:
         """Five tiles and the target."""
+        edge = min(TILE, TILE_SHARE * self.area.radius)
         tiles = tuple(
-            Marker(f'tile_{i}', 'box', (TILE, TILE), PALE_GREY, self.area.at(*place))
+            Marker(f'tile_{i}', 'box', (edge, edge), PALE_GREY, self.area.at(*place))
             for i, place in enumerate(PLACES)
         )
         target = Marker('target', 'cylinder', (TARGET_RADIUS,), PALE_GREEN, self.area.at(*TARGET))
