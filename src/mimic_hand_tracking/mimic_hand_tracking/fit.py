@@ -36,6 +36,7 @@ SIGMA_DIRECTION: Final = 0.25  # [rad] of the detector's bones
 ROTATION_PRIOR: Final = 0.6  # [1] pull of R to the identity, in units of the whole hand
 PIXEL_KERNEL: Final = 3.0  # [1] in sigmas
 MOTION_KERNEL: Final = 0.05  # [m] a joint farther from its prediction is not drawn to it
+BEHIND_BY: Final = 0.4  # [1] of the two radii: fingers do not pass through each other
 SELF_OCCLUSION_AT: Final = 3  # iteration from which fingers may hide each other
 
 
@@ -117,7 +118,7 @@ def self_occluded(x: FloatArray, radii: FloatArray, edges: IntArray, num_bones: 
             r = (1.0 - t) * radii[a] + t * radii[b]
             z = (1.0 - t) * x[a, 2] + t * x[b, 2]
             gap = math.hypot(ju - t * bu, jv - t * bv) * z
-            if gap < 0.8 * r and z < x[j, 2] - 0.8 * (r + radii[j]):
+            if gap < 0.8 * r and z < x[j, 2] - BEHIND_BY * (r + radii[j]):
                 hidden[j] = 1.0
                 break
     return hidden

@@ -17,7 +17,7 @@ class TrackingParams:
     complexity: int = param('Landmark model: 0 fast, 1 accurate.', 1, low=0, high=1)
     max_hands: int = param('Hands looked for at once.', 2, low=1, high=2)
     min_detection_score: float = param('To start with a hand [1].', 0.5, low=0.05, high=0.99)
-    min_tracking_score: float = param('To go on with a hand [1].', 0.5, low=0.05, high=0.99)
+    min_tracking_score: float = param('To go on with a hand [1].', 0.3, low=0.05, high=0.99)
     mirrored: bool = param('The picture is mirrored, as that of a selfie camera.', False)
     use_depth: bool = param('Fit to the depth image where there is one.', True)
     depth_wait: float = param(
@@ -35,5 +35,5 @@ class TrackingParams:
         'Cut-off of the filter for a hand at rest [Hz]; 0: no filter.', 2.0, low=0.0, high=30.0
     )
     filter_beta: float = param(
-        'Growth of the cut-off with speed [Hz per m/s].', 40.0, low=0.0, high=1000.0
+        'Growth of the cut-off with speed [Hz per m/s].', 80.0, low=0.0, high=1000.0
     )

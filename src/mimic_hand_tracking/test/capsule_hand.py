@@ -4,6 +4,7 @@ The hand is that of a person: flat, with fingers that curl; its depth image is e
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -83,9 +84,8 @@ def depth_of(
 ) -> DepthImage:
     """Return the depth image (H, W) [mm] of a hand of capsules before a wall at `background`."""
     depth = np.full((camera.height, camera.width), float(background))
-    fractions = np.linspace(0, 1, 14)[:, None]
-    rows, columns = np.mgrid[0 : camera.height, 0 : camera.width]
-    ray_x, ray_y = (columns - camera.cx) / camera.fx, (rows - camera.cy) / camera.fy
+    fractions = np.linspace(0, 1, 10)[:, None]
+    ray_x, ray_y = _rays(camera)
     for a, b in BONES:
         ra = RADII[b] if a == 0 and b > 1 else RADII[a]
         centers = (1 - fractions) * joints[a] + fractions * joints[b]
@@ -94,6 +94,12 @@ def depth_of(
             _sphere(depth, center, r, ray_x, ray_y, camera)
     _sphere(depth, joints[0], scale * RADII[0], ray_x, ray_y, camera)
     return np.rint(depth * 1e3).astype(np.uint16)
+
+
+@lru_cache(maxsize=4)
+def _rays(camera):
+    rows, columns = np.mgrid[0 : camera.height, 0 : camera.width]
+    return (columns - camera.cx) / camera.fx, (rows - camera.cy) / camera.fy
 
 
 def _sphere(depth, center, r, ray_x, ray_y, camera):

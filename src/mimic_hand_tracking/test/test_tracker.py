@@ -215,7 +215,8 @@ def test_something_of_the_wrong_size_is_not_a_hand():
     assert track([[detect(picture, rng)]] * 5, [wall] * 5) == [()] * 5
 
 
-def scenario(params):
+@pytest.fixture(scope='module')
+def scenario():
     """Everything that a parameter can change, as one list of numbers."""
     rng = np.random.default_rng(13)
     script, depths = [], []
@@ -224,12 +225,24 @@ def scenario(params):
         two = hand((-0.15 + (0.12 if i > 18 else 0.0), 0.0, 0.7), left=True)
         script.append([] if 10 <= i < 14 else [detect(one, rng), detect(two, rng, right=0.1)])
         depths.append(np.minimum(depth_of(one), depth_of(two)))
-    shown = track(script, depths, **params)
-    return [
-        (h.track_id, h.side, h.method, *h.keypoints.ravel().tolist())
-        for hands in shown
-        for h in hands
-    ]
+
+    def run(params):
+        return [
+            (h.track_id, h.side, h.method, *h.keypoints.ravel().tolist())
+            for hands in track(script, depths, **params)
+            for h in hands
+        ]
+
+    return run
+
+
+@pytest.fixture(scope='module')
+def usual(scenario):
+    return scenario({})
+
+
+def test_the_same_images_give_the_same_hands(scenario, usual):
+    assert scenario({}) == usual
 
 
 @pytest.mark.parametrize(
@@ -246,6 +259,5 @@ def scenario(params):
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_each_parameter_changes_the_result(change):
-    assert scenario({}) == scenario({})
-    assert scenario(change) != scenario({})
+def test_each_parameter_changes_the_result(scenario, usual, change):
+    assert scenario(change) != usual
