@@ -1,6 +1,7 @@
 """Command line: `episodes list | info | report | recover`. Needs no ROS."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -120,6 +121,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.command == 'report':
             return report(given.path, given.json, out)
         return recover(given.path, out)
+    except BrokenPipeError:  # e.g. into `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (MimicError, OSError) as error:
         sys.stderr.write(f'episodes: {error}\n')
         return 2

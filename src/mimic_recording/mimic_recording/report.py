@@ -20,6 +20,8 @@ MIN_GAP: Final = 0.05  # [s] if it is also longer than what a busy computer make
 JITTER_PERIODS: Final = 4  # that a late capture is made up for in
 SAME_CAPTURE: Final = 0.5  # periods of the reference: nearer stamps belong together
 MAX_RESETS: Final = 0.01  # share of sequence numbers that may go back: restarts of a publisher
+ABSENT: Final = 1.0  # [s] that a regular topic may begin late or end early
+SLOW: Final = 0.8  # of the rate in the table of topics: less is worth a flag
 LATE: Final = 0.1  # [s] median latency of a sensor that is worth a flag
 FEW_MESSAGES: Final = 3  # no rate from fewer
 
@@ -48,6 +50,7 @@ class TopicReport:
     rate: float | None  # [Hz] from the median period
     nominal: float | None  # [Hz] of the table of topics, None when it is on change
     first: float  # [s] after the start of the episode
+    last: float  # [s] after the start of the episode
     period: Spread | None  # [s]
     gaps: int  # pauses longer than GAP_FACTOR median periods and MIN_GAP
     longest_gap: float | None  # [s]
@@ -56,6 +59,11 @@ class TopicReport:
     dropped: int  # by the recorder, for want of disk speed
     stamps_back: int  # capture stamps that are older than the one before
     latency: Spread | None  # [s] from capture stamp to receipt
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether it comes at a fixed rate as long as its source runs."""
+        return self.longest_gap is not None
 
 
 @dataclass(frozen=True)
@@ -106,7 +114,7 @@ def make_report(episode: Episode) -> EpisodeReport:
         messages=episode.message_count,
         topics=topics,
         sync=sync,
-        flags=tuple(_flags(topics, sync, end)),
+        flags=tuple(_flags(topics, sync, end, episode.duration)),
     )
 
 
@@ -193,6 +201,7 @@ def _topic(episode: Episode, name: str) -> TopicReport:
         rate=1.0 / period.median if period is not None and period.median > 0 else None,
         nominal=nominal,
         first=float(seconds[0]) if len(seconds) else 0.0,
+        last=float(seconds[-1]) if len(seconds) else 0.0,
         period=period,
         gaps=len(gaps),
         longest_gap=float(periods.max()) if regular else None,
@@ -222,7 +231,7 @@ def _sync(episode: Episode) -> list[SyncReport]:
             others += [n for f in FOLLOWERS if (n := episode.find(f))]
         others += [n for n in [episode.find(JOINTS)] if n]
         for other in others:
-            if other in episode.topics:
+            if other in episode.topics and episode.topics[other].count:
                 found.append(_pair(episode, color, other))
     return found
 
@@ -232,7 +241,9 @@ def _pair(episode: Episode, reference: str, other: str) -> SyncReport:
     b = np.sort(_finite(episode.stamps(other)))
     if len(a) == 0 or len(b) == 0:
         return SyncReport(reference, other, 0, len(a), None)
-    period = float(np.median(np.diff(a))) if len(a) > 1 else 1.0
+    # Not longer than of a camera at full rate: pictures that are rare still have their own depth.
+    nominal = 1.0 / TOPICS['camera/color/image_raw'].rate
+    period = min(float(np.median(np.diff(a))), nominal) if len(a) > 1 else nominal
     right = np.clip(np.searchsorted(b, a), 1, max(len(b) - 1, 1))
     nearest = np.minimum(np.abs(a - b[np.minimum(right, len(b) - 1)]), np.abs(a - b[right - 1]))
     together = nearest < SAME_CAPTURE * period
@@ -245,7 +256,9 @@ def _finite(values: FloatArray) -> FloatArray:
     return kept
 
 
-def _flags(topics: tuple[TopicReport, ...], sync: tuple[SyncReport, ...], end: str) -> list[str]:
+def _flags(
+    topics: tuple[TopicReport, ...], sync: tuple[SyncReport, ...], end: str, duration: float
+) -> list[str]:
     flags = [end] if end not in ('stopped', '') else []
     if not any(t.count for t in topics):
         flags.append('no message was recorded')
@@ -258,6 +271,7 @@ def _flags(topics: tuple[TopicReport, ...], sync: tuple[SyncReport, ...], end: s
             flags.append(f'{t.name}: {t.missing} captures are missing')
         elif t.gaps and t.longest_gap is not None:
             flags.append(f'{t.name}: {t.gaps} gaps, the longest {t.longest_gap:.3f} s')
+        flags += _coverage(t, duration)
         if t.stamps_back:
             flags.append(f'{t.name}: stamps go back {t.stamps_back} times')
         if t.latency is not None and t.latency.median > LATE:
@@ -267,4 +281,19 @@ def _flags(topics: tuple[TopicReport, ...], sync: tuple[SyncReport, ...], end: s
             flags.append(f'{s.other}: {s.alone} of {s.pairs + s.alone} images have no partner')
     if topics and not any(t.name.endswith('/' + JOINTS) and t.count for t in topics):
         flags.append('no joint states')
+    return flags
+
+
+def _coverage(t: TopicReport, duration: float) -> list[str]:
+    """Return flags of a regular topic that is slow, begins late or ends early."""
+    if not t.is_regular or t.nominal is None:
+        return []
+    flags = []
+    mean = (t.count - 1) / (t.last - t.first) if t.last > t.first else 0.0
+    if mean < SLOW * t.nominal:
+        flags.append(f'{t.name}: {mean:.1f} Hz instead of {t.nominal:.0f}')
+    if t.first > ABSENT:
+        flags.append(f'{t.name}: begins {t.first:.1f} s late')
+    if duration - t.last > ABSENT:
+        flags.append(f'{t.name}: ends {duration - t.last:.1f} s early')
     return flags

@@ -81,6 +81,31 @@ def test_known_faults_are_counted(bench, make, header):
     assert '/joint_states' not in flags
 
 
+def test_a_camera_that_is_too_slow_is_flagged(bench, make, header):
+    frames = T0 + np.arange(40) * SECOND // 12
+    rows = (
+        stream(make, header, COLOR, IMAGE, frames)
+        + stream(make, header, DEPTH, IMAGE, frames + 20 * MS)  # of no picture
+        + stream(make, header, '/joint_states', STATE, T0 + np.arange(330) * SECOND // 100)
+    )
+    report, topics = report_of(bench, rows)
+    assert f'{COLOR}: 12.0 Hz instead of 30' in report.flags
+    assert topics[COLOR].missing == 0
+    depth = next(s for s in report.sync if (s.reference, s.other) == (COLOR, DEPTH))
+    assert (depth.pairs, depth.alone) == (0, 40)
+
+
+def test_what_begins_late_or_ends_early_is_flagged(bench, make, header):
+    rows = (
+        stream(make, header, COLOR, IMAGE, T0 + np.arange(60, 120) * SECOND // 30)
+        + stream(make, header, DEPTH, IMAGE, T0 + np.arange(60) * SECOND // 30)
+        + stream(make, header, '/joint_states', STATE, T0 + np.arange(400) * SECOND // 100)
+    )
+    report, _ = report_of(bench, rows)
+    assert f'{COLOR}: begins 2.0 s late' in report.flags
+    assert f'{DEPTH}: ends 2.0 s early' in report.flags
+
+
 def test_stamps_that_go_back_and_a_missing_robot_are_flagged(bench, make, header):
     frames = T0 + np.arange(60) * SECOND // 30
     rows = stream(make, header, COLOR, IMAGE, frames)
