@@ -12,8 +12,6 @@ from mimic_interfaces.action import PlayEpisode
 from mimic_interfaces.msg import ControlStatus
 from mimic_interfaces.srv import SetMode
 
-WAIT = 10.0  # [s] for the nodes of replay.launch.xml
-
 
 def main() -> None:
     """Be the command."""
@@ -22,11 +20,12 @@ def main() -> None:
     parser.add_argument('--speed', type=float, default=1.0, help='of the recorded speed, up to 1')
     parser.add_argument('--preview', action='store_true', help='check it, move nothing')
     parser.add_argument('--namespace', default='', help='of the robot')
+    parser.add_argument('--wait', type=float, default=10.0, help='for the nodes, in seconds')
     options = parser.parse_args(rclpy.utilities.remove_ros_args(sys.argv)[1:])
     rclpy.init()
     node = Node('play', namespace=options.namespace)
     try:
-        why = play(node, options.folder, options.speed, options.preview)
+        why = play(node, options)
     except (KeyboardInterrupt, ExternalShutdownException):
         why = 'stopped'
     finally:
@@ -35,21 +34,21 @@ def main() -> None:
     raise SystemExit(why or 0)
 
 
-def play(node: Node, folder: str, speed: float, preview: bool) -> str:
+def play(node: Node, options: argparse.Namespace) -> str:
     """Play an episode; return why it failed, '' when it did not."""
     client = ActionClient(node, PlayEpisode, 'replay/play')
-    if not client.wait_for_server(WAIT):
+    if not client.wait_for_server(options.wait):
         return 'nobody offers replay/play: start replay.launch.xml'
-    if not preview:
+    if not options.preview:
         modes = node.create_client(SetMode, 'control/set_mode')
-        if not modes.wait_for_service(WAIT):
+        if not modes.wait_for_service(options.wait):
             return 'nobody offers control/set_mode: there is no gate'
         request = SetMode.Request(mode=ControlStatus.REPLAY)
         mode = modes.call_async(request)
         rclpy.spin_until_future_complete(node, mode)
         if not mode.result().success:
             return f'the gate refuses: {mode.result().message}'
-    goal = PlayEpisode.Goal(path=folder, speed=speed, preview=preview)
+    goal = PlayEpisode.Goal(path=options.folder, speed=options.speed, preview=options.preview)
     sent = client.send_goal_async(goal)
     rclpy.spin_until_future_complete(node, sent)
     handle = sent.result()

@@ -14,7 +14,8 @@ from mimic_recording.reader import Episode, Message
 from mimic_recording.showing import shown, table_name, taken
 
 TICK = 0.005  # [s]
-LOOK_AROUND = 2.0  # [s] to see whether a robot runs here
+LOOK_AROUND = 3.0  # [s] to see whether a robot runs here, before the first message
+WATCH = 1.0  # [s] between later looks
 
 
 class ShowNode(Node):
@@ -35,11 +36,7 @@ class ShowNode(Node):
 
     def _begin(self) -> None:
         self._look.cancel()
-        publishers = {topic: self.count_publishers(topic) for topic in self._topics}
-        others = taken(self._topics, publishers)
-        if others:
-            self.get_logger().fatal(f'not shown: a robot runs here, {others[0]} is published')
-            self.context.try_shutdown()
+        if not self._is_alone():
             return
         for topic in self._topics:
             kind = conversions.message_class(self._episode.topics[topic].type)
@@ -48,6 +45,16 @@ class ShowNode(Node):
         self.get_logger().info(f'{len(self._topics)} topics, {self._episode.duration:.1f} s')
         self._rewind()
         self.create_timer(TICK, self._tick)
+        self.create_timer(WATCH, self._is_alone)
+
+    def _is_alone(self) -> bool:
+        """Stop when somebody else publishes what is shown: both would mix."""
+        own = 1 if self._pubs else 0
+        others = taken(self._topics, {t: self.count_publishers(t) - own for t in self._topics})
+        if others:
+            self.get_logger().fatal(f'not shown: a robot runs here, {others[0]} is published')
+            self.context.try_shutdown()
+        return not others
 
     def _rewind(self) -> None:
         self._messages = self._episode.messages(self._topics)
