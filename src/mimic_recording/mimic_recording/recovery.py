@@ -32,6 +32,7 @@ from mimic_recording.mcap_file import (
 from mimic_recording.scan import Scan, Tail, scan_file
 from mimic_recording.writer import RESERVE_FILE
 
+YOUNG: Final = 5.0  # [s] a folder without data may be one that is being made
 EMPTY_SUFFIX: Final = '.unrecoverable'
 
 
@@ -132,7 +133,9 @@ def recover_partial(folder: Path) -> Recovered | None:
     if name is None:
         raise BagError(f'{folder} is no incomplete episode')
     path = data_file(folder, name)
-    if not path.exists():
+    if not path.exists() or path.stat().st_size == 0:
+        if time.time() - folder.stat().st_mtime < YOUNG:
+            return None  # a recorder is just making it
         raise _give_up(folder, f'{folder} holds no data')
     with _owned(path) as owned:
         if not owned:
@@ -174,14 +177,11 @@ def _describe(folder: Path, path: Path, scan: Scan, end: str, lost: int) -> None
     write_metadata(folder, describe(path.name, scan.contents, custom))
 
 
-def recover_directory(
-    directory: Path, *, min_age: float = 0.0
-) -> tuple[list[Recovered], list[str]]:
+def recover_directory(directory: Path) -> tuple[list[Recovered], list[str]]:
     """Complete every episode in a folder that a dead recorder left.
 
     Args:
         directory: Where episodes are.
-        min_age: Leave folders that changed in the last seconds [s].
 
     Returns:
         What was completed, and a sentence for each that could not be.
@@ -192,8 +192,6 @@ def recover_directory(
         return done, failed
     for folder in sorted(directory.iterdir()):
         if not folder.is_dir() or name_of_partial(folder) is None:
-            continue
-        if time.time() - folder.stat().st_mtime < min_age:
             continue
         try:
             recovered = recover_partial(folder)
