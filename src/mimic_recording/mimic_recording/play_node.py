@@ -2,11 +2,13 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 import rclpy
 from rclpy.action import ActionClient
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 
 from mimic_interfaces.action import PlayEpisode
 from mimic_interfaces.msg import ControlStatus
@@ -22,7 +24,8 @@ def main() -> None:
     parser.add_argument('--namespace', default='', help='of the robot')
     parser.add_argument('--wait', type=float, default=10.0, help='for the nodes, in seconds')
     options = parser.parse_args(rclpy.utilities.remove_ros_args(sys.argv)[1:])
-    rclpy.init()
+    # Ctrl-C must cancel, so ROS has to outlive it.
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     node = Node('play', namespace=options.namespace)
     try:
         why = play(node, options)
@@ -48,7 +51,8 @@ def play(node: Node, options: argparse.Namespace) -> str:
         rclpy.spin_until_future_complete(node, mode)
         if not mode.result().success:
             return f'the gate refuses: {mode.result().message}'
-    goal = PlayEpisode.Goal(path=options.folder, speed=options.speed, preview=options.preview)
+    path = str(Path(options.folder).expanduser().absolute())
+    goal = PlayEpisode.Goal(path=path, speed=options.speed, preview=options.preview)
     sent = client.send_goal_async(goal)
     rclpy.spin_until_future_complete(node, sent)
     handle = sent.result()
