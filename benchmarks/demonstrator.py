@@ -1,4 +1,4 @@
-"""Does MediaPipe see the virtual hand? Detection, pixel errors and cost, over looks and cameras."""
+"""Does MediaPipe see the virtual hand? Detection, pixel errors, cost; over looks and cameras."""
 
 import time
 from dataclasses import dataclass, field, replace
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import mediapipe as mp
 import numpy as np
 
-from benchmarks.harness import Options, Row, at_least, at_most, info, timings
+from benchmarks.harness import Options, Row, at_least, info, timings
 from mimic_core.keypoints import INDEX
 from mimic_sim.demonstrator import DemonstratorStream
 from mimic_sim.demonstrator_params import DemonstratorParams
@@ -61,8 +61,8 @@ def run(options: Options) -> list[Row]:
         rows.append(info(f'{name}: hidden landmarks, mean', np.mean(score.hidden), 'px'))
         rows.append(info(f'{name}: thumb and index tip, mean', np.mean(score.tips), 'px'))
         rows.append(info(f'{name}: middle of the pinch, mean', np.mean(score.middle), 'px'))
-    rows += timings('colour and depth, 640x480', costs)
-    rows.append(at_most('the same, fastest tenth', np.percentile(costs, 10) * 1e3, 'ms', 18.0))
+    # Processor time: 18.3 ms are 55 % of a core at 30 Hz, what a demonstrator may take.
+    rows += timings('a picture with depth, 640x480, processor time', costs, 18.3)
     return rows
 
 
@@ -73,11 +73,11 @@ def _measure(params: DemonstratorParams, score: _Score, costs: list[float]) -> N
     with mp.solutions.hands.Hands(max_num_hands=1) as hands:
         pictures = stream.frames(length)
         while True:
-            begin = time.perf_counter()
+            begin = time.thread_time()
             picture = next(pictures, None)
             if picture is None:
                 break
-            costs.append(time.perf_counter() - begin)
+            costs.append(time.thread_time() - begin)
             frame, truth = picture
             marks = hands.process(frame.color).multi_hand_landmarks
             score.found.append(bool(marks))

@@ -294,7 +294,7 @@ def _tone(
                 crease = np.exp(-((axial / (0.16 * r[k])) ** 2)) * np.exp(-((near / 1.6) ** 4))
                 light -= 0.20 * crease
             hue += 0.10 * np.exp(-((near / 1.2) ** 2)) * np.clip(normals @ back, 0.0, 1.0)
-        centre = p[3] + back * 0.9 * r[3] - along * 0.10 * r[3]
+        centre = p[3] + back * 0.9 * r[3] - along * 0.30 * r[3]
         side = np.cross(along, back)
         d = vertices - centre
         oval = ((d @ along) / (0.80 * r[3])) ** 2 + ((d @ side) / (0.62 * r[3])) ** 2

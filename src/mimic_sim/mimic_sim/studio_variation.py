@@ -91,8 +91,10 @@ def skin_color(variation: Variation) -> FloatArray:
 def skin_palette(variation: Variation, size: int = 64) -> Image:
     """Return colours (size, size, 3): columns from the back of the hand to nails, rows lighten."""
     base = skin_color(variation)
-    red = base * (1.04 + 0.06 * variation.redness, 0.86, 0.82 - 0.06 * variation.redness)
-    nail = np.clip(base * (1.06, 0.98, 0.98) + 0.06, 0.0, 1.0)
+    pale = 0.45 * variation.skin  # palms and pads hold less pigment
+    palm = (1.0 - pale) * base + pale * _LIGHT_SKIN
+    red = palm * (1.04 + 0.06 * variation.redness, 0.86, 0.82 - 0.06 * variation.redness)
+    nail = np.clip(palm * (1.06, 0.98, 0.98) + 0.06, 0.0, 1.0)
     hue = np.linspace(0.0, 1.0, size)
     redden = np.clip((hue - 0.25) / 0.55, 0.0, 1.0)[:, None]
     row = (1.0 - redden) * base + redden * red
