@@ -104,6 +104,6 @@ def test_playing_from_the_command_line(recorded, ros_domain):  # noqa: F811
         bad = play(build('far', scale=9.0), '--preview')
         assert bad.returncode == 1
         assert 'beyond the limits' in bad.stderr
-        refused = play(build('good2'), '--wait', '1')
+        refused = play(build('good2'), '--wait', '8')
         assert refused.returncode == 1
         assert 'there is no gate' in refused.stderr
