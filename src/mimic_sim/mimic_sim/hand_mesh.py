@@ -20,7 +20,7 @@ from mimic_sim.surface_nets import surface_nets
 FOREARM_BONE: Final = 2 * NUM_BONES  # after the bones and their half-turned twins
 NUM_SKIN_BONES: Final = 2 * NUM_BONES + 1
 FOREARM_LENGTH: Final = 0.27  # [m] wrist to elbow, hand of 190 mm
-_CELL: Final = 0.0023  # [m] grid of the hand, hand of 190 mm
+_CELL: Final = 0.0026  # [m] grid of the hand, hand of 190 mm
 _FOREARM_CELL: Final = 0.012  # [m] along the forearm
 
 
