@@ -16,7 +16,8 @@ from mimic_description import RobotModel
 TABLE: Final = 'table'
 _TABLE_SIZE: Final = (6.0, 6.0, 1.0)  # [m]
 _ROUNDING: Final = 1e-7  # [m], what the distance of two shapes is exact to
-_CLEAR: Final = 1e-3  # [m] beyond its margin, where a projected target lands
+_CLEAR: Final = 2e-3  # [m] beyond its margin, where a projected target lands
+_CLEAR_MOST: Final = 8e-3  # [m] the same on the way to a target that is far off
 _DAMPING: Final = 1e-4  # [m^2] of the projection
 _TRIES: Final = 3  # of a projection
 _MANY: Final = 40  # pairs from which a look at their bounding spheres comes first
@@ -132,14 +133,17 @@ class CollisionGuard:
             local: It is near the robot; such targets and others come by turns.
         """
         target, found = q, ''
-        bounds = self._goals if local else self._targets
+        bounds, clear = self._targets, _CLEAR
+        if local:  # as far off as the target itself allows, to leave what is in the way
+            spare = float(np.min(bounds.low - self._margin, initial=_CLEAR_MOST))
+            bounds, clear = self._goals, float(np.clip(spare, _CLEAR, _CLEAR_MOST))
         for _ in range(_TRIES):
-            near = bounds.nearer(self._full(target), self._margin)
+            near = bounds.nearer(self._full(target), self._margin + (clear - _CLEAR))
             if len(near) == 0:
                 break
             found = found or self._name(near[0])
             near = near[np.argsort(bounds.low[near])[:_MOST]]
-            short = self._margin[near] + _CLEAR - bounds.low[near]
+            short = self._margin[near] + clear - bounds.low[near]
             rows = self._gradients(self._full(target), near)
             change = rows.T @ np.linalg.solve(rows @ rows.T + _DAMPING * np.eye(len(near)), short)
             target = self._robot.limits.clip(target + np.clip(change, -0.3, 0.3))

@@ -17,7 +17,8 @@ from mimic_description import RobotModel
 SLOWER: Final = 0.6  # [1] change of the speed at a way that may not be gone
 FASTER: Final = 1.15  # [1] its change at one that may
 SLOWEST: Final = 0.02  # [1] of the speed limits, its floor
-CARROT: Final = 0.04  # [s] at full speed: how far ahead the goal is while sliding along a bound
+CARROT: Final = 0.08  # [s] at full speed: how far ahead the goal is while sliding along a bound
+DETOUR: Final = 10  # ticks of sliding before the straight way is tried again
 CAUGHT_UP: Final = 0.05  # [rad] or [m] distance at which a source that took over is caught up with
 
 
@@ -42,6 +43,8 @@ class Steering:
         self.collision: Final = CollisionGuard(robot, params) if params.check_collision else None
         self._scale = 1.0
         self._catching_up = True
+        self._detour = 0  # ticks left before the straight way is tried again
+        self._in_the_way = ''
         self._last_target = np.empty(0)
         self._last_projection: tuple[FloatArray, list[str]] = (np.empty(0), [])
 
@@ -85,24 +88,34 @@ class Steering:
         if not np.array_equal(target, self._last_target):
             self._last_target = target
             self._last_projection = self._projected(self.limits.clip(target), False)
-        inside, why = self._last_projection
+        target, why = self._last_projection
         if why:
             limited += why
-            reference, target = Fixed(inside), inside
+            reference = Fixed(target)
+        step, forbidden = self._direct(reference, target, now)
+        return step, tuple([*limited, *forbidden, *self._at_rate_limits(step)])
+
+    def _direct(
+        self, reference: Reference, target: FloatArray, now: float
+    ) -> tuple[State, list[str]]:
+        """Return a step straight to the target, or along what is in the way, or of the brake."""
         scale = self._scale
         if self._catching_up:
-            far = np.abs(self.limits.clip(target) - self.state.q).max()
-            self._catching_up = bool(far > CAUGHT_UP)
+            self._catching_up = bool(np.abs(target - self.state.q).max() > CAUGHT_UP)
             scale = min(scale, self._resume_scale)
+        if self._detour:  # what was in the way still is, most likely
+            self._detour -= 1
+            step = self._along(target)
+            if step is not None:
+                return step, [self._in_the_way]
         step = self._limiter.propose(reference, now, scale)
         forbidden = self._forbidden(step)
-        if forbidden:
-            self._scale = max(SLOWER * self._scale, SLOWEST)
-            step = self._along(target) or self._limiter.stopping()
-            limited.append(forbidden)
-        else:
+        if not forbidden:
             self._scale = min(FASTER * self._scale, 1.0)
-        return step, tuple([*limited, *self._at_rate_limits(step)])
+            return step, []
+        self._scale = max(SLOWER * self._scale, SLOWEST)
+        self._detour, self._in_the_way = DETOUR, forbidden
+        return self._along(target) or self._limiter.stopping(), [forbidden]
 
     def _projected(self, target: FloatArray, local: bool) -> tuple[FloatArray, list[str]]:
         """Return a target (J,) that may be reached, near a wanted one, and what forbids that."""
@@ -120,7 +133,7 @@ class Steering:
     def _along(self, target: FloatArray) -> State | None:
         """Return a small step towards a target (J,) that slides along what is in the way."""
         rest = self.rest
-        way = self.limits.clip(target) - rest
+        way = target - rest
         length = float(np.max(np.abs(way) / (self.limits.max_speed * CARROT)))
         goal = rest + way / max(length, 1.0)
         step = self._limiter.straight(self._projected(goal, True)[0])

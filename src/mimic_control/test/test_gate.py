@@ -494,3 +494,20 @@ def test_another_rate_keeps_the_limits_too() -> None:
         q = out.q
     assert audit.violations == []
     assert audit.outputs >= 499
+
+
+def test_a_hand_pushed_into_the_table_slides_and_leaves_it_when_it_may() -> None:
+    bench = Bench(resume_speed_scale=1.0)
+    down = ROBOT.home.copy()
+    down[1] += 0.8
+    touched, late = False, []
+    for k in range(320):
+        part = 0.5 - 0.5 * math.cos(2.0 * math.pi * k / 300) if k < 300 else 0.0
+        target = ROBOT.home + part * (down - ROBOT.home)
+        if k % 3 == 0:
+            bench.send(target, stamp=bench.now - 0.02)
+        out = bench.tick()
+        touched |= any(why.endswith('and table') for why in out.limited)
+        late.append(float(np.abs(out.q - target).max()))
+    assert touched
+    assert max(late[240:]) < 0.1, 'the target has left the table long ago'
