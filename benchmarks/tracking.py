@@ -17,6 +17,7 @@ from mimic_sim.studio import GroundTruth
 # What a row is called: the look of the virtual demonstrator.
 SCENES = {'clean': 'varied', 'clutter': 'cluttered', 'occlusion': 'occluded'}
 TASKS = ('pick_place', 'free')
+METHODS = ('depth', 'no depth', 'no depth, size known', 'per-pixel')
 RATE = 30.0  # [Hz]
 START = 0.5  # [s] of rest, so that a hand at rest counts too
 
@@ -80,16 +81,23 @@ def per_pixel(detection: Detection, frame: Frame) -> FloatArray:
     return frame.intrinsics.deproject(detection.pixels, depth)
 
 
-def _frames(look: str, task: str, seed: int, duration: float) -> Iterator[tuple]:
+def _frames(
+    look: str, task: str, seed: int, duration: float
+) -> tuple[float, Iterator[tuple[Frame, GroundTruth]]]:
+    """Return the length of the demonstrator's hand [m] and its pictures with the truth."""
     params = DemonstratorParams(
         task=task, look=look, seed=seed, eyes=False, start_delay=START, rate=RATE
     )
     stream = DemonstratorStream(params)
     length = min(duration, stream.demonstrator.duration)
-    try:
-        yield from stream.frames(length)
-    finally:
-        stream.close()
+
+    def pictures() -> Iterator[tuple[Frame, GroundTruth]]:
+        try:
+            yield from stream.frames(length)
+        finally:
+            stream.close()
+
+    return stream.studio.variation.shape.length, pictures()
 
 
 def _sequence(
@@ -98,12 +106,16 @@ def _sequence(
 ) -> None:  # fmt: skip
     detector.reset()
     repeat = Repeat()
+    hand_length, frames = _frames(look, task, seed, duration)
     trackers = {
         'depth': HandTracker(TrackingParams(), repeat),
         'no depth': HandTracker(TrackingParams(use_depth=False), repeat),
+        'no depth, size known': HandTracker(
+            TrackingParams(use_depth=False, hand_length=hand_length), repeat
+        ),
     }
     before: GroundTruth | None = None
-    for frame, truth in _frames(look, task, seed, duration):
+    for frame, truth in frames:
         repeat.found = detector.detect(frame.color, frame.stamp)
         for name, tracker in trackers.items():
             hands = tracker.process_frame(frame)
@@ -145,7 +157,7 @@ def run(options: Options) -> list[Row]:
     rows: list[Row] = []
     costs: list[float] = []
     for scene, look in SCENES.items():
-        scores = {name: Score() for name in ('depth', 'no depth', 'per-pixel')}
+        scores = {name: Score() for name in METHODS}
         for index in range(seeds):
             for task in TASKS:
                 seed = 1000 * options.seed + index

@@ -19,6 +19,7 @@ from mimic_hand_tracking.view import View, first_guess
 
 MOTION_SIGMA: Final = 0.025  # [m] of the predicted joints
 FORGET_MOTION: Final = 0.12  # [s] without an image, after which nothing is predicted
+BIAS_GAIN: Final = 0.1  # [1] of an image
 VELOCITY_GAIN: Final = 0.5  # [1] of an image
 HIDDEN_CONFIDENCE: Final = 0.1  # [1] of a joint that only the model knows
 UNKNOWN_CONFIDENCE: Final = 0.5  # [1] of a joint whose depth the sensor did not see
@@ -60,6 +61,9 @@ class Track:
         self._params = params
         self._bones = BoneLengths(params.hand_length)
         self._velocity: FloatArray = np.zeros(3)  # [m/s] of the palm
+        # The detector's tilt of a hand is wrong in a way that lasts, and with it the distance by
+        # size: what depth shows of it is used while there is no depth.
+        self._size_bias = 1.0  # [1]
         self._filter = OneEuroFilter(params.filter_cutoff, params.filter_beta)
 
     @property
@@ -94,7 +98,7 @@ class Track:
         """Return a detection in metres, as a view of this hand; changes nothing but a new hand."""
         predicted = self.predicted(stamp)
         predicted_z = None if predicted is None else float(predicted[:, 2].mean())
-        guess = first_guess(view, depth, intrinsics, self._bones, predicted_z)
+        guess = first_guess(view, depth, intrinsics, self._bones, self._size_bias, predicted_z)
         if self.last is None and guess.surface is not None:
             low, high = SIZE_RATIOS
             if low < guess.size_ratio < high and guess.agreement > WHOLE_HAND:
@@ -110,7 +114,7 @@ class Track:
             view.rays,
             view.sigma_rays,
             NO_SAMPLES if guess.surface is None else guess.surface,
-            self._bones.lengths,
+            self._bones.lengths * (self._size_bias if guess.surface is None else 1.0),
             self._bones.sigma,
             view.directions,
             predicted,
@@ -153,6 +157,8 @@ class Track:
         # From the landmarks as they were seen, at the fitted distance: lengths that were learned
         # from joints that follow those lengths would drift.
         seen = np.column_stack([fit.view.rays, np.ones(NUM_KEYPOINTS)]) * fit.joints[:, 2:]
+        if fit.whole:
+            self._size_bias += BIAS_GAIN * (fit.size_ratio - self._size_bias)
         self._bones.learn(seen, fit.confidence, metric=fit.whole)
         self.evidence.add(fit.view.detection.right_probability)
         self.images += 1

@@ -93,6 +93,7 @@ def first_guess(
     depth: DepthImage | None,
     intrinsics: Intrinsics,
     bones: BoneLengths,
+    size_bias: float,
     predicted_z: float | None,
 ) -> Guess:
     """Return where a hand of those bones is, by its size and by the depth image.
@@ -102,9 +103,10 @@ def first_guess(
         depth: (H, W) [mm] or None.
         intrinsics: Of the image.
         bones: Of this hand.
+        size_bias: Distance over the distance by size, as depth has shown for this hand [1].
         predicted_z: Distance of the middle of the hand by its motion so far [m], if known.
     """
-    by_size = guess_by_size(view, bones)
+    by_size = guess_by_size(view, bones) * size_bias
     nothing = np.zeros(0)
     if depth is None:
         return Guess(by_size, None, nothing, 1.0, 0.0)
@@ -117,4 +119,4 @@ def first_guess(
     if votes < LEAST_SITES:
         return Guess(by_size, None, nothing, 1.0, 0.0)
     joints = shape + translation_at(shape, view.rays, z)
-    return Guess(joints, surface.z, surface.valid, z / size_z, votes / NUM_SITES)
+    return Guess(joints, surface.z, surface.valid, z / size_z * size_bias, votes / NUM_SITES)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mimic_core.camera import Intrinsics
-from mimic_hand_tracking import HandTracker, TrackingParams, draw_hand
+from mimic_hand_tracking import HandTracker, TrackingParams, draw_hand, make_detector
 
 FRAMES = 240
 
@@ -48,6 +48,22 @@ def test_it_moves_smoothly_and_stays_within_reach(tracked):
     assert np.percentile(step, 95) < 0.015  # 0.45 m/s: the hand stays in place
     bones = np.linalg.norm(points[60:, 9] - points[60:, 0], axis=1)
     assert bones.std() / bones.mean() < 0.05
+
+
+@pytest.mark.parametrize(
+    'change', [{'complexity': 0}, {'mirrored': True}, {'min_detection_score': 0.99}]
+)
+def test_each_parameter_of_the_detector_changes_what_it_finds(tracked, change):
+    _, image = tracked
+    usual, changed = (
+        make_detector(TrackingParams(**values)).detect(image, 0.0) for values in ({}, change)
+    )
+    assert len(usual) == 1
+
+    def said(found):
+        return [(d.right_probability, d.pixels.tolist()) for d in found]
+
+    assert said(changed) != said(usual)
 
 
 def test_drawing_marks_the_hand_and_leaves_the_image_alone(tracked):

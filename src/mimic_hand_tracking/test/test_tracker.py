@@ -1,8 +1,11 @@
 """The tracker over time: identity, jumps, faults. Detections are scripted; depth is geometry."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from capsule_hand import CAMERA, ScriptedDetector, depth_of, detect, hand, spoil
+from scipy.spatial.transform import Rotation
 
 from mimic_core.camera import Intrinsics
 from mimic_core.errors import NotFiniteError, ShapeError, StaleInputError
@@ -195,15 +198,22 @@ def test_time_backwards():
     assert detector.resets == 1
 
 
-def test_depth_that_fails_for_a_while_does_not_make_the_hand_jump():
+@pytest.mark.parametrize('tilt', [1.0, 1.4])
+def test_depth_that_fails_for_a_while_does_not_make_the_hand_jump(tilt):
     rng = np.random.default_rng(11)
-    truth = [hand((0.0, 0.0, 0.6 + 0.002 * i)) for i in range(60)]
+    turn = Rotation.from_rotvec((0.5, 0.0, 0.0))
+    truth = [hand((0.0, 0.0, 0.6 + 0.002 * i), turn) for i in range(60)]
+    script = []
+    for joints in truth:
+        found = detect(joints, rng)
+        # A detector that takes a hand for more tilted than it is has its size wrong too.
+        script.append([replace(found, world=found.world * (1.0, 1.0, tilt))])
     depths = [depth_of(joints) for joints in truth]
-    for i in range(30, 40):
+    for i in range(40, 50):
         depths[i] = np.zeros_like(depths[i])
-    shown = track([[detect(j, rng)] for j in truth], depths, **AT_ONCE)
+    shown = track(script, depths, **AT_ONCE)
     z = np.array([hands[0].keypoints[9, 2] for hands in shown])
-    assert [hands[0].method for hands in shown[30:40]] == ['pnp'] * 10
+    assert [hands[0].method for hands in shown[40:50]] == ['pnp'] * 10
     assert np.abs(np.diff(z[5:])).max() < 0.03
     assert len({hands[0].track_id for hands in shown}) == 1
 
