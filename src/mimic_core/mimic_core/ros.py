@@ -2,6 +2,7 @@
 
 import ctypes
 import dataclasses
+import gc
 import signal
 from array import array
 from collections.abc import Callable, Iterator, Mapping
@@ -452,3 +453,5 @@ def run(
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
+        # The interpreter would walk through every object of numba and MediaPipe once more: seconds.
+        gc.freeze()
