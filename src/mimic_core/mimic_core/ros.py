@@ -453,5 +453,5 @@ def run(
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
-        # The interpreter would walk through every object of numba and MediaPipe once more: seconds.
+        # Else the interpreter walks through every object of numba and MediaPipe: seconds.
         gc.freeze()
