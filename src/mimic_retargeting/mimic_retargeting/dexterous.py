@@ -92,11 +92,9 @@ class DexterousRetargeter:
             beta=entry.regularisation * smoothing,
         )
         tips = hand.tip_frames
-        self._tip_terms: Final = [
-            i
-            for i, t in enumerate(self._terms)
-            if t.from_link is None and t.pinch == NO_PINCH and t.to_link in tips.values()
-        ]
+        self._tip_terms: Final = np.array(
+            [t.from_link is None and t.to_link in tips.values() for t in self._terms]
+        )
         # Terms of the two fingers of a pinch give way to it.
         self._gives_way: Final = np.array(
             [
@@ -107,11 +105,14 @@ class DexterousRetargeter:
         self._widest = 0.0 if hand.grasp is None else hand.grasp.aperture_max
         self.grip: Final = dexterous_grip(robot)
 
-    def targets(self, human: HumanHand) -> tuple[FloatArray, FloatArray]:
-        """Return (T, 3) wanted vectors [m] and (T,) weights for a hand."""
+    def targets(
+        self, human: HumanHand, aperture: float | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return (T, 3) wanted vectors [m] and (T,) weights for a hand; arguments as `solve`."""
         target = np.zeros((len(self._terms), 3))
         weight = np.zeros(len(self._terms))
-        regime, opening = self._pinch(human)
+        distance = human.distance(*_PINCH_TIPS) if aperture is None else aperture
+        regime, opening = self._pinch(distance)
         for i, term in enumerate(self._terms):
             a, b = term.from_keypoint, term.to_keypoint
             trust = min(human.confidence[a], human.confidence[b])
@@ -135,34 +136,41 @@ class DexterousRetargeter:
         share = (distance - self._closed) / (self._open - self._closed)
         return min(max(share, 0.0), 1.0)
 
-    def _pinch(self, human: HumanHand) -> tuple[float, float]:
+    def _pinch(self, distance: float) -> tuple[float, float]:
         """Return how much thumb and index pinch, 0 to 1, and the robot's opening [m]."""
-        distance = human.distance(*_PINCH_TIPS)
         if not np.isfinite(distance) or not any(t.pinch in _SIDES for t in self._terms):
             return 0.0, 0.0
-        trust = min(human.confidence[i] for i in _PINCH_TIPS)
         far = (_FADE * self._open - distance) / ((_FADE - 1.0) * self._open)
-        regime = _smooth(min(max(far, 0.0), 1.0)) * trust
+        regime = _smooth(min(max(far, 0.0), 1.0))
         return regime, self._share(distance) * self._widest
 
     def solve(
-        self, human: HumanHand, q_last: FloatArray, start: FloatArray | None = None
+        self, human: HumanHand, q_last: FloatArray, aperture: float | None = None
     ) -> HandSolution:
         """Return the finger joints for a hand.
 
         Args:
             human: The hand; keypoints that are not seen do not count.
             q_last: (J of the hand,) joints of the last solution.
-            start: (J of the hand,) where the search starts; q_last if None.
+            aperture: Thumb tip to index tip [m], from `Aperture`, which also knows it for a while
+                after the tips are hidden, so that a pinch does not open; NaN: not known; None: as
+                seen now.
         """
-        target, weight = self.targets(human)
-        return self.solver.solve(target, weight, q_last, start=start)
+        target, weight = self.targets(human, aperture)
+        return self.solver.solve(target, weight, q_last)
 
-    def tip_error(self, solution: HandSolution, human: HumanHand) -> float:
-        """Return the mean distance of finger tips to their targets [m], NaN if none is seen."""
-        _, weight = self.targets(human)
-        errors = [solution.errors[i] for i in self._tip_terms if weight[i] > 0.0]
-        return float(np.mean(errors)) if errors else float('nan')
+    def tip_error(
+        self, solution: HandSolution, human: HumanHand, aperture: float | None = None
+    ) -> float:
+        """Return the mean distance of finger tips to their targets [m], NaN if none is seen.
+
+        Weighted as in the objective, so a pinch counts by where it should be.
+        """
+        weight = np.where(self._tip_terms, self.targets(human, aperture)[1], 0.0)
+        used = weight > 0.0
+        if not used.any():
+            return float('nan')
+        return float(weight[used] @ solution.errors[used] / weight[used].sum())
 
 
 @dataclass(frozen=True)

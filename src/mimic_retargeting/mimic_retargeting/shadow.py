@@ -326,6 +326,6 @@ class Shadow:
             return self._gripper.joints(aperture), _NAN
         if self._dexterous is None:
             return np.zeros(0), _NAN
-        solution = self._dexterous.solve(human, self._fingers)
+        solution = self._dexterous.solve(human, self._fingers, aperture)
         self._fingers = solution.q
-        return solution.q, self._dexterous.tip_error(solution, human)
+        return solution.q, self._dexterous.tip_error(solution, human, aperture)

@@ -34,7 +34,7 @@ class Person:
         self._points, self._hand, self._reach = points, hand, reach
         self.centre = np.array([0.5, 0.0, 0.25])
         if robot.arm is not None and robot.arm.workspace is not None:
-            self.centre = np.array(robot.arm.workspace.centre) + (0.0, 0.0, 0.1)
+            self.centre = np.add(robot.arm.workspace.centre, (0.0, 0.0, 0.1))
         self.q, self.stamp, self.place = robot.home.copy(), 0.0, self.centre
 
     def show(
