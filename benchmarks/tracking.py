@@ -17,7 +17,8 @@ from mimic_sim.studio import GroundTruth
 # What a row is called: the look of the virtual demonstrator.
 SCENES = {'clean': 'varied', 'clutter': 'cluttered', 'occlusion': 'occluded'}
 TASKS = ('pick_place', 'free')
-METHODS = ('depth', 'no depth', 'no depth, size known', 'per-pixel')
+# The last is no method but the floor: the detector's pixels at the distance that is true.
+METHODS = ('depth', 'no depth', 'no depth, size known', 'per-pixel', 'pixels at true depth')
 RATE = 30.0  # [Hz]
 START = 0.5  # [s] of rest, so that a hand at rest counts too
 
@@ -134,10 +135,13 @@ def _sequence(
                 score.speed.append(speed)
         costs.append(trackers['depth'].timing.rest)
         if repeat.found:
-            points = per_pixel(max(repeat.found, key=lambda d: d.score), frame)
+            detection = max(repeat.found, key=lambda d: d.score)
+            points = per_pixel(detection, frame)
             scores['per-pixel'].add(points, truth)
             scores['per-pixel'].asked += len(points)
             scores['per-pixel'].dropped += int(np.isnan(points[:, 2]).sum())
+            floor = frame.intrinsics.deproject(detection.pixels, truth.keypoints[:, 2])
+            scores['pixels at true depth'].add(floor, truth)
         before = truth
 
 
@@ -182,6 +186,8 @@ def _rows(scene: str, scores: dict[str, Score]) -> Iterator[Row]:
                    float(np.percentile(score.visible, 95)) * 1e3, 'mm')  # fmt: skip
         if score.hidden:
             yield info(f'{scene}, {name}, hidden, mean', float(np.mean(score.hidden)) * 1e3, 'mm')
+        if not score.asked:
+            continue
         what = 'landmarks without depth' if name == 'per-pixel' else 'dropouts'
-        yield info(f'{scene}, {name}, {what}', 100.0 * score.dropped / max(score.asked, 1), '%')
+        yield info(f'{scene}, {name}, {what}', 100.0 * score.dropped / score.asked, '%')
     yield info(f'{scene}, depth, delay', depth.delay() * 1e3, 'ms')
