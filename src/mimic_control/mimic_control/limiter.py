@@ -51,6 +51,15 @@ class JointLimiter:
         self._a_max = limits.max_acceleration * INSIDE
         self._j_max = limits.max_jerk * INSIDE
         self.horizons: Final = np.array([0.0, *HORIZONS]) * period
+        h = float(self.horizons[-1])
+        # Of a quintic from rest to rest: speed 15/8, acceleration 10/sqrt(3), jerk 60 at most.
+        self.longest_straight: Final = np.minimum.reduce(
+            [
+                self._v_max * h * 8.0 / 15.0,
+                self._a_max * h**2 * np.sqrt(3.0) / 10.0,
+                self._j_max * h**3 / 60.0,
+            ]
+        )  # (J,) [rad] or [m], the longest way of `straight`
         self._stop: tuple[State, Brake] | None = None  # the last one asked for
         self._quick = _solver(len(limits))
         self._single = _solver(1)

@@ -18,11 +18,20 @@ def minmod(a: FloatArray, b: FloatArray) -> FloatArray:
     return np.where(a * b > 0.0, smaller, 0.0)
 
 
+def carried_speed(new: FloatArray, old: FloatArray) -> FloatArray:
+    """Return the speed to carry on with, from the last difference [rad/s] and the one before.
+
+    Where it slows down, the slowing goes on, so that a turn is not overshot; where the two
+    disagree in sign there is no motion but noise or a turn, and the speed is zero.
+    """
+    return np.where(new * old > 0.0, minmod(new, 2.0 * new - old), 0.0)
+
+
 class Stream:
     """Single points, one after the other: each is carried on at its speed until the next.
 
-    The speed is the smaller of the last two differences and zero where they disagree, so neither
-    noise nor a turn is carried on. A difference faster than the joint can go counts as a step.
+    Neither noise nor a turn is carried on (`carried_speed`). A difference faster than the joint
+    can go counts as a step.
     """
 
     def __init__(self, q: FloatArray, max_speed: FloatArray, max_extrapolation: float) -> None:
@@ -48,7 +57,7 @@ class Stream:
         if 1e-4 < interval < MAX_INTERVAL:
             difference = (q - self._q) / interval
             difference = np.where(np.abs(difference) > self._max_speed, 0.0, difference)
-            self._v = minmod(difference, self._difference)
+            self._v = carried_speed(difference, self._difference)
             self._interval = interval
         else:
             difference = np.zeros_like(q)

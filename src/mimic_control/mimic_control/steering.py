@@ -17,8 +17,8 @@ from mimic_description import RobotModel
 SLOWER: Final = 0.6  # [1] change of the speed at a way that may not be gone
 FASTER: Final = 1.15  # [1] its change at one that may
 SLOWEST: Final = 0.02  # [1] of the speed limits, its floor
-CARROT: Final = 0.08  # [s] at full speed: how far ahead the goal is while sliding along a bound
-DETOUR: Final = 10  # ticks of sliding before the straight way is tried again
+LEADS: Final = (0.5, 0.2)  # [1] of the longest straight step: how far ahead a detour aims
+DETOUR: Final = 15  # ticks of sliding before the straight way is tried again
 CAUGHT_UP: Final = 0.05  # [rad] or [m] distance at which a source that took over is caught up with
 
 
@@ -107,6 +107,7 @@ class Steering:
             self._detour -= 1
             step = self._along(target)
             if step is not None:
+                self._scale = min(FASTER * self._scale, 1.0)
                 return step, [self._in_the_way]
         step = self._limiter.propose(reference, now, scale)
         forbidden = self._forbidden(step)
@@ -133,11 +134,14 @@ class Steering:
     def _along(self, target: FloatArray) -> State | None:
         """Return a small step towards a target (J,) that slides along what is in the way."""
         rest = self.rest
-        way = target - rest
-        length = float(np.max(np.abs(way) / (self.limits.max_speed * CARROT)))
-        goal = rest + way / max(length, 1.0)
-        step = self._limiter.straight(self._projected(goal, True)[0])
-        return None if step is None or self._forbidden(step) else step
+        for lead in LEADS:
+            way = target - rest
+            length = float(np.max(np.abs(way) / (lead * self._limiter.longest_straight)))
+            goal = rest + way / max(length, 1.0)
+            step = self._limiter.straight(self._projected(goal, True)[0])
+            if step is not None and not self._forbidden(step):
+                return step
+        return None
 
     def _forbidden(self, step: State) -> str:
         """Return why a state, or the stop from it, may not be, '' when it may."""

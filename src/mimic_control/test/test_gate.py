@@ -510,4 +510,4 @@ def test_a_hand_pushed_into_the_table_slides_and_leaves_it_when_it_may() -> None
         touched |= any(why.endswith('and table') for why in out.limited)
         late.append(float(np.abs(out.q - target).max()))
     assert touched
-    assert max(late[240:]) < 0.1, 'the target has left the table long ago'
+    assert max(late[255:]) < 0.1, 'the target has left the table long ago'

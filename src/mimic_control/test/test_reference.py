@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mimic_control.reference import Path, Stream, minmod
+from mimic_control.reference import Path, Stream, carried_speed, minmod
 
 FAST = np.array([10.0, 10.0])
 
@@ -11,6 +11,22 @@ FAST = np.array([10.0, 10.0])
 def test_minmod_takes_the_smaller_and_nothing_where_signs_differ() -> None:
     a, b = np.array([1.0, -3.0, 2.0, 0.0]), np.array([2.0, -1.0, -2.0, 1.0])
     np.testing.assert_array_equal(minmod(a, b), [1.0, -1.0, 0.0, 0.0])
+
+
+def test_the_carried_speed_goes_on_slowing_and_never_turns_or_grows() -> None:
+    new, old = np.array([2.0, 2.0, 2.0, 1.0, -1.0]), np.array([2.0, 1.0, 3.0, 3.0, 1.0])
+    np.testing.assert_array_equal(carried_speed(new, old), [2.0, 2.0, 1.0, 0.0, 0.0])
+
+
+def test_a_turn_is_hardly_overshot() -> None:
+    stream = Stream(np.zeros(2), FAST, 0.06)
+    peak = 0.0
+    for k in range(90):
+        t = k / 30
+        stream.add(np.full(2, 0.3 * np.sin(2 * np.pi * t)), t, t)
+        for ahead in (0.0, 0.01, 0.02, 0.03):
+            peak = max(peak, float(stream.at(np.array([t + ahead]))[0][0, 0]))
+    assert peak < 1.02 * 0.3
 
 
 def test_a_steady_stream_is_carried_on_between_its_points() -> None:
