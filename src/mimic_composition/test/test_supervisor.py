@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from mimic_composition.launcher.console import Console, log_folder
-from mimic_composition.launcher.plan import Delay, Log, Plan, Process, Shutdown, Step
+from mimic_composition.launcher.errors import LaunchFileError
+from mimic_composition.launcher.plan import Delay, Load, Log, Plan, Process, Shutdown, Step
 from mimic_composition.launcher.supervisor import Supervisor
 
 PYTHON = sys.executable
@@ -116,6 +117,22 @@ def test_a_child_whose_own_child_keeps_the_pipe_does_not_hold_us_up(tmp_path: Pa
     code, _ = run(tmp_path, Process('sh', ('/bin/sh', '-c', 'sleep 60 & exit 0'), {}))
     assert code == 0
     assert time.monotonic() - start < 5
+
+
+def test_components_that_cannot_be_loaded_end_all(tmp_path: Path):
+    def loader(load: Load) -> Process:
+        raise LaunchFileError('no loader')
+
+    screen = io.StringIO()
+    console = Console(tmp_path, screen)
+    steps = (python('import time; time.sleep(60)'), Load('/box', (), {}))
+    start = time.monotonic()
+    assert Supervisor(console, loader).run(Plan(steps, ())) == 1
+    assert time.monotonic() - start < 20
+    assert '[ERROR] [launch]: no loader' in screen.getvalue()
+    (log,) = tmp_path.glob('*/launch.log')
+    assert 'no loader' in log.read_text()  # written at once
+    console.close()
 
 
 def test_long_lines_and_bytes_that_are_no_text(tmp_path: Path):

@@ -30,7 +30,7 @@ class Console:
         name = time.strftime('%Y-%m-%d-%H-%M-%S') + f'-launch-{os.getpid()}'
         self.folder = folder / name
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._log = (self.folder / 'launch.log').open('w', encoding='utf-8')
+        self._log = (self.folder / 'launch.log').open('w', buffering=1, encoding='utf-8')
 
     def line(self, name: str, text: str, *, on_screen: bool = True) -> None:
         """Write one line of a process."""

@@ -13,6 +13,7 @@ from typing import Final
 
 from mimic_composition.launcher.console import Console
 from mimic_composition.launcher.plan import Delay, Load, Log, Plan, Process, Shutdown, Step
+from mimic_core.errors import MimicError
 
 _PR_SET_PDEATHSIG: Final = 1
 _LAST_WORDS: Final = 2.0  # [s] to read what an ended process has written
@@ -54,7 +55,7 @@ class Supervisor:
         for warning in plan.warnings:
             self._console.note('WARNING', 'launch', warning)
         try:
-            await self._take(plan.steps)
+            await self._take_or_stop(plan.steps)
             while self._tasks:
                 await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -84,6 +85,14 @@ class Supervisor:
             self.stop('the launcher failed: stopping all processes')
             raise error
 
+    async def _take_or_stop(self, steps: tuple[Step, ...]) -> None:
+        try:
+            await self._take(steps)
+        except MimicError as error:
+            self._failed = True
+            self._console.note('ERROR', 'launch', str(error))
+            self.stop('stopping all processes')
+
     async def _take(self, steps: tuple[Step, ...]) -> None:
         for step in steps:
             if self._stopping.is_set():
@@ -104,7 +113,7 @@ class Supervisor:
 
     async def _later(self, period: float, steps: tuple[Step, ...]) -> None:
         if not await self._stopped_within(period):
-            await self._take(steps)
+            await self._take_or_stop(steps)
 
     async def _stopped_within(self, period: float) -> bool:
         """Wait for the end; return whether it came within a time [s]."""
