@@ -11,6 +11,7 @@ from mimic_core.frames import BASE, FLANGE, PALM, transform
 from mimic_core.limits import JointLimits
 from mimic_description import RobotModel
 from mimic_retargeting import arm_kernels, arm_step
+from mimic_retargeting.compiled import plain
 from mimic_retargeting.tables import build_chain
 
 # Orders of magnitude between the levels: 1 rad that cannot be reached costs 0.03 mm of position.
@@ -90,8 +91,10 @@ class ArmIK:
         self._speed: Final = np.zeros(count)
         self._goal: Final = np.zeros(count)
         self._fresh = True
-        here = self.pose(self.posture)  # the next lines compile
-        self.solve(here, self.posture)
+        here = self.pose(self.posture)  # the next lines compile all that may ever be called
+        far = here.copy()
+        far[0, 3] += 100.0
+        self.solve(far, self.posture, max_starts=2)
         self.step(self.posture, here, 0.01)
         self.reset()
 
@@ -116,8 +119,8 @@ class ArmIK:
         rotation, position = np.empty((count, 3, 3)), np.empty((count, 3))
         tool_R, tool_p = np.empty((3, 3)), np.empty(3)
         arm_kernels.place_tool(
-            self._chain, checked(q, self._speed.shape, 'q'), checked(tool, (3,), 'tool'),
-            rotation, position, tool_R, tool_p,
+            self._chain, plain(checked(q, self._speed.shape, 'q')),
+            plain(checked(tool, (3,), 'tool')), rotation, position, tool_R, tool_p,
         )  # fmt: skip
         return transform(tool_R, tool_p)
 
@@ -127,7 +130,9 @@ class ArmIK:
         rotation, position = np.empty((count, 3, 3)), np.empty((count, 3))
         tool_R, tool_p = np.empty((3, 3)), np.empty(3)
         jacobian = np.empty((6, len(self._speed)))
-        arm_kernels.place_tool(self._chain, q, tool, rotation, position, tool_R, tool_p)
+        arm_kernels.place_tool(
+            self._chain, plain(q), plain(tool), rotation, position, tool_R, tool_p
+        )
         arm_kernels.tool_jacobian(
             self._chain, rotation, position, tool_p, np.empty((count, 3)), jacobian
         )
@@ -162,12 +167,12 @@ class ArmIK:
         target = _pose(target_T)
         size = len(self._speed)
         generator = np.random.default_rng(0) if rng is None else rng
-        lower, upper = self.limits.lower, self.limits.upper
+        lower, upper = self._bounds[0], self._bounds[1]
         starts = lower + (upper - lower) * generator.random((max(max_starts, 2), size))
         starts[0] = self.posture if q0 is None else self.limits.clip(checked(q0, (size,), 'q0'))
         starts[1] = self.posture
-        point = checked(tool, (3,), 'tool')
-        turn, place = np.ascontiguousarray(target[:3, :3]), target[:3, 3].copy()
+        point = plain(checked(tool, (3,), 'tool'))
+        turn, place = plain(target[:3, :3]), plain(target[:3, 3])
         best, error = np.empty(size), np.empty(6)
         tried = arm_kernels.search(
             self._chain, starts, lower, upper, point, turn, place, _SEARCH, position_tolerance,
@@ -201,7 +206,7 @@ class ArmIK:
             # further.
             for weights in _POSITION_THEN_TURN if tried % 2 else _SOFT_THEN_STIFF:
                 arm_kernels.pose_in_box(
-                    self._chain, q, self.limits.lower, self.limits.upper, point, turn, place,
+                    self._chain, q, self._bounds[0], self._bounds[1], point, turn, place,
                     np.array(weights), q, q, none, nothing, 0.0, 0.0, 60, error,
                 )  # fmt: skip
             key = (
@@ -234,12 +239,12 @@ class ArmIK:
         if not dt > 0:
             raise ConfigError(f'dt must be > 0, not {dt}')
         target = _pose(target_T)
-        now = self.limits.clip(checked(q, self._speed.shape, 'q'))
+        now = plain(self.limits.clip(checked(q, self._speed.shape, 'q')))
         result, error = np.empty_like(now), np.empty(6)
         arm_step.step_towards(
             self._chain, now, self._speed, self._goal, self._fresh, self._bounds,
-            checked(tool, (3,), 'tool'), np.ascontiguousarray(target[:3, :3]),
-            target[:3, 3].copy(), _STIFF, self.posture, self._posture_speed, _SINGULARITY, _LEVER,
+            plain(checked(tool, (3,), 'tool')), plain(target[:3, :3]),
+            plain(target[:3, 3]), _STIFF, self.posture, self._posture_speed, _SINGULARITY, _LEVER,
             float(dt), self._max_iterations, result, error,
         )  # fmt: skip
         self._fresh = False

@@ -1,11 +1,14 @@
 """The decorator of the compiled loops: machine code kept on disk, and never out of date."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
+import numpy as np
 from numba import njit
+
+from mimic_core.arrays import FloatArray
 
 _FILES: Final = ('kernels', 'hand_kernels', 'arm_kernels', 'arm_step', 'tables')
 F = TypeVar('F', bound=Callable[..., Any])
@@ -20,6 +23,14 @@ def compiled(function: F) -> F:
     dispatcher: Any = njit(cache=True)(function)
     dispatcher._cache._cache_file._source_stamp = _stamp()
     return cast(F, dispatcher)
+
+
+def plain(values: FloatArray | Sequence[float]) -> FloatArray:
+    """Return a copy in one piece, the one form of array that the loops are compiled for.
+
+    A slice or a read-only array is another form, for which they would be compiled anew.
+    """
+    return np.array(values, dtype=np.float64, order='C')
 
 
 @functools.cache

@@ -11,6 +11,7 @@ from mimic_core.errors import ConfigError
 from mimic_core.frames import PALM
 from mimic_description import RobotModel
 from mimic_retargeting import hand_kernels, kernels
+from mimic_retargeting.compiled import plain
 from mimic_retargeting.tables import Chain, build_chain
 
 Loss = Literal['squared', 'huber', 'huber_components']
@@ -110,16 +111,16 @@ class HandSolver:
             NotFiniteError: A weight, a joint, or a target with a weight is not finite.
         """
         size = len(self.lower)
-        weight = checked(weights, (len(self),), 'weights')
+        weight = plain(checked(weights, (len(self),), 'weights'))
         if (weight < 0).any():
             raise ConfigError('weights must be >= 0')
-        target = checked(targets, (len(self), 3), 'targets', finite=False)
+        target = plain(checked(targets, (len(self), 3), 'targets', finite=False))
         used = weight > 0
         checked(target[used], (None, 3), 'targets with a weight')
-        last = checked(q_last, (size,), 'q_last')
-        q = last.copy() if start is None else checked(start, (size,), 'start').copy()
-        low = self.lower if lower is None else np.maximum(self.lower, lower)
-        high = self.upper if upper is None else np.minimum(self.upper, upper)
+        last = plain(checked(q_last, (size,), 'q_last'))
+        q = last.copy() if start is None else plain(checked(start, (size,), 'start'))
+        low = plain(self.lower if lower is None else np.maximum(self.lower, lower))
+        high = plain(self.upper if upper is None else np.minimum(self.upper, upper))
         objective, iterations = hand_kernels.minimise(
             self._chain, q, np.minimum(low, high), high, self._first, self._second, target,
             weight, self._loss, self._delta, self._beta, last, self._max_iterations,
@@ -135,8 +136,8 @@ class HandSolver:
         size = len(self.lower)
         g, H, H_gauss = np.zeros(size), np.zeros((size, size)), np.zeros((size, size))
         value = hand_kernels.evaluate(
-            self._chain, q, self._first, self._second, targets, weights, self._loss, self._delta,
-            self._beta, q_last, True, g, H, H_gauss,
+            self._chain, plain(q), self._first, self._second, plain(targets), plain(weights),
+            self._loss, self._delta, self._beta, plain(q_last), True, g, H, H_gauss,
         )  # fmt: skip
         return float(value), g, H
 
@@ -153,5 +154,5 @@ def point_positions(chain: Chain, q: FloatArray) -> FloatArray:
     count = len(chain.parent)
     rotation, position = np.empty((count, 3, 3)), np.empty((count, 3))
     points = np.empty((len(chain.point_joint), 3))
-    kernels.place_points(chain, q, rotation, position, points)
+    kernels.place_points(chain, plain(q), rotation, position, points)
     return points
