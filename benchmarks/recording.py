@@ -124,6 +124,7 @@ def over_dds(options: Options) -> list[Row]:
     recorder = subprocess.Popen(
         [sys.executable, '-c', 'from mimic_recording.node import main; main()', '--ros-args',
          '-p', f'directory:={FOLDER}', '-p', 'auto_start:=true', '-p', 'auto_name:=bench'],
+        text=True,
     )  # fmt: skip
     processes = [recorder]
     try:
@@ -141,10 +142,10 @@ def over_dds(options: Options) -> list[Row]:
         used = processor_time(recorder.pid) - before
         share = 100 * used / (time.perf_counter() - since)
         told = []
-        for driver in processes[1:]:
-            out, _ = driver.communicate(timeout=duration + 60)
-            if driver.returncode != 0:
-                raise SystemExit(f'a driver failed with code {driver.returncode}')
+        for process in processes[1:]:
+            out, _ = process.communicate(timeout=duration + 60)
+            if process.returncode != 0:
+                raise SystemExit(f'a driver failed with code {process.returncode}')
             told.append(json.loads(out))
         stopping = time.perf_counter()
         recorder.send_signal(signal.SIGINT)
