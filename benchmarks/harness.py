@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import SupportsFloat
 
 import numpy as np
 from rich.console import Console
@@ -36,17 +37,17 @@ class Row:
     met: bool | None = None
 
 
-def at_most(name: str, value: float, unit: str, limit: float) -> Row:
+def at_most(name: str, value: SupportsFloat, unit: str, limit: float) -> Row:
     """Return a row that is met when value <= limit."""
-    return Row(name, float(value), unit, f'≤ {limit:g}', bool(value <= limit))
+    return Row(name, float(value), unit, f'≤ {limit:g}', float(value) <= limit)
 
 
-def at_least(name: str, value: float, unit: str, limit: float) -> Row:
+def at_least(name: str, value: SupportsFloat, unit: str, limit: float) -> Row:
     """Return a row that is met when value >= limit."""
-    return Row(name, float(value), unit, f'≥ {limit:g}', bool(value >= limit))
+    return Row(name, float(value), unit, f'≥ {limit:g}', float(value) >= limit)
 
 
-def info(name: str, value: float, unit: str) -> Row:
+def info(name: str, value: SupportsFloat, unit: str) -> Row:
     """Return a row that only informs."""
     return Row(name, float(value), unit)
 
