@@ -24,6 +24,7 @@ from mimic_core.errors import LimitError
 from mimic_core.limits import JointLimits
 
 HORIZONS: Final = (7, 10, 15, 22)  # [ticks] in which a small error is closed, quickest first
+SAMPLING: Final = 0.005  # [s] of a timed motion, between which it is a cubic
 INSIDE: Final = 1.0 - 1e-6  # [1] of every bound, so that rounding stays within it
 MAX_TARGET_SPEED: Final = 0.95  # [1] of the speed limit: what is left is for catching up
 OVERSHOOT: Final = 0.1  # [1] of the error that a short-horizon path may run past its target
@@ -61,8 +62,6 @@ class JointLimiter:
             ]
         )  # (J,) [rad] or [m], the longest way of `straight`
         self._stop: tuple[State, Brake] | None = None  # the last one asked for
-        self._quick = _solver(len(limits))
-        self._single = _solver(1)
 
     def reset(self, q: FloatArray) -> None:
         """Start anew at rest at (J,) positions.
@@ -217,16 +216,15 @@ class JointLimiter:
         joints: slice = slice(None),
     ) -> State | None:
         """Return the state one period on the quickest way to rest at 0, None if none is found."""
-        whole = len(x) == len(self.limits)
-        solver, inputs, trajectory = self._quick if whole else self._single
+        inputs = InputParameter(len(x))
+        inputs.synchronization = Synchronization.No
         inputs.current_position, inputs.current_velocity = x, v
         inputs.current_acceleration = a
+        inputs.target_position = np.zeros_like(x)
         inputs.max_velocity, inputs.min_velocity = v_high, v_low
         inputs.max_acceleration, inputs.max_jerk = self._a_max[joints], self._j_max[joints]
-        try:
-            if solver.calculate(inputs, trajectory) not in (Result.Working, Result.Finished):
-                return None
-        except RuckigError:
+        trajectory = _solved(inputs, len(x))
+        if trajectory is None:
             return None
         return State(*(np.array(row) for row in trajectory.at_time(self.period)))
 
@@ -247,22 +245,27 @@ class TimedMove:
         inputs.max_acceleration = limits.max_acceleration
         inputs.max_jerk = limits.max_jerk
         inputs.synchronization = Synchronization.Time
-        self._trajectory = Trajectory(len(goal))
-        try:
-            result = Ruckig(len(goal)).calculate(inputs, self._trajectory)
-        except RuckigError as error:
-            raise LimitError('no motion to that position within the limits') from error
-        if result not in (Result.Working, Result.Finished):
-            raise LimitError(f'no motion to that position within the limits ({result.name})')
+        trajectory = _solved(inputs, len(goal))
+        if trajectory is None:
+            raise LimitError('no motion to that position within the limits')
         self.goal, self.begin = np.array(goal), begin
-        self.duration = float(self._trajectory.duration)  # [s]
+        self.duration = float(trajectory.duration)  # [s]
+        count = int(np.ceil(self.duration / SAMPLING)) + 2
+        self._times = np.linspace(0.0, max(self.duration, SAMPLING), count)
+        rows = [trajectory.at_time(min(float(t), self.duration)) for t in self._times]
+        self._q = np.array([row[0] for row in rows])
+        self._v = np.array([row[1] for row in rows])
 
     def at(self, times: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return positions and velocities (T, J) at times (T,) [s]."""
-        rows = [
-            self._trajectory.at_time(min(max(t - self.begin, 0.0), self.duration)) for t in times
-        ]
-        return np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+        t = np.clip(times - self.begin, 0.0, self._times[-1])
+        i = np.clip(np.searchsorted(self._times, t, side='right') - 1, 0, len(self._times) - 2)
+        h = self._times[1]
+        s = ((t - self._times[i]) / h)[:, None]
+        q0, q1, v0, v1 = self._q[i], self._q[i + 1], self._v[i] * h, self._v[i + 1] * h
+        c2, c3 = 3.0 * (q1 - q0) - 2.0 * v0 - v1, 2.0 * (q0 - q1) + v0 + v1
+        q = q0 + s * (v0 + s * (c2 + s * c3))
+        return q, (v0 + s * (2.0 * c2 + s * 3.0 * c3)) / h
 
 
 def _first(steps: State, fine: BoolArray) -> tuple[State, BoolArray]:
@@ -274,8 +277,15 @@ def _first(steps: State, fine: BoolArray) -> tuple[State, BoolArray]:
     return chosen, found
 
 
-def _solver(joints: int) -> tuple[Ruckig, InputParameter, Trajectory]:
-    inputs = InputParameter(joints)
-    inputs.synchronization = Synchronization.No
-    inputs.target_position = [0.0] * joints
-    return Ruckig(joints), inputs, Trajectory(joints)
+def _solved(inputs: InputParameter, joints: int) -> Trajectory | None:
+    """Return the quickest trajectory, None where none is found.
+
+    Nothing of the solver is kept: making it anew takes 20 µs, and what is alive when Python ends
+    makes it complain.
+    """
+    trajectory = Trajectory(joints)
+    try:
+        result = Ruckig(joints).calculate(inputs, trajectory)
+    except RuckigError:
+        return None
+    return trajectory if result in (Result.Working, Result.Finished) else None

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -125,11 +126,14 @@ class Robot:
 
 
 @pytest.fixture
-def gate_and_robot(ros_domain: int) -> Iterator[tuple[subprocess.Popen, Robot]]:
-    process = subprocess.Popen(
-        [sys.executable, '-c', 'from mimic_control.node import main; main()'],
-        env=dict(os.environ),
-    )
+def gate_and_robot(ros_domain: int, tmp_path: Path) -> Iterator[tuple[subprocess.Popen, Robot]]:
+    log = tmp_path / 'log'
+    with log.open('w') as stream:
+        process = subprocess.Popen(
+            [sys.executable, '-c', 'from mimic_control.node import main; main()'],
+            env=dict(os.environ),
+            stderr=stream,
+        )
     robot = Robot()
     try:
         robot.until(lambda: robot.status.ticks > 0 and bool(robot.sent['arm']))
@@ -138,6 +142,7 @@ def gate_and_robot(ros_domain: int) -> Iterator[tuple[subprocess.Popen, Robot]]:
         robot.close()
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=10) == 0
+        assert 'leak' not in log.read_text(), 'it ends without complaints'
 
 
 def test_the_whole_node(gate_and_robot: tuple[subprocess.Popen, Robot]) -> None:
@@ -183,6 +188,7 @@ def test_the_whole_node(gate_and_robot: tuple[subprocess.Popen, Robot]) -> None:
     assert 0.0 <= robot.status.latency < 0.25
 
     # Bad commands are refused by name.
+    robot.spin(0.5)
     for q, names, text in (
         (np.r_[np.nan, target[1:]], (), 'iiwa_joint_1 is nan'),
         (target[:2], ('iiwa_joint_1', 'elbow'), "unknown joint 'elbow'"),
