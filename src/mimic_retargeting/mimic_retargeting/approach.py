@@ -15,7 +15,7 @@ from mimic_core.keypoints import INDEX
 from mimic_description import RobotModel
 from mimic_retargeting.human import HumanHand
 
-Orientation = Literal['full', 'yaw_only', 'fixed']
+Orientation = Literal['full', 'yaw_only', 'yaw_relative', 'fixed']
 _THUMB_TIP: Final = INDEX['thumb_tip']
 _INDEX_TIP: Final = INDEX['index_tip']
 _DOWN: Final = np.array([0.0, 0.0, -1.0])
@@ -61,7 +61,9 @@ class Approach:
     """Orientation of the robot's palm in base_link that stands for an orientation of the hand.
 
     full: the same as the person's palm. yaw_only: the grip straight down, its closing line level
-    and heading where the person's heads. fixed: that of the home posture.
+    and heading where the person's heads. yaw_relative: the same, but turned by as much as the
+    person's hand since the clutch closed, from where the robot's was. fixed: that of the home
+    posture.
     """
 
     def __init__(
@@ -86,6 +88,19 @@ class Approach:
         self._grip_R_palm: Final = _axes(closing, reach).T
         level = _level(self._home @ closing)
         self._heading: FloatArray = np.array([1.0, 0.0, 0.0]) if level is None else level
+        self._closing: Final = np.array(closing, dtype=np.float64)
+        self._turn = np.eye(3)  # from the person's heading to the robot's
+
+    def engage(self, palm_R: FloatArray, closing: FloatArray) -> None:
+        """Let the robot's heading stand for the person's from now on, if the kind is relative.
+
+        Args:
+            palm_R: (3, 3) of the robot's palm in base_link.
+            closing: (3,) from the person's thumb tip to index tip in base_link.
+        """
+        here, there = _level(palm_R @ self._closing), _level(closing)
+        if self._kind == 'yaw_relative' and here is not None and there is not None:
+            self._turn = _axes(here, _DOWN) @ _axes(there, _DOWN).T
 
     def rotation(self, hand_R: FloatArray, closing: FloatArray) -> FloatArray:
         """Return (3, 3) for a hand.
@@ -100,7 +115,7 @@ class Approach:
             return self._home
         level = _level(closing)
         if level is not None:
-            self._heading = level
+            self._heading = self._turn @ level
         return _axes(self._heading, _DOWN) @ self._grip_R_palm
 
 

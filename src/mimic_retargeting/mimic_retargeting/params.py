@@ -20,9 +20,11 @@ class RetargetingParams:
     )
     orientation: str = param(
         'full: of the palm; yaw_only: the grip straight down, turned as the line from thumb to '
-        'index; fixed: of the home posture; auto: yaw_only.',
+        'index; yaw_relative: the same, counted from where robot and person were when the clutch '
+        'closed; fixed: of the home posture; auto: yaw_relative for dexterous hands, whose wrist '
+        'does not reach every heading, else yaw_only.',
         'auto',
-        choices=('auto', 'full', 'yaw_only', 'fixed'),
+        choices=('auto', 'full', 'yaw_only', 'yaw_relative', 'fixed'),
     )
     method: str = param(
         'Objective of dexterous hands: pinch is position plus thumb-finger distances that close '

@@ -88,9 +88,11 @@ class Shadow:
             ArmIK(robot, self._frame, posture_speed=params.posture_speed) if self._count else None
         )
         orientation = params.orientation
+        if orientation == 'auto':
+            orientation = 'yaw_only' if self._dexterous is None else 'yaw_relative'
         self._approach: Final = Approach(
             robot,
-            cast(Orientation, 'yaw_only' if orientation == 'auto' else orientation),
+            cast(Orientation, orientation),
             self._frame,
             self._grip.closing,
             self._grip.reach,
@@ -177,6 +179,10 @@ class Shadow:
             self.disengage()
             self._rotation = None
         closing = self._closing_line.update(human, stamp)
+        if not self._clutch.engaged and self._ik is not None:
+            palm = self._ik.pose(self.robot.limits.clip(measured)[: self._count])
+            self._approach.engage(palm[:3, :3], closing)
+            self._rotation = None
         rotation = self._approach.rotation(human.base_T_hand[:3, :3], closing)
         follow = transform(self._smooth_rotation(rotation, stamp), place)
         if self._clutch.engaged and (late := self._behind(measured)):

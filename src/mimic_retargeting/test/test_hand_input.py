@@ -179,3 +179,32 @@ def test_approach_from_above_turns_with_the_closing_line() -> None:
     np.testing.assert_array_equal(full.rotation(R, level), R)
     fixed = Approach(robot, 'fixed', 'palm', closing, reach)
     np.testing.assert_allclose(fixed.rotation(R, level), robot.fk(robot.home, 'palm')[:3, :3])
+
+
+def test_relative_approach_turns_by_as_much_as_the_person() -> None:
+    from mimic_description import load_robot
+
+    robot = load_robot('iiwa14', 'allegro')
+    closing, reach = np.array([0.0, -0.4, 0.9]), np.array([1.0, 0.0, 0.0])
+    closing /= np.linalg.norm(closing)
+    approach = Approach(robot, 'yaw_relative', 'palm', closing, reach)
+    home = robot.fk(robot.home, 'palm')[:3, :3]
+    at_home = (home @ closing) * (1.0, 1.0, 0.0)
+    at_home /= np.linalg.norm(at_home)
+
+    def level(angle: float) -> np.ndarray:
+        return np.array([np.cos(angle), np.sin(angle), 0.0])
+
+    for begin in (-0.3, 2.0):  # wherever the person stands
+        approach.engage(home, level(begin) + np.array([0.0, 0.0, 0.3]))
+        for turn in (-0.8, 0.0, 0.5):
+            R = approach.rotation(np.eye(3), level(begin + turn))
+            c, s = np.cos(turn), np.sin(turn)
+            wanted = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]]) @ at_home
+            np.testing.assert_allclose(R @ closing, wanted, atol=1e-12)
+            np.testing.assert_allclose(R @ reach, [0.0, 0.0, -1.0], atol=1e-12)
+    absolute = Approach(robot, 'yaw_only', 'palm', closing, reach)
+    absolute.engage(home, level(-0.3))  # changes nothing there
+    np.testing.assert_allclose(
+        absolute.rotation(np.eye(3), level(1.0)) @ closing, level(1.0), atol=1e-12
+    )
