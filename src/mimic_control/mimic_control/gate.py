@@ -224,6 +224,7 @@ class Gate:
         state = self._state_of(reason)
         quiet = (lost and self.steering.at_rest) or self.anchor.off_track(now)
         if not self._started or quiet:
+            self._give_up_move(now, reason)
             self._output = self._result(state, reason)
             return self._output
         step, limited = self._next(state, now)
@@ -231,7 +232,7 @@ class Gate:
         if publish:
             self.steering.accept(self.steering.state if begins else step)
             self._last_output = now
-            self._finish_move(now, limited)
+            self._finish_move(now, limited, reason)
             if self.intake.fresh and state == self.mode:
                 self.intake.fresh = False
                 self._latency = now - self.intake.command_stamp
@@ -349,15 +350,20 @@ class Gate:
         share = np.abs(step.q - self.steering.state.q) / (self.limits.max_speed * self.period)
         return bool(gap >= max(MIN_GAP, float(share.max())))
 
-    def _finish_move(self, now: float, limited: tuple[str, ...]) -> None:
+    def _finish_move(self, now: float, limited: tuple[str, ...], reason: str) -> None:
         if self._move is None:
             return
         near = np.abs(self._move.goal - self.steering.state.q).max() < REACHED
         if near and self.steering.at_rest:
             self._move = None
-        elif now - self._move.begin - self._move.duration > MOVE_GRACE:
-            why = ', '.join(limited) or 'the limits'
-            self.cancel_move(f'the goal was not reached because of {why}')
+        else:
+            self._give_up_move(now, ', '.join(limited) or reason or 'the limits')
+
+    def _give_up_move(self, now: float, why: str) -> None:
+        if self._move is None:
+            return
+        if now - self._move.begin - self._move.duration > MOVE_GRACE:
+            self.cancel_move(f'the goal was not reached because of: {why}')
 
     def _result(
         self,

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from mimic_control.params import GateParams
-from mimic_control.reference import Path, Stream
+from mimic_control.reference import MAX_INTERVAL, Path, Stream
 from mimic_core.arrays import FloatArray
 from mimic_core.command import NamedPositions
 from mimic_core.errors import MimicError
@@ -136,7 +136,7 @@ class Intake:
         begin = max(now, command.stamp)
         times = begin + command.times
         data_time = command.stamp if 0.0 < command.stamp <= now else now
-        if len(full) == 1:
+        if len(full) == 1 and times[0] - now <= MAX_INTERVAL:
             if not isinstance(self.reference, Stream):
                 self.reference = Stream(q, self._max_speed, self._params.max_extrapolation)
             self.reference.add(full[0], float(times[0]), data_time)

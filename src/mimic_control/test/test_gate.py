@@ -343,6 +343,22 @@ def test_a_trajectory_is_followed_in_its_time() -> None:
     assert bench.run(0.1).state == Mode.HOLD, 'its end is stale'
 
 
+def test_one_point_for_later_is_reached_then_and_turns_nothing_back() -> None:
+    bench = Bench()
+    target = ROBOT.home.copy()
+    for _ in range(30):  # a stream at 0.33 rad/s
+        target[0] += 0.01
+        assert bench.send(target) is None
+        for _ in range(3):
+            out = bench.tick()
+    begin, target[0] = float(out.q[0]), target[0] + 0.3
+    assert bench.send(target, times=np.array([3.0])) is None
+    path = np.array([bench.tick().q[0] for _ in range(320)])
+    assert path.min() > begin - 0.01  # it was on its way: it brakes, then begins
+    assert path[150] == pytest.approx(0.5 * (begin + target[0]), abs=0.1)
+    assert path[-1] == pytest.approx(target[0], abs=1e-3)
+
+
 def test_latency_and_age_are_those_of_the_data() -> None:
     bench = Bench()
     bench.run(0.3, NEAR)
@@ -460,6 +476,18 @@ def test_move_to_a_forbidden_place_fails_and_says_why() -> None:
     progress, _, why = bench.gate.move_state(bench.now)
     assert progress == 0.0
     assert 'not reached because of' in why
+
+
+def test_move_to_ends_also_where_the_joint_states_end() -> None:
+    bench = Bench('idle')
+    goal = ROBOT.home + 0.1
+    duration = bench.gate.move_to(ROBOT.joint_names, goal, 0.1, bench.now)
+    bench.run(0.2)
+    bench.measured = False
+    bench.run(duration + 2.2)
+    progress, _, why = bench.gate.move_state(bench.now)
+    assert progress == 0.0
+    assert 'not reached because of: joint state of iiwa_joint_1 is' in why
 
 
 def test_scaled_limits_hold() -> None:
