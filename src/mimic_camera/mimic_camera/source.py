@@ -15,6 +15,7 @@ from mimic_core.errors import MimicError, SourceError
 Clock = Callable[[], float]  # [s], the clock of the frames' stamps
 
 FIRST_RETRY, LAST_RETRY = 0.5, 5.0  # [s] between attempts to open a source again
+CLOCK_SET_BACK: Final = 1.0  # [s] a stamp that is older than the last one by more begins anew
 FREEZE_LIMIT: Final = 1.0  # [s]; the noise of a real sensor changes some pixel in every frame
 
 
@@ -133,8 +134,11 @@ class Reader:
     def _stream(self) -> None:
         while not self._stop.is_set():
             frame = self._source.read()
-            if frame.stamp <= self.status.last_stamp:
-                continue  # the same picture again, or a clock that was set back
+            back = self.status.last_stamp - frame.stamp
+            if 0.0 <= back <= CLOCK_SET_BACK:
+                continue  # the same picture again, or one that comes late
+            if back > CLOCK_SET_BACK:
+                self._freeze = FreezeDetector()
             if self._source.live:
                 self._freeze.check(frame.color, frame.stamp)
             self.status = replace(

@@ -62,14 +62,13 @@ class WebcamSource:
             raise SourceError(f'camera {self._device} stopped: unplugged?')
         color = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
         height, width = color.shape[:2]
-        if self._intrinsics is None:
-            self._intrinsics = Intrinsics.from_fov(width, height, self._fovy)
-        if (self._intrinsics.width, self._intrinsics.height) != (width, height):
+        intrinsics = self._intrinsics or Intrinsics.from_fov(width, height, self._fovy)
+        if (intrinsics.width, intrinsics.height) != (width, height):
             raise SourceError(
                 f'camera {self._device} gives {width}x{height}, its calibration is for '
-                f'{self._intrinsics.width}x{self._intrinsics.height}'
+                f'{intrinsics.width}x{intrinsics.height}'
             )
-        return Frame(np.asarray(color, np.uint8), self._intrinsics, stamp, self._frame_id)
+        return Frame(np.asarray(color, np.uint8), intrinsics, stamp, self._frame_id)
 
     def close(self) -> None:
         """Release the device."""

@@ -203,6 +203,54 @@ def test_the_same_picture_is_not_delivered_twice(monkeypatch):
     assert [f.stamp for f in frames] == [1.0, 1.2]
 
 
+def test_pictures_go_on_after_the_clock_was_set_back(monkeypatch):
+    script = [picture(1000.0, 1), picture(5.0, 2), picture(4.9, 3), picture(5.1, 4)]
+    frames, _, status = read_all(ScriptedSource(script), monkeypatch)
+    assert [f.stamp for f in frames] == [1000.0, 5.0, 5.1]
+    assert status.last_stamp == 5.1
+
+
+def test_a_picture_that_froze_while_the_clock_was_set_back_is_a_fault(monkeypatch):
+    frozen = [picture(1000.0 + 0.1 * i, 7) for i in range(5)]
+    frozen += [picture(5.0 + 0.1 * i, 7) for i in range(30)]
+    _, states, _ = read_all(ScriptedSource(frozen), monkeypatch)
+    assert 'failed' in states
+
+
+@pytest.mark.parametrize('calibrated', [False, True])
+def test_a_webcam_that_comes_back_with_another_size(monkeypatch, tmp_path, calibrated):
+    class Capture:
+        def __init__(self, _):
+            self.size = sizes[0]
+
+        def isOpened(self):
+            return True
+
+        def set(self, *_):
+            return True
+
+        def read(self):
+            return True, np.zeros((self.size[1], self.size[0], 3), np.uint8)
+
+        def release(self):
+            sizes.pop(0)
+
+    sizes = [(64, 48), (80, 60)]
+    (tmp_path / 'video').touch()
+    monkeypatch.setattr('cv2.VideoCapture', Capture)
+    intrinsics = CAMERA if calibrated else None
+    source = WebcamSource(str(tmp_path / 'video'), FakeClock(), 'c', intrinsics)
+    source.open()
+    assert source.read().intrinsics.width == 64
+    source.close()
+    source.open()
+    if calibrated:
+        with pytest.raises(SourceError, match='gives 80x60, its calibration is for 64x48'):
+            source.read()
+    else:
+        assert source.read().intrinsics == Intrinsics.from_fov(80, 60, 0.75)
+
+
 def test_a_frozen_picture_with_fresh_stamps_is_a_fault(monkeypatch):
     frozen = [picture(1.0 + 0.1 * i, 7) for i in range(30)]
     frames, states, _ = read_all(ScriptedSource([*frozen, picture(9.0, 8)]), monkeypatch)
