@@ -102,3 +102,43 @@ def test_a_registry_that_cannot_be_reached(clone):
     assert done.returncode == 1
     assert 'a package registry cannot be reached' in last_line(done)
     assert 'setup.log' in last_line(done)
+
+
+def with_ros(clone, modules):
+    """What a shell has in which an installed ROS 2 is sourced: ros2, and its Python modules."""
+    program(clone, 'ros2', 'exit 0')
+    program(clone, 'colcon', 'exit 0')
+    folder = clone.parent / 'ros_modules'
+    folder.mkdir()
+    for module in modules:
+        (folder / f'{module}.py').touch()
+    return {
+        'ROS_DISTRO': 'jazzy', 'PYTHONPATH': str(folder), 'AMENT_PREFIX_PATH': str(folder),
+        'MIMIC_PYTHON': os.path.realpath(shutil.which('python3')), 'PIP_RETRIES': '0',
+        'PIP_INDEX_URL': 'http://127.0.0.1:9/simple', 'PIP_CONFIG_FILE': os.devnull,
+        'PIP_NO_CACHE_DIR': '1', 'PIP_FIND_LINKS': '', 'PIP_EXTRA_INDEX_URL': '',
+    }  # fmt: skip
+
+
+def test_another_ros_is_refused(clone):
+    done = mimic(clone, 'build', ROS_DISTRO='humble')
+    assert done.returncode == 1
+    assert 'ROS 2 humble is sourced, this needs Jazzy' in last_line(done)
+
+
+def test_an_installed_ros_needs_its_own_python(clone):
+    done = mimic(clone, 'build', **with_ros(clone, ['numpy']))
+    assert done.returncode == 1 and 'MIMIC_PYTHON' in last_line(done)
+
+
+def test_an_installed_ros_is_used(clone):
+    (clone / '.venv').mkdir()
+    (clone / '.venv' / '.created').write_text('wheels\n')  # from a time without ROS
+    (clone / '.venv' / 'bin').mkdir()
+    (clone / '.venv' / 'bin' / 'python').symlink_to(os.path.realpath(shutil.which('python3')))
+    done = mimic(clone, 'build', **with_ros(clone, ['numpy', 'rclpy']))
+    assert 'a package registry cannot be reached' in last_line(done)  # so far it comes here
+    assert 'include-system-site-packages = true' in (clone / '.venv/pyvenv.cfg').read_text()
+    pins = (clone / '.venv/pins-base.txt').read_text()
+    assert 'mujoco==' in pins
+    assert not any(line.startswith(('numpy==', 'ros-', 'colcon-')) for line in pins.splitlines())
