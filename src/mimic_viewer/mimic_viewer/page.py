@@ -12,7 +12,10 @@ from mimic_description import RobotModel
 from mimic_viewer.shapes import link_meshes, link_poses
 
 _FINGER_COLOURS = ((230, 100, 60), (240, 180, 40), (90, 180, 90), (60, 140, 220), (150, 90, 200))
-_GRID = 1.5  # [m]
+_GRID = 2.0  # [m]
+_BACKGROUND = (196, 206, 216)  # white and black robots stand out
+_FIELD_OF_VIEW = 0.7  # [rad]
+_VIEW_DIRECTION = np.array([0.75, 0.55, 0.4])  # from the robot to the camera, in world
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,11 @@ class Page:
         self.port = self._server.get_port()
         scene = self._server.scene
         scene.set_up_direction('+z')
-        scene.add_grid('/table', width=_GRID, height=_GRID, cell_size=0.1)
+        scene.set_background_image(np.full((1, 1, 3), _BACKGROUND, np.uint8), format='png')
+        scene.add_grid('/table', width=_GRID, height=_GRID, cell_size=0.1, section_size=0.5)
+        # The share button would open the buttons below to the internet.
+        self._server.gui.configure_theme(show_logo=False, show_share_button=False)
+        self._look_at_robot()
         self._links = {}
         for name, mesh in link_meshes(robot).items():
             self._links[name] = scene.add_mesh_trimesh(f'/robot/{name}', mesh)
@@ -51,6 +58,14 @@ class Page:
             np.zeros((240, 320, 3), np.uint8), label='camera', format='jpeg'
         )
         self.show_joints(robot.home)
+
+    def _look_at_robot(self) -> None:
+        places = np.array([p[:3, 3] for p in link_poses(self._robot, self._robot.home).values()])
+        low, high = places.min(axis=0), places.max(axis=0)
+        camera = self._server.initial_camera
+        camera.fov = _FIELD_OF_VIEW
+        camera.look_at = 0.5 * (low + high)
+        camera.position = camera.look_at + 2.2 * np.linalg.norm(high - low) * _VIEW_DIRECTION
 
     def _add_buttons(self, actions: Actions) -> None:
         gui = self._server.gui

@@ -54,6 +54,14 @@ def test_the_page_answers_and_takes_everything(robot):
     try:
         text = urllib.request.urlopen(f'http://127.0.0.1:{page.port}', timeout=5).read()
         assert b'<html' in text.lower()
+        places = np.array([pose[:3, 3] for pose in link_poses(robot, robot.home).values()])
+        camera = page._server.initial_camera
+        ahead = (camera.look_at - camera.position) / np.linalg.norm(
+            camera.look_at - camera.position
+        )
+        rays = places - camera.position
+        angles = np.arccos(rays @ ahead / np.linalg.norm(rays, axis=1))
+        assert 0.1 < angles.max() < 0.5 * camera.fov, 'the robot fills the first view'
         page.show_joints(robot.home + 0.1)
         points = np.random.default_rng(0).normal(size=(21, 3))
         points[3] = np.nan
