@@ -147,10 +147,12 @@ def test_gripper_holds_a_cube_when_its_support_goes(hand):
     for _ in range(300):
         data.mocap_pos[0, 2] -= 0.001
         run(model, data, indices, [closed])
+    before = data.body('cube').xpos.copy()
     run(model, data, indices, [closed] * 500)
     assert data.body('cube').xpos[2] == pytest.approx(height, abs=0.006)
-    turning, moving = np.split(data.body('cube').cvel, 2)
-    assert np.linalg.norm(moving) < 0.005 and np.linalg.norm(turning) < 0.1
+    # A soft contact may tremble; in a second the cube creeps by less than a millimetre.
+    assert np.linalg.norm(data.body('cube').xpos - before) < 0.001
+    assert np.linalg.norm(data.qvel[-3:]) < 0.1
     assert min(contact.dist for contact in data.contact) > -0.002  # pads do not sink in
 
 
