@@ -288,6 +288,7 @@ class StaticFrames:
 
     def __init__(self, node: Node) -> None:
         self._parents: dict[str, tuple[str, FloatArray]] = {}
+        self._logger = node.get_logger()
         qos = QoSProfile(
             depth=100,
             reliability=ReliabilityPolicy.RELIABLE,
@@ -297,7 +298,12 @@ class StaticFrames:
 
     def _add(self, msg: TFMessage) -> None:
         for item in msg.transforms:
-            self._parents[item.child_frame_id] = (item.header.frame_id, _matrix(item.transform))
+            try:
+                parent_T_child = _matrix(item.transform)
+            except MimicError as error:  # whoever sent it, this node goes on with what it knows
+                self._logger.error(f"/tf_static: transform of '{item.child_frame_id}': {error}")
+                continue
+            self._parents[item.child_frame_id] = (item.header.frame_id, parent_T_child)
 
     def lookup(self, to: str, source: str) -> FloatArray | None:
         """Return `to_T_source`, or None while the two frames are not connected."""

@@ -127,6 +127,21 @@ def test_static_frames_chain_through_the_tree(make_node):
     assert rclpy.ok(context=node.context)
 
 
+@pytest.mark.parametrize('value', [0.0, float('nan')])
+def test_a_bad_static_transform_is_left_out_and_the_node_goes_on(make_node, value):
+    from tf2_msgs.msg import TFMessage
+
+    from mimic_core.ros import StaticFrames, to_stamp, transform_to_msg
+
+    tree = StaticFrames(make_node())
+    names = ('base_link', 'camera', 'tool')
+    good, bad, last = (transform_to_msg(np.eye(4), 'world', n, to_stamp(0.0)) for n in names)
+    bad.transform.rotation.w = value
+    tree._add(TFMessage(transforms=[good, bad, last]))
+    np.testing.assert_array_equal(tree.lookup('base_link', 'tool'), np.eye(4))
+    assert tree.lookup('base_link', 'camera') is None
+
+
 def test_images_round_trip_in_every_encoding():
     from array import array
 
