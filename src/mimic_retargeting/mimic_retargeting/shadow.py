@@ -24,6 +24,7 @@ from mimic_retargeting.params import RetargetingParams
 _MIN_DT: Final = 1e-3  # [s]
 _MAX_DT: Final = 0.1  # [s] after a longer gap the robot goes on as slowly as after this one
 _HELD_AFTER: Final = 0.25  # [s]
+_CLOCK_SET_BACK: Final = 1.0  # [s] a stamp that is older than the last one by more begins anew
 _NAN: Final = float('nan')
 
 
@@ -149,12 +150,15 @@ class Shadow:
         Args:
             hand: The hand in the camera's optical frame; None: none is seen.
             q_measured: (J,) where the robot is.
-            stamp: Capture time of the look [s]; must grow.
+            stamp: Capture time of the look [s]; must grow. After a clock that was set back the
+                clutch closes anew.
             engaged: The person wants the robot to follow.
 
         Returns:
             Joint positions within limits, or none and the reason. Bad input never raises.
         """
+        if self._last_stamp is not None and self._last_stamp - stamp > _CLOCK_SET_BACK:
+            self.reset()
         if not np.isfinite(stamp) or (self._last_stamp is not None and stamp <= self._last_stamp):
             last = 'none' if self._last_stamp is None else f'{self._last_stamp:.3f}'
             return self._nothing(f'stamp {stamp:.3f} is not after {last}', hand is not None)

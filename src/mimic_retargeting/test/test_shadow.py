@@ -237,6 +237,22 @@ def test_time_must_grow(person: Callable) -> None:
     assert someone.show().q is not None
 
 
+def test_a_clock_that_was_set_back_closes_the_clutch_anew_without_a_motion(
+    person: Callable,
+) -> None:
+    someone = person(mode='relative')
+    for _ in range(10):
+        someone.show()
+    before = someone.q.copy()
+    result = someone.show((0.2, 0.1, 0.1), wait=-100.0)
+    assert result.reason == ''
+    np.testing.assert_array_equal(result.q, before)
+    begin = someone.grasp_center()
+    for _ in range(60):
+        someone.show((0.2, 0.1, 0.14))
+    np.testing.assert_allclose(someone.grasp_center() - begin, (0.0, 0.0, 0.04), atol=2e-3)
+
+
 def test_bad_joint_states_open_the_clutch(person: Callable) -> None:
     someone = person()
     someone.show()
