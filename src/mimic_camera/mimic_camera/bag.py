@@ -7,7 +7,7 @@ from typing import Any
 from rosbags.highlevel import AnyReader, AnyReaderError
 from rosbags.typesys import Stores, get_typestore
 
-from mimic_camera.source import Clock, EndOfStreamError, sleep_until
+from mimic_camera.source import Clock, EndOfStreamError, clock_jump, sleep_until
 from mimic_core.camera import Frame, Intrinsics
 from mimic_core.errors import MimicError, SourceError
 from mimic_core.images import decode
@@ -109,6 +109,8 @@ class BagSource:
             raise SourceError(f'{self._path} is damaged: {error}') from error
         if self._shift is None:
             self._shift = max(self._clock(), self._last + 1e-3) - frame.stamp
+        elif self._real_time:
+            self._shift += clock_jump(frame.stamp + self._shift, self._last, self._clock)
         self._last = frame.stamp + self._shift
         if self._real_time:
             sleep_until(self._last, self._clock)

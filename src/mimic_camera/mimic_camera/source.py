@@ -15,6 +15,7 @@ from mimic_core.errors import MimicError, SourceError
 Clock = Callable[[], float]  # [s], the clock of the frames' stamps
 
 FIRST_RETRY, LAST_RETRY = 0.5, 5.0  # [s] between attempts to open a source again
+CLOCK_SET_FORWARD: Final = 5.0  # [s] a file that is late by more goes on from there, undropped
 CLOCK_SET_BACK: Final = 1.0  # [s] a stamp that is older than the last one by more begins anew
 FREEZE_LIMIT: Final = 1.0  # [s]; the noise of a real sensor changes some pixel in every frame
 
@@ -156,3 +157,18 @@ def sleep_until(due: float, clock: Clock) -> float:
         time.sleep(delay)
         return 0.0
     return -delay
+
+
+def clock_jump(due: float, last: float, clock: Clock) -> float:
+    """Return by how much a clock was set, 0 while it just runs.
+
+    The first message of /clock and a corrected system clock set it.
+
+    Args:
+        due: When the next picture is due [s].
+        last: When the last one was [s].
+        clock: [s].
+    """
+    now = clock()
+    was_set = now - due > CLOCK_SET_FORWARD or last - now > CLOCK_SET_BACK
+    return now - due if was_set else 0.0

@@ -7,7 +7,7 @@ from typing import Any
 import av
 import numpy as np
 
-from mimic_camera.source import Clock, EndOfStreamError, sleep_until
+from mimic_camera.source import Clock, EndOfStreamError, clock_jump, sleep_until
 from mimic_core.camera import Frame, Intrinsics
 from mimic_core.errors import SourceError
 
@@ -77,7 +77,10 @@ class VideoSource:
             picture = self._next()
             # Files without times are read at their nominal rate.
             offset = self._last + self.period if picture.time is None else float(picture.time)
+            before = self._start + self._last
             self._last = max(offset, self._last + 1e-6)
+            if self._real_time:
+                self._start += clock_jump(self._start + self._last, before, self._clock)
             stamp = self._start + self._last
             if self._real_time and sleep_until(stamp, self._clock) > self.period:
                 self.dropped += 1

@@ -78,6 +78,16 @@ def test_frames_come_with_the_depth_of_their_stamp(tmp_path):
     assert frames[0].intrinsics.fx == 30.0
 
 
+def test_a_bag_follows_a_clock_that_jumps(tmp_path):
+    write_bag(tmp_path / 'bag')
+    time = [50.0]
+    source = BagSource(tmp_path / 'bag', lambda: time[0], 'c')
+    source.open()
+    for time[0] in (50.0, 1.8e9, 20.0):
+        assert source.read().stamp == pytest.approx(time[0], abs=1e-6)
+    source.close()
+
+
 def test_a_frame_without_depth_is_delivered_without_it(tmp_path):
     write_bag(tmp_path / 'bag', skip_depth={2})
     frames = read(tmp_path / 'bag')

@@ -114,6 +114,20 @@ def test_video_loops_with_stamps_that_go_on(tmp_path):
     source.close()
 
 
+def test_video_follows_a_clock_that_jumps(tmp_path):
+    write_video(tmp_path / 'v.mp4', frames=20)
+    clock = FakeClock()
+    source = VideoSource(tmp_path / 'v.mp4', clock, 'c')
+    source.open()
+    assert source.read().stamp == 100.0
+    for moment in (1.8e9, 20.0):  # the first message of /clock; a clock that was set back
+        clock.time = moment
+        assert source.read().stamp == pytest.approx(moment, abs=1e-6)
+        clock.time = moment + 1 / 30
+        assert source.read().stamp == pytest.approx(moment + 1 / 30, abs=1e-6)
+    assert source.dropped == 0
+
+
 def test_video_in_real_time_keeps_its_pace(tmp_path):
     write_video(tmp_path / 'v.mp4', frames=10)
     source = VideoSource(tmp_path / 'v.mp4', time.time, 'c')
