@@ -99,9 +99,9 @@ def score(name: str, trials: Sequence[Trial], target: float | None) -> list[Row]
     duration = float(np.median([trial.duration for trial in trials]))
     return [
         info(label, share, '%') if target is None else at_least(label, share, '%', target),
-        info(f'{name}: 95 % interval of success, from', 100.0 * low, '%'),
-        info(f'{name}: 95 % interval of success, to', 100.0 * high, '%'),
-        info(f'{name}: grasps tried again, a trial', retries, '1'),
+        info(f'{name}: Wilson 95 %, from', 100.0 * low, '%'),
+        info(f'{name}: Wilson 95 %, to', 100.0 * high, '%'),
+        info(f'{name}: grasps tried again', retries, 'a trial'),
         info(f'{name}: hand found', 100.0 * found, '%'),
         info(f'{name}: tracking error, median', 1e3 * error, 'mm'),
         info(f'{name}: duration, median', duration, 's'),
