@@ -82,6 +82,7 @@ class Recorder:
         self._on_end = on_end
         self._writer: EpisodeWriter | None = None
         self._last: Outcome | None = None
+        self._discarding = False  # the running episode is unwanted, even if it is saved by now
 
     def recover(self) -> list[str]:
         """Complete episodes that a dead recorder left; return a sentence about each."""
@@ -136,6 +137,7 @@ class Recorder:
             name = new_name([p.name for p in present], time_text)
         info = EpisodeInfo(name, task, tuple(tags))
         self._writer = EpisodeWriter(self._folder, info, self._options, self._ended)
+        self._discarding = False
         return self._writer.path
 
     def add_topic(self, name: str, kind: str, offered: Iterable[OfferedQos]) -> int:
@@ -173,6 +175,7 @@ class Recorder:
             RecordingError: There is neither.
         """
         if self._writer is not None:
+            self._discarding = True
             self._writer.close(discard=True)
             return self._writer.path
         last = self._last
@@ -191,10 +194,13 @@ class Recorder:
         if self._writer is None:
             return self._last
         try:
-            self._last = self._writer.wait(timeout)
+            outcome = self._writer.wait(timeout)
         except RecordingError:
             return None
-        self._writer = None
+        if self._discarding and outcome.state != 'discarded':  # it came too late for the writer
+            shutil.rmtree(outcome.path, ignore_errors=True)
+            outcome = Outcome('discarded', outcome.path, outcome.progress)
+        self._writer, self._last = None, outcome
         return self._last
 
     def _ended(self, outcome: Outcome) -> None:

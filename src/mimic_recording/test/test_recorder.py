@@ -81,6 +81,18 @@ def test_discard_removes_the_running_or_the_last_one(recorder, bench):
         recorder.discard()
 
 
+def test_discard_also_removes_an_episode_that_is_just_saved(recorder, bench):
+    record(recorder)
+    recorder.stop()
+    recorder._writer.wait(10)  # on the disk, but nobody has collected it
+    recorder.discard()
+    assert recorder.collect(10).state == 'discarded'
+    assert list(bench.directory.iterdir()) == []
+    path = record(recorder)  # the next one is not concerned
+    recorder.stop()
+    assert recorder.collect(10).state == 'saved' and path.is_dir()
+
+
 def test_a_refused_start_leaves_the_recorder_idle(recorder):
     for name in ('../x', 'a/b'):
         with pytest.raises(RecordingError):
