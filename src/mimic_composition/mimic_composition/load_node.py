@@ -13,6 +13,8 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from mimic_core.ros import publishing
+
 _REMIND_PERIOD = 5.0  # [s] between two lines about a container that is not there
 
 
@@ -24,11 +26,12 @@ def main() -> None:
     node = Node('load_components', start_parameter_services=False, enable_rosout=False)
     ok = True
     try:
-        client = node.create_client(LoadNode, f'{container}/_container/load_node')
-        while not client.wait_for_service(timeout_sec=_REMIND_PERIOD):
-            node.get_logger().info(f'waiting for the container {container}')
-        for component in components:
-            ok = _load(node, client, component) and ok
+        with publishing(node):
+            client = node.create_client(LoadNode, f'{container}/_container/load_node')
+            while not client.wait_for_service(timeout_sec=_REMIND_PERIOD):
+                node.get_logger().info(f'waiting for the container {container}')
+            for component in components:
+                ok = _load(node, client, component) and ok
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:

@@ -171,3 +171,25 @@ def test_a_component_that_raises_ends_the_container(container: subprocess.Popen,
     assert ask.load('Talker').success
     assert ask.load('Talker', node_name='bad', parameters=[_parameter('text', 'boom')]).success
     assert container.wait(20) == 1
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_the_loader_leaves_quietly_while_it_waits(
+    ros_domain: int, tmp_path: Path, number: signal.Signals
+) -> None:
+    (tmp_path / 'components.json').write_text('[]')
+    code = 'from mimic_composition import load_node as l; l._REMIND_PERIOD = 0.5; l.main()'
+    process = subprocess.Popen(
+        [sys.executable, '-c', code, '/nobody', str(tmp_path / 'components.json')],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    try:
+        assert 'waiting for the container /nobody' in process.stderr.readline()
+        process.send_signal(number)
+        assert process.wait(10) == 0
+        assert 'Traceback' not in process.stderr.read()
+    finally:
+        process.kill()
+        process.wait()
