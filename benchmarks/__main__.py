@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.harness import Options, save
+from benchmarks.harness import Options, publish, save
 
 NOT_BENCHES = {'__init__', '__main__', 'harness'}
 
@@ -23,6 +23,7 @@ def main() -> int:
     parser.add_argument('names', nargs='*', metavar='NAME', help=', '.join(known))
     parser.add_argument('--seed', type=int, default=0, help='of every random choice')
     parser.add_argument('--quick', action='store_true', help='fewer repetitions')
+    parser.add_argument('--publish', action='store_true', help='write docs/results/NAME.md too')
     arguments = parser.parse_args()
     if not arguments.names:
         for name in known:
@@ -37,7 +38,9 @@ def main() -> int:
     for name in arguments.names:
         started = time.perf_counter()
         rows = importlib.import_module(f'benchmarks.{name}').run(options)
-        save(name, options, rows, started)
+        path = save(name, options, rows, started)
+        if arguments.publish:
+            print(f'published in {publish(path)}')
     return 0
 
 

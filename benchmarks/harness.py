@@ -16,6 +16,7 @@ from rich.table import Table
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / 'benchmarks' / 'results'
+_NOTES = '<!-- notes: what stands below is written by people -->\n'
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,34 @@ def machine() -> str:
                 model = line.split(':', 1)[1].strip()
                 cores += 1
     return f'{model}, {cores or "?"} cores, Python {platform.python_version()}'
+
+
+def publish(path: Path) -> Path:
+    """Write the page docs/results/<bench>.md of a result; return its path.
+
+    What people wrote on the page below its table stays.
+    """
+    result = json.loads(path.read_text())
+    page = ROOT / 'docs' / 'results' / f'{result["bench"]}.md'
+    notes = page.read_text().partition(_NOTES)[2] if page.exists() else ''
+    options = f' --seed {result["seed"]}' + (' --quick' if result['quick'] else '')
+    lines = [
+        f'# {result["bench"]}',
+        '',
+        f'`./mimic bench {result["bench"]}{options}`, commit {result["commit"]}, '
+        f'{result["date"]}, {result["duration"]:.0f} s, {result["machine"]}',
+        '',
+        '| what | value | unit | target | met |',
+        '| --- | --- | --- | --- | --- |',
+    ]
+    for row in result['rows']:
+        met = '' if row['met'] is None else 'yes' if row['met'] else '**no**'
+        value = f'{row["value"]:.4g}'
+        lines.append(
+            f'| {row["name"]} | {value} | {row["unit"]} | {row["target"] or ""} | {met} |'
+        )
+    page.write_text('\n'.join(lines) + '\n\n' + _NOTES + notes)
+    return page
 
 
 def save(bench: str, options: Options, rows: Sequence[Row], started: float) -> Path:
