@@ -98,9 +98,10 @@ class ViewerNode(Node):
             self._rows['task'] = f'{twin.task}: {"done" if twin.success else "not yet"}'
         control = self._latest.pop('control/status', None)
         if control is not None:
-            text = f'{_STATES[control.state]} {control.source}'
+            text = f'{_STATES[control.state]} {control.source}'.strip()
             self._rows['gate'] = f'{text}: {control.reason}' if control.reason else text
-            self._rows['latency'] = f'{control.latency * 1e3:.0f} ms'
+            known = np.isfinite(control.latency)
+            self._rows['latency'] = f'{control.latency * 1e3:.0f} ms' if known else 'no command'
         episode = self._latest.pop('episode/status', None)
         if episode is not None:
             self._rows['episode'] = f'{_EPISODES[episode.state]} {episode.path} {episode.reason}'

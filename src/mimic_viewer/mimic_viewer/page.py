@@ -11,8 +11,9 @@ from mimic_core.arrays import FloatArray, Image
 from mimic_description import RobotModel
 from mimic_viewer.shapes import link_meshes, link_poses
 
-_FINGER_COLOURS = ((230, 100, 60), (240, 180, 40), (90, 180, 90), (60, 140, 220), (150, 90, 200))
+_FINGER_COLOURS = ((200, 40, 10), (210, 120, 0), (30, 130, 40), (20, 80, 190), (110, 40, 170))
 _GRID = 2.0  # [m]
+_BONE_THICKNESS = 0.012  # [m]
 _BACKGROUND = (196, 206, 216)  # white and black robots stand out
 _FIELD_OF_VIEW = 0.7  # [rad]
 _VIEW_DIRECTION = np.array([0.75, 0.55, 0.4])  # from the robot to the camera, in world
@@ -99,7 +100,10 @@ class Page:
                 continue
             colours = np.array([[_FINGER_COLOURS[(b - 1) // 4]] * 2 for _, b in bones])
             self._hands[side] = self._server.scene.add_line_segments(
-                f'/hands/{side}', points=points[np.array(bones)], colors=colours, thickness=3.0
+                f'/hands/{side}',
+                points=points[np.array(bones)],
+                colors=colours,
+                thickness=_BONE_THICKNESS,
             )
 
     def show_objects(self, poses: Mapping[str, FloatArray]) -> None:

@@ -66,6 +66,8 @@ def test_the_page_answers_and_takes_everything(robot):
         points = np.random.default_rng(0).normal(size=(21, 3))
         points[3] = np.nan
         page.show_hands({'right': points})
+        assert page._hands['right'].thickness_units == 'world'
+        assert 0.002 < page._hands['right'].thickness < 0.03, 'bones are as thick as fingers [m]'
         page.show_hands({})
         page.show_objects({'cube': np.eye(4)})
         page.show_picture(np.zeros((240, 320, 3), np.uint8))
