@@ -170,6 +170,21 @@ def test_video_of_another_size_than_its_calibration(tmp_path):
         source.read()
 
 
+def test_a_video_that_changes_its_size_on_the_way(tmp_path):
+    """Transport streams may be put one after the other."""
+    for name, size in (('a', (64, 48)), ('b', (96, 64))):
+        write_video(tmp_path / f'{name}.ts', size=size)
+    both = (tmp_path / 'a.ts').read_bytes() + (tmp_path / 'b.ts').read_bytes()
+    (tmp_path / 'v.ts').write_bytes(both)
+    source = VideoSource(tmp_path / 'v.ts', FakeClock(), 'c', real_time=False)
+    source.open()
+    frames = []
+    with pytest.raises(SourceError, match=r'changes its size from \(64, 48\) to \(96, 64\)'):
+        while len(frames) < 30:
+            frames.append(source.read())
+    assert len(frames) >= 10 and {f.color.shape for f in frames} == {(48, 64, 3)}
+
+
 def test_the_real_video_is_read_to_its_end(shared):
     path = shared / 'data' / 'human_hand_video.mp4'
     source = VideoSource(path, FakeClock(), 'c', real_time=False)
