@@ -147,4 +147,4 @@ class ControlNode(Node):
 
 def main() -> None:
     """Run the node until it is stopped."""
-    ros.run(ControlNode)
+    ros.run(ControlNode, first=True)

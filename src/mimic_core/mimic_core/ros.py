@@ -1,8 +1,10 @@
 """The one file of mimic_core that knows rclpy: parameters, QoS, time, spinning, diagnostics."""
 
+import contextlib
 import ctypes
 import dataclasses
 import gc
+import os
 import signal
 from array import array
 from collections.abc import Callable, Iterator, Mapping
@@ -361,6 +363,7 @@ class Diagnostics:
 # Running ------------------------------------------------------------------------------------
 
 _STOP_PERIOD = 0.1  # [s] between looks whether to stop
+_FIFO_PRIORITY = 50  # [1..99], the default of ros2_control
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 
 
@@ -421,17 +424,40 @@ def publishing(node: Node) -> Iterator[None]:
             raise
 
 
+def run_first() -> None:
+    """Let the scheduler run this process and its later threads before ordinary ones.
+
+    As ros2_control does for its loop: SCHED_FIFO where the user may (root, or rtprio in
+    limits.conf), else a better nice value, else nothing.
+    """
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_FIFO_PRIORITY))
+    except (AttributeError, OSError):
+        with contextlib.suppress(OSError):
+            os.nice(-10)
+
+
 def run(
     make_node: Callable[[], Node],
     args: list[str] | None = None,
     executor_of: Callable[[Context], Executor] = make_executor,
+    *,
+    first: bool = False,
 ) -> None:
     """Be the main() of a node: start, spin, and leave cleanly on SIGINT and SIGTERM.
 
     A MimicError at the start (a bad parameter, a missing device) is logged in one line and ends
     the process with exit code 1.
+
+    Args:
+        make_node: Makes the node.
+        args: Command line; default: that of the process.
+        executor_of: Makes the executor.
+        first: The node holds a period: it runs before others where the system permits.
     """
     keep_malloc_pages()
+    if first:
+        run_first()
     # The handlers of rclpy would shut ROS down in the middle of a callback that publishes.
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     signals: list[int] = []
