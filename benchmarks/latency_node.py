@@ -23,7 +23,8 @@ START_TIMEOUT = 90.0  # [s]
 class Measured:
     """What was heard."""
 
-    latency: FloatArray  # [s] capture to gate output, as the gate reports it
+    latency: FloatArray  # [s] capture to the first output after the command, of every command
+    reported: FloatArray  # [s] the same, as the gate reports it ten times a second
     hands: FloatArray  # [s] capture to hand_tracking/hands received
     commands: FloatArray  # [s] capture to shadow/command received
     hand_share: float  # [1] of the pictures
@@ -40,6 +41,8 @@ class LatencyNode(Node):
         self.commands: list[float] = []
         self.status: list[ControlStatus] = []
         self.outputs = 0
+        self.latency: list[float] = []
+        self._waiting: list[float] = []  # [s] stamps of commands without an output yet
         for topic, kind, callback in (
             ('hand_tracking/hands', HandArray, self._on_hands),
             ('shadow/command', JointTrajectory, self._on_command),
@@ -52,14 +55,19 @@ class LatencyNode(Node):
         self.hands.append((ros.now(self) - ros.seconds(msg.header.stamp), bool(msg.hands)))
 
     def _on_command(self, msg: JointTrajectory) -> None:
-        self.commands.append(ros.now(self) - ros.seconds(msg.header.stamp))
+        stamp = ros.seconds(msg.header.stamp)
+        self.commands.append(ros.now(self) - stamp)
+        self._waiting.append(stamp)
 
     def _on_output(self, msg: JointTrajectory) -> None:
         self.outputs += 1
+        now = ros.now(self)
+        self.latency += [now - stamp for stamp in self._waiting]
+        self._waiting = []
 
     def clear(self) -> None:
         """Forget what was heard so far."""
-        self.hands, self.commands, self.outputs = [], [], 0
+        self.hands, self.commands, self.latency, self.outputs = [], [], [], 0
         del self.status[:-1]
 
 
@@ -93,9 +101,10 @@ def listen(warm_up: float, seconds: float, log: Path) -> Measured:
     finally:
         node.destroy_node()
         context.try_shutdown()
-    latency = np.array([s.latency for s in node.status[1:]])
+    reported = np.array([s.latency for s in node.status[1:]])
     return Measured(
-        latency=latency[np.isfinite(latency)],
+        latency=np.array(node.latency),
+        reported=reported[np.isfinite(reported)],
         hands=np.array([age for age, _ in node.hands]),
         commands=np.array(node.commands),
         hand_share=float(np.mean([found for _, found in node.hands])),
