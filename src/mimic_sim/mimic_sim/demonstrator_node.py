@@ -88,13 +88,14 @@ class DemonstratorNode(Node):
             if self._sight is not None:
                 stream.see(self._sight)
             try:
-                frame, truth = paced.read()
+                msgs = paced.read_as(conversions.picture_to_msgs)
             except SourceError:
                 break
             with publishing(self):
-                for topic, msg in conversions.picture_to_msgs(frame, truth).items():
+                for topic, msg in msgs.items():
                     self._pubs[topic].publish(msg)
-            self._shown, self._dropped, self._phase = self._shown + 1, paced.dropped, truth.phase
+            self._shown, self._dropped = self._shown + 1, paced.dropped
+            self._phase = stream.last.phase if stream.last is not None else ''
         stream.close()
 
     def _on_twin(self, msg: TwinStatus) -> None:

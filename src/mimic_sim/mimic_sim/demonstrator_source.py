@@ -7,7 +7,7 @@ A person who watches the robot therefore reacts one period late.
 
 from collections.abc import Callable
 from threading import Event
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from mimic_core.camera import Frame
 from mimic_core.errors import SourceError
@@ -16,6 +16,7 @@ from mimic_sim.demonstrator_params import DemonstratorParams
 from mimic_sim.studio import GroundTruth
 
 Clock = Callable[[], float]  # [s]
+T = TypeVar('T')
 
 _NAP: Final = 0.02  # [s] at most between two looks at a clock that may run at any speed
 _JUMP: Final = 1.0  # [s] by which a clock goes wrong before the stamps start anew from it
@@ -35,7 +36,14 @@ class PacedDemonstrator:
         stream.studio.render(None)  # the first picture takes far longer than any other
 
     def read(self) -> tuple[Frame, GroundTruth]:
-        """Return the next picture when its stamp has come.
+        """Return the next picture when its stamp has come; see `read_as`."""
+        return self.read_as(lambda frame, truth: (frame, truth))
+
+    def read_as(self, make: Callable[[Frame, GroundTruth], T]) -> T:
+        """Return what `make` turns the next picture into, when its stamp has come.
+
+        It is made before, as the rendering is: neither belongs to the time that a picture is on
+        its way.
 
         Raises:
             SourceError: `stop` was called.
@@ -48,7 +56,7 @@ class PacedDemonstrator:
             self._index += late
             self.dropped += late
         due = self._due
-        picture = self._stream.at(self._index * self._period, stamp=due)
+        picture = make(*self._stream.at(self._index * self._period, stamp=due))
         self._index += 1
         while (left := due - self._clock()) > 0.0:
             if left > _JUMP or self._stopped.wait(min(left, _NAP)):
