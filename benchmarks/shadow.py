@@ -7,8 +7,10 @@ other things stand on both tables. Trials that are done are kept in
 goes on where it was.
 """
 
+import contextlib
 import functools
 import hashlib
+import itertools
 import json
 import math
 import multiprocessing
@@ -79,11 +81,14 @@ def run(options: Options) -> list[Row]:
             cases = [Case(arm, hand, 'clutter', 'cluttered', seed) for seed in seeds]
             groups.append((f'{arm} {hand} in clutter', None, cases))
     trials = Trials(RESULTS / 'shadow_trials.jsonl', digest_of_sources())
-    do([case for _, _, cases in groups for case in cases], trials)
+    # In turn, so that a run that is stopped early has trials of every robot.
+    turns = itertools.zip_longest(*(cases for _, _, cases in groups))
+    do([case for turn in turns for case in turn if case is not None], trials)
     return [
         row
         for name, target, cases in groups
-        for row in score(name, [trials.done[case] for case in cases], target)
+        if (done := [trials.done[case] for case in cases if case in trials.done])
+        for row in score(name, done, target)
     ]
 
 
@@ -145,7 +150,7 @@ class Trials:
 
 
 def do(cases: Sequence[Case], trials: Trials) -> None:
-    """Do the trials that are not done yet, two at a time."""
+    """Do the trials that are not done yet, two at a time; Ctrl-C ends with those that are."""
     missing = [case for case in cases if case not in trials.done]
     if not missing:
         return
@@ -156,7 +161,10 @@ def do(cases: Sequence[Case], trials: Trials) -> None:
     context = multiprocessing.get_context('spawn')
     with Progress(*columns, console=Console(stderr=True)) as progress:
         bar = progress.add_task('trials', total=len(cases), completed=len(cases) - len(missing))
-        with context.Pool(min(PROCESSES, len(missing))) as pool:
+        with (
+            contextlib.suppress(KeyboardInterrupt),
+            context.Pool(min(PROCESSES, len(missing))) as pool,
+        ):
             for trial in pool.imap_unordered(do_one, missing):
                 trials.add(trial)
                 good = sum(done.success for done in trials.done.values())
