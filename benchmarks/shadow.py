@@ -10,7 +10,6 @@ goes on where it was.
 import contextlib
 import functools
 import hashlib
-import itertools
 import json
 import math
 import multiprocessing
@@ -81,9 +80,12 @@ def run(options: Options) -> list[Row]:
             cases = [Case(arm, hand, 'clutter', 'cluttered', seed) for seed in seeds]
             groups.append((f'{arm} {hand} in clutter', None, cases))
     trials = Trials(RESULTS / 'shadow_trials.jsonl', digest_of_sources())
-    # In turn, so that a run that is stopped early has trials of every robot.
-    turns = itertools.zip_longest(*(cases for _, _, cases in groups))
-    do([case for turn in turns for case in turn if case is not None], trials)
+    # Robots in turn, so that a run that is stopped early has trials of each; clutter comes last.
+    tiles, clutter = groups[: len(ROBOTS)], groups[len(ROBOTS) :]
+    turns = [
+        turn for part in (tiles, clutter) for turn in zip(*(c for *_, c in part), strict=True)
+    ]
+    do([case for turn in turns for case in turn], trials)
     return [
         row
         for name, target, cases in groups
