@@ -140,6 +140,43 @@ def declare_params(node: Node, cls: type[T], on_change: Callable[[T], None] | No
     return params
 
 
+def param_group(node: Node, group: str) -> dict[str, Any]:
+    """Return the parameters `<group>.<name>` that were given to a node, by name.
+
+    For what has names that no dataclass can know, such as the joints of a site file. Nothing is
+    declared, so a misspelled name is the reader's to find.
+    """
+    start = f'{group}.'
+    # rclpy has no public way to list what was given and not declared.
+    given = node._parameter_overrides
+    if group in given and given[group].value is not None:
+        raise ConfigError(f"parameter '{group}' holds names and values, not one value")
+    return {
+        name.removeprefix(start): _plain(parameter.value)
+        for name, parameter in sorted(given.items())
+        if name.startswith(start)
+    }
+
+
+def nested_params(node: Node, group: str) -> dict[str, dict[str, float]]:
+    """Return the numbers `<group>.<name>.<field>` that were given to a node, by name and field.
+
+    Raises:
+        ConfigError: There is another depth, or a value is no number.
+    """
+    nested: dict[str, dict[str, float]] = {}
+    for key, value in param_group(node, group).items():
+        name, dot, field = key.rpartition('.')
+        if not dot or not name or '.' in name:
+            raise ConfigError(
+                f"parameter '{group}.{key}' is not of the form {group}.<name>.<field>"
+            )
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ConfigError(f"parameter '{group}.{key}' must be a number, not {value!r}")
+        nested.setdefault(name, {})[field] = float(value)
+    return nested
+
+
 def _default_of(field: 'dataclasses.Field[Any]') -> Any:
     if field.default is dataclasses.MISSING:
         return None

@@ -65,6 +65,27 @@ def test_a_bad_override_stops_the_node(make_node):
         declare_params(make_node(name='z'), Params)
 
 
+def test_nested_parameters_are_read_without_declaration(make_node):
+    from mimic_core.ros import nested_params, param_group
+
+    node = make_node(**{'limits.a.lower': -1, 'limits.a.upper': 0.5, 'limits.b.max_speed': 2.0})
+    assert nested_params(node, 'limits') == {
+        'a': {'lower': -1.0, 'upper': 0.5},
+        'b': {'max_speed': 2.0},
+    }
+    assert nested_params(node, 'nothing') == {}
+    node = make_node(**{'workspace.box_min': [0.0, 1.0, 2.0], 'workspace.min_height': 0.1})
+    assert param_group(node, 'workspace') == {'box_min': [0.0, 1.0, 2.0], 'min_height': 0.1}
+
+
+@pytest.mark.parametrize('given', [{'limits.a': 1.0}, {'limits.a.b.c': 1.0}, {'limits.a.b': 'x'}])
+def test_nested_parameters_of_another_form_are_refused(make_node, given):
+    from mimic_core.ros import nested_params
+
+    with pytest.raises(ConfigError, match=next(iter(given))):
+        nested_params(make_node(**given), 'limits')
+
+
 def test_every_topic_has_a_qos(make_node):
     from mimic_core.ros import publisher_qos, subscription_qos
     from mimic_core.topics import TOPICS
