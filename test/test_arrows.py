@@ -2,10 +2,13 @@
 
 from workspace import imported, is_shell, python_packages
 
+DEVICES = ('ability', 'allegro', 'fin_ray', 'iiwa', 'leap', 'panda', 'robotiq', 'so101')
 LAYERS = (
-    {'mimic_core', 'mimic_interfaces'},
+    {'mimic_interfaces'},
+    {'mimic_core'},
     {'mimic_description', 'mimic_composition'},
-    {'mimic_camera', 'mimic_hand_tracking', 'mimic_retargeting', 'mimic_control', 'mimic_sim'},
+    {'mimic_camera', 'mimic_hand_tracking', 'mimic_retargeting', 'mimic_control', 'mimic_sim'}
+    | {f'mimic_{device}_driver' for device in DEVICES},
     {'mimic_recording', 'mimic_viewer'},
     {'mimic_bringup'},
 )
@@ -50,7 +53,10 @@ def test_only_shells_know_ros():
             for module in imported(path):
                 top = module.split('.')[0]
                 message = top.endswith(('_msgs', '_srvs')) or top == 'builtin_interfaces'
-                known = module in ('mimic_core.ros',) or top == 'composition_interfaces'
+                known = (
+                    module in ('mimic_core.ros', 'mimic_core.driver.ros')
+                    or top == 'composition_interfaces'
+                )
                 if message or known or top.startswith(ros):
                     wrong.append(f'{path.relative_to(package.folder)} imports {module}')
     assert wrong == []

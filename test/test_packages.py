@@ -8,21 +8,27 @@ from workspace import ROOT, Package, packages, python_packages, source_files
 # Python module -> what package.xml calls it, where that is not the name itself.
 ROSDEP = {
     'PIL': 'python3-pil',
+    'can': 'python3-can',
     'cv2': 'python3-opencv',
+    'evdev': 'python3-evdev',
     'lz4': 'python3-lz4',
     'matplotlib': 'python3-matplotlib',
     'numba': 'python3-numba',
     'numpy': 'python3-numpy',
     'scipy': 'python3-scipy',
+    'serial': 'python3-serial',
     'yaml': 'python3-yaml',
     'zstandard': 'python3-zstandard',
 }
 # No rosdep key: they come from requirements.txt.
 WHEELS = {
     'av': 'av',
+    'dynamixel_sdk': 'dynamixel-sdk',
     'mcap': 'mcap',
     'mediapipe': 'mediapipe',
     'mujoco': 'mujoco',
+    'ompl': 'ompl',
+    'pymodbus': 'pymodbus',
     'rich': 'rich',
     'rosbags': 'rosbags',
     'ruckig': 'ruckig',
@@ -32,9 +38,11 @@ WHEELS = {
 }
 PINNED = {  # module -> requirement, where the names differ
     'PIL': 'pillow',
+    'can': 'python-can',
     'coal': 'coal',
     'cv2': 'opencv-python-headless',
     'pinocchio': 'pin',
+    'serial': 'pyserial',
     'yaml': 'pyyaml',
 }
 MAX_LINES = 600

@@ -67,7 +67,7 @@ class ControlNode(Node):
 
     def _on_command(self, source: str, msg: JointTrajectory) -> None:
         try:
-            command = conversions.command_from_msg(msg)
+            command = ros.command_from_msg(msg)
         except MimicError as error:
             refusal: str | None = self._gate.intake.refuse(source, str(error))
         else:

@@ -17,6 +17,7 @@ class NamedPositions:
     points: FloatArray  # (T, J) [rad] or [m]
     times: FloatArray  # (T,) [s] from the start, strictly increasing
     stamp: float = 0.0  # [s] capture time of the data behind it; 0 unknown; in the future: start
+    velocities: FloatArray | None = None  # (T, J) [rad/s] or [m/s]; None: not given
 
     def __post_init__(self) -> None:
         if not self.names or len(set(self.names)) != len(self.names):
@@ -27,6 +28,9 @@ class NamedPositions:
             raise ShapeError('a command has no points')
         if (np.diff(self.times) <= 0).any() or self.times[0] < 0:
             raise StaleInputError(f'times go backwards: {self.times.tolist()}')
+        if self.velocities is not None:
+            velocities = checked(self.velocities, self.points.shape, 'velocities')
+            object.__setattr__(self, 'velocities', velocities)
 
     @classmethod
     def single(cls, names: Sequence[str], q: FloatArray, stamp: float = 0.0) -> 'NamedPositions':

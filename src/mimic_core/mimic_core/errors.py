@@ -6,9 +6,14 @@ from collections.abc import Iterable
 __all__ = [
     'ConfigError',
     'DeviceError',
+    'DeviceFaultError',
+    'IdentityError',
     'LimitError',
     'MimicError',
+    'NoReplyError',
     'NotFiniteError',
+    'PortError',
+    'ProtocolError',
     'ShapeError',
     'SourceError',
     'StaleInputError',
@@ -46,6 +51,26 @@ class SourceError(MimicError):
 
 class DeviceError(MimicError):
     """A robot device does not answer, or answers with a fault."""
+
+
+class PortError(DeviceError):
+    """A port cannot be opened or was unplugged: unknown, busy, no permission, gone."""
+
+
+class IdentityError(DeviceError):
+    """What answers is not the device that was meant: ids missing, other firmware, other model."""
+
+
+class NoReplyError(DeviceError):
+    """A device did not answer in time."""
+
+
+class ProtocolError(DeviceError):
+    """A reply is damaged or makes no sense: checksum, length, unexpected fields."""
+
+
+class DeviceFaultError(DeviceError):
+    """The device itself reports a fault: over-temperature, over-current, lost supply."""
 
 
 class UnknownNameError(MimicError):

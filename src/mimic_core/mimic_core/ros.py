@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import dataclasses
 import gc
+import math
 import os
 import signal
 from array import array
@@ -37,11 +38,19 @@ from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image as ImageMsg
 from tf2_msgs.msg import TFMessage
+from trajectory_msgs.msg import JointTrajectory
 
 from mimic_core import frames
 from mimic_core.arrays import DepthImage, FloatArray, Image
 from mimic_core.camera import Intrinsics
-from mimic_core.errors import ConfigError, MimicError, UnknownNameError
+from mimic_core.command import NamedPositions
+from mimic_core.errors import (
+    ConfigError,
+    MimicError,
+    NotFiniteError,
+    ShapeError,
+    UnknownNameError,
+)
 from mimic_core.images import decode
 from mimic_core.params import check_value, from_mapping, info_of, types_of
 from mimic_core.topics import TOPICS
@@ -317,6 +326,37 @@ def intrinsics_from_msg(msg: CameraInfo) -> Intrinsics:
     """Return the intrinsics of a message; raises ConfigError when it was never calibrated."""
     d = (*(float(x) for x in msg.d), 0.0, 0.0, 0.0, 0.0, 0.0)[:5]
     return Intrinsics(msg.width, msg.height, msg.k[0], msg.k[4], msg.k[2], msg.k[5], d)
+
+
+def command_from_msg(msg: JointTrajectory) -> NamedPositions:
+    """Return the command of a message; velocities only where every point has them all.
+
+    Raises:
+        ShapeError: Points of another length than the names, no points, or names that repeat.
+        NotFiniteError: NaN or infinity; says of which joint.
+        StaleInputError: Times that go backwards.
+    """
+    names, points = tuple(msg.joint_names), msg.points
+    for number, point in enumerate(points):
+        if len(point.positions) != len(names):
+            raise ShapeError(
+                f'point {number} has {len(point.positions)} positions for {len(names)} joints'
+            )
+        for name, value in zip(names, point.positions, strict=True):
+            if not math.isfinite(value):
+                raise NotFiniteError(f'{name} is {value} in point {number}')
+    shape = (len(points), len(names))
+    velocities = None
+    if points and all(len(point.velocities) == len(names) for point in points):
+        velocities = np.array([point.velocities for point in points]).reshape(shape)
+    times = [p.time_from_start.sec + p.time_from_start.nanosec * 1e-9 for p in points]
+    return NamedPositions(
+        names,
+        np.array([point.positions for point in points]).reshape(shape),
+        np.array(times),
+        seconds(msg.header.stamp),
+        velocities,
+    )
 
 
 class StaticFrames:

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from mimic_core import frames
-from mimic_core.errors import ConfigError, UnknownNameError
+from mimic_core.errors import (
+    ConfigError,
+    NotFiniteError,
+    ShapeError,
+    StaleInputError,
+    UnknownNameError,
+)
 from mimic_core.params import param
 
 pytestmark = pytest.mark.ros
@@ -199,3 +205,45 @@ def test_intrinsics_round_trip():
 
     camera = Intrinsics(640, 480, 600.0, 601.0, 320.5, 239.5, (0.1, -0.2, 0.0, 0.0, 0.01))
     assert intrinsics_from_msg(intrinsics_to_msg(camera, to_stamp(0.0), 'c')) == camera
+
+
+def _trajectory(points, times=None):
+    from builtin_interfaces.msg import Duration
+    from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+    msg = JointTrajectory(joint_names=['a', 'b'])
+    for i, positions in enumerate(points):
+        seconds = i + 1 if times is None else times[i]
+        start = Duration(sec=int(seconds), nanosec=int(1e9 * (seconds % 1)))
+        msg.points.append(JointTrajectoryPoint(positions=positions, time_from_start=start))
+    return msg
+
+
+def test_a_trajectory():
+    msg = _trajectory([[1.0, 2.0], [3.0, 4.0]], [0.5, 2.0])
+    msg.header.stamp.sec, msg.header.stamp.nanosec = 7, 500_000_000
+    from mimic_core import ros
+
+    command = ros.command_from_msg(msg)
+    assert command.names == ('a', 'b')
+    np.testing.assert_array_equal(command.points, [[1.0, 2.0], [3.0, 4.0]])
+    np.testing.assert_allclose(command.times, [0.5, 2.0])
+    assert command.stamp == 7.5
+
+
+@pytest.mark.parametrize(
+    ('points', 'times', 'error'),
+    [
+        ([], None, ShapeError),
+        ([[1.0]], None, ShapeError),
+        ([[1.0, 2.0], [1.0]], None, ShapeError),
+        ([[1.0, np.nan]], None, NotFiniteError),
+        ([[np.inf, 1.0]], None, NotFiniteError),
+        ([[1.0, 2.0], [1.0, 2.0]], [1.0, 0.5], StaleInputError),
+    ],
+)
+def test_a_bad_trajectory_is_refused(points, times, error):
+    from mimic_core import ros
+
+    with pytest.raises(error):
+        ros.command_from_msg(_trajectory(points, times))

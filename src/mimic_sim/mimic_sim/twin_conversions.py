@@ -2,16 +2,13 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 from builtin_interfaces.msg import Time
 from sensor_msgs.msg import CameraInfo, Image, JointState
-from trajectory_msgs.msg import JointTrajectory
 
 from mimic_core.arrays import FloatArray
 from mimic_core.camera import Frame
-from mimic_core.command import NamedPositions
 from mimic_core.frames import WORLD
-from mimic_core.ros import image_to_msg, intrinsics_to_msg, pose_to_msg, seconds, to_stamp
+from mimic_core.ros import image_to_msg, intrinsics_to_msg, pose_to_msg, to_stamp
 from mimic_interfaces.msg import (
     ObjectPose,
     ObjectPoseArray,
@@ -22,25 +19,6 @@ from mimic_interfaces.msg import (
 from mimic_sim.twin import Twin
 
 TARGET = 'target'  # name under which the status carries the place for the task's first object
-
-
-def command_from_msg(msg: JointTrajectory) -> NamedPositions:
-    """Return the positions of a trajectory; its velocities are not used.
-
-    Raises:
-        ShapeError: Lengths differ, or there are no points.
-        NotFiniteError: A position is NaN or infinite.
-        StaleInputError: Its times go backwards.
-    """
-    lengths = {len(point.positions) for point in msg.points}
-    if len(lengths) == 1:
-        positions = np.array([point.positions for point in msg.points])
-    else:  # different lengths: let the check name the wrong one
-        wrong = next((p for p in msg.points if len(p.positions) != len(msg.joint_names)), None)
-        positions = np.array([] if wrong is None else [wrong.positions]).reshape(1, -1)
-    times = [p.time_from_start.sec + p.time_from_start.nanosec * 1e-9 for p in msg.points]
-    stamp = seconds(msg.header.stamp)
-    return NamedPositions(tuple(msg.joint_names), positions, np.array(times), stamp)
 
 
 def joint_state_to_msg(twin: Twin, stamp: Time) -> JointState:

@@ -17,6 +17,7 @@ from mimic_core.ros import (
     OK,
     WARN,
     Diagnostics,
+    command_from_msg,
     declare_params,
     publisher_qos,
     publishing,
@@ -105,7 +106,7 @@ class TwinNode(Node):
 
     def _on_command(self, part: Part, msg: JointTrajectory) -> None:
         try:
-            self._runner.command(part, conversions.command_from_msg(msg))
+            self._runner.command(part, command_from_msg(msg))
         except MimicError as error:
             self._refused += 1
             self.get_logger().error(f'{part} command refused: {error}', throttle_duration_sec=1.0)

@@ -2,12 +2,10 @@ import numpy as np
 import pytest
 
 pytestmark = pytest.mark.ros
-trajectory = pytest.importorskip('trajectory_msgs.msg')
 pytest.importorskip('mimic_interfaces.msg')
 
-from builtin_interfaces.msg import Duration, Time  # noqa: E402
+from builtin_interfaces.msg import Time  # noqa: E402
 
-from mimic_core.errors import NotFiniteError, ShapeError, StaleInputError  # noqa: E402
 from mimic_core.ros import image_from_msg, pose_from_msg  # noqa: E402
 from mimic_description import load_robot  # noqa: E402
 from mimic_sim import twin_conversions as conversions  # noqa: E402
@@ -22,43 +20,6 @@ def twin():
     twin = Twin(load_robot('iiwa14', 'allegro'), params=TwinParams(width=64, height=48))
     yield twin
     twin.close()
-
-
-def _trajectory(points, times=None):
-    msg = trajectory.JointTrajectory(joint_names=['a', 'b'])
-    for i, positions in enumerate(points):
-        seconds = i + 1 if times is None else times[i]
-        start = Duration(sec=int(seconds), nanosec=int(1e9 * (seconds % 1)))
-        msg.points.append(
-            trajectory.JointTrajectoryPoint(positions=positions, time_from_start=start)
-        )
-    return msg
-
-
-def test_a_trajectory() -> None:
-    msg = _trajectory([[1.0, 2.0], [3.0, 4.0]], [0.5, 2.0])
-    msg.header.stamp = STAMP
-    command = conversions.command_from_msg(msg)
-    assert command.names == ('a', 'b')
-    np.testing.assert_array_equal(command.points, [[1.0, 2.0], [3.0, 4.0]])
-    np.testing.assert_allclose(command.times, [0.5, 2.0])
-    assert command.stamp == 7.5
-
-
-@pytest.mark.parametrize(
-    ('points', 'times', 'error'),
-    [
-        ([], None, ShapeError),
-        ([[1.0]], None, ShapeError),
-        ([[1.0, 2.0], [1.0]], None, ShapeError),
-        ([[1.0, np.nan]], None, NotFiniteError),
-        ([[np.inf, 1.0]], None, NotFiniteError),
-        ([[1.0, 2.0], [1.0, 2.0]], [1.0, 0.5], StaleInputError),
-    ],
-)
-def test_a_bad_trajectory_is_refused(points, times, error) -> None:
-    with pytest.raises(error):
-        conversions.command_from_msg(_trajectory(points, times))
 
 
 def test_states_round_trip(twin: Twin) -> None:

@@ -1,0 +1,371 @@
+"""The state machine of every driver: from a device and a stream of commands to safe motion."""
+
+import enum
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mimic_core.arrays import FloatArray, checked
+from mimic_core.command import NamedPositions
+from mimic_core.driver.device import Device, Health, Reading
+from mimic_core.driver.follower import Follower
+from mimic_core.driver.params import SessionParams
+from mimic_core.errors import DeviceError, DeviceFaultError, MimicError, PortError
+from mimic_core.limits import JointLimits
+
+_MIN_GAP = 0.5  # [1] of the period between two writes
+_FAULT_PERIOD = 0.2  # [s] between looks whether a fault is over
+
+
+class DriverState(enum.Enum):
+    """Where a session is; lost and fault are left without a restart when the device allows it."""
+
+    UNCONFIGURED = 'unconfigured'
+    INACTIVE = 'inactive'  # read, no torque from us
+    ACTIVE = 'active'  # read and written
+    LOST = 'lost'  # does not answer; attempts to reach it go on
+    FAULT = 'fault'  # answers with a fault; nothing is written
+
+
+@dataclass
+class DriverStatus:
+    """What diagnostics show."""
+
+    state: DriverState = DriverState.UNCONFIGURED
+    message: str = ''  # what happened last, in words; '' when nothing is wrong
+    identity: str = ''  # what answered
+    errors: Counter[str] = field(default_factory=Counter)  # class of error -> how often
+    reads: int = 0
+    writes: int = 0
+    accepted: int = 0
+    refused: int = 0
+    reconnects: int = 0
+    client: str = 'none'  # none, live or lost
+    torque: bool = False
+    warnings: tuple[str, ...] = ()
+    health: Health = field(default_factory=Health)
+
+
+class DriverSession:
+    """Owns one device: opens, enables, reads and writes it, and finds its way back to it.
+
+    The first command after every start is the measured position; from there the set-point moves
+    no faster than the limits, slower still until it has caught up with the command. `cycle` is
+    called once a period by one thread, the rest by any.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        limits: JointLimits,
+        params: SessionParams,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Make a session in state UNCONFIGURED.
+
+        Args:
+            device: What is driven.
+            limits: Bounds of its J joints.
+            params: `rate` must be > 0.
+            on_change: Called, by whichever thread, after the state or its message changed.
+        """
+        self.device, self.limits, self.params = device, limits, params
+        self.status = DriverStatus()
+        self.period = 1.0 / params.rate  # [s]
+        self._on_change = on_change
+        self._lock = threading.RLock()  # the device has one user at a time
+        self._inbox: dict[tuple[str, ...], tuple[NamedPositions, float]] = {}
+        self._follower = Follower(device.joints)
+        self._wanted = DriverState.UNCONFIGURED  # where the owner wants it
+        self._sent = np.zeros(len(device.joints))  # last written set-point
+        self._measured = np.full(len(device.joints), np.nan)
+        self._fresh_start = True  # next write is the measured position
+        self._catching_up = False
+        self._limp_by_hand = False
+        self._owes_disable = False
+        self._wrote_at = self._read_at = -np.inf
+        self._command_at = -np.inf
+        self._health_at = self._tried_at = -np.inf
+        self._astray_since: float | None = None
+
+    # Asked by the owner ---------------------------------------------------------------------
+
+    def configure(self, now: float) -> None:
+        """Open the device; raises DeviceError."""
+        with self._lock:
+            self._open()
+            self._read_at = now
+            self._wanted = DriverState.INACTIVE
+            self._say(DriverState.INACTIVE)
+
+    def activate(self, now: float) -> None:
+        """Let it move; raises DeviceError. Commands that came before do not count."""
+        with self._lock:
+            self._inbox.clear()
+            self.device.enable()
+            self._wanted = DriverState.ACTIVE
+            self._begin(now)
+
+    def deactivate(self) -> None:
+        """Take no more commands; hold or go limp, as configured. Raises DeviceError."""
+        with self._lock:
+            self._wanted = DriverState.INACTIVE
+            hold = self.params.on_deactivate == 'hold'
+            self._owes_disable = self.status.state == DriverState.LOST
+            if self.status.state in (DriverState.ACTIVE, DriverState.FAULT):
+                self.device.disable(hold=hold)
+                self.status.torque = hold
+                self._say(DriverState.INACTIVE)
+
+    def cleanup(self) -> None:
+        """Let go of the device; never raises."""
+        with self._lock:
+            self.device.close()
+            self._wanted = DriverState.UNCONFIGURED
+            self.status.torque = False
+            self._say(DriverState.UNCONFIGURED)
+
+    def set_torque(self, on: bool, now: float) -> None:
+        """Take the torque off, or put it on again at the measured position; raises DeviceError."""
+        with self._lock:
+            if self.status.state != DriverState.ACTIVE:
+                raise DeviceError(f'the driver is {self.status.state.value}, not active')
+            if on:
+                self.device.enable()
+                self._begin(now)
+            else:
+                self.device.disable(hold=False)
+                self.status.torque, self._limp_by_hand = False, True
+                self._say(DriverState.ACTIVE, 'torque is off, as asked')
+
+    def reset(self, now: float) -> None:
+        """Clear a fault that the device keeps; raises DeviceError."""
+        with self._lock:
+            self.device.reset()
+            if self.status.state == DriverState.FAULT:
+                self._recover(now)
+
+    def take(self, command: NamedPositions, now: float) -> str | None:
+        """Take a command, names without prefix; returns None, or why it was refused."""
+        known = self.device.joints
+        foreign = next((name for name in command.names if name not in known), None)
+        if foreign is not None:
+            return self.refuse(f'unknown joint {foreign}; known: {", ".join(known)}')
+        if command.stamp and command.stamp + command.times[-1] < now:
+            return self.refuse('a trajectory that ended in the past')
+        self._inbox[command.names] = (command, now)
+        self._command_at = now
+        self.status.accepted += 1
+        return None
+
+    def refuse(self, reason: str) -> str:
+        """Count a command that was not taken; returns the reason."""
+        self.status.refused += 1
+        return reason
+
+    # Called by the loop ---------------------------------------------------------------------
+
+    def cycle(self, now: float, clock: Callable[[], float]) -> Reading | None:
+        """Do one period: read, judge, write.
+
+        Args:
+            now: [s].
+            clock: Of the same time, for the stamp of the read.
+
+        Returns:
+            What was read, with its stamp; None when there is nothing to publish.
+        """
+        with self._lock:
+            if self.status.state == DriverState.UNCONFIGURED:
+                return None
+            if self.status.state == DriverState.LOST:
+                self._reconnect(now)
+                return None
+            reading = None
+            try:
+                reading = self._read(clock)
+                healthy = self._check_health(now)
+                if self.status.state == DriverState.FAULT and healthy:
+                    self._recover(now)
+                if self.status.state == DriverState.ACTIVE:
+                    self._write(clock())
+            except DeviceError as error:
+                self._judge(error, now)
+            return reading
+
+    def write_now(self, now: float) -> bool:
+        """Send a command that has just come before the period is over; returns whether it did."""
+        with self._lock:
+            if self.status.state != DriverState.ACTIVE or self._fresh_start:
+                return False
+            try:
+                return self._write(now)
+            except DeviceError as error:
+                self._judge(error, now)
+                return False
+
+    # Parts ----------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        self.device.close()
+        self.status.identity = self.device.open()
+
+    def _begin(self, now: float) -> None:
+        """Be active from the measured position on."""
+        self._inbox.clear()
+        self._fresh_start, self._catching_up = True, True
+        self._limp_by_hand = False
+        self._read_at = now
+        self._astray_since = None
+        self._command_at = -np.inf
+        self.status.torque, self.status.client = True, 'none'
+        self._say(DriverState.ACTIVE)
+
+    def _read(self, clock: Callable[[], float]) -> Reading:
+        asked = clock()
+        reading = self.device.read()
+        answered = clock()
+        stamp = reading.stamp if reading.stamp is not None else 0.5 * (asked + answered)
+        position = checked(reading.position, (len(self.device.joints),), 'measured position')
+        self._measured = position
+        self._read_at = answered
+        self.status.reads += 1
+        return Reading(position, reading.velocity, reading.effort, stamp, reading.tactile)
+
+    def _check_health(self, now: float) -> bool:
+        """Ask for the health when it is due; returns whether it was asked and is good."""
+        faulty = self.status.state == DriverState.FAULT
+        due = (
+            min(self.params.health_period, _FAULT_PERIOD) if faulty else self.params.health_period
+        )
+        if 0.0 <= now - self._health_at < due:
+            return False
+        self._health_at = now
+        self.status.health = self.device.health()
+        return True
+
+    def _judge(self, error: DeviceError, now: float) -> None:
+        """Decide what an error of the bus or the device means."""
+        self.status.errors[type(error).__name__] += 1
+        if isinstance(error, DeviceFaultError):
+            self._read_at = now  # it answers
+            self._say(DriverState.FAULT, str(error))
+            if self.params.auto_reset and now - self._tried_at >= self.params.reconnect_period:
+                self._tried_at = now
+                try:
+                    self.device.reset()
+                except DeviceError as refusal:
+                    self._say(DriverState.FAULT, str(refusal))
+        elif isinstance(error, PortError) or now - self._read_at > self.params.lost_after:
+            self.status.torque = False
+            self._tried_at = now
+            self._say(DriverState.LOST, str(error))
+
+    def _reconnect(self, now: float) -> None:
+        if now - self._tried_at < self.params.reconnect_period:
+            return
+        self._tried_at = now
+        try:
+            self._open()
+            self._recover(now)
+        except DeviceFaultError as error:
+            self._judge(error, now)
+        except DeviceError as error:
+            self.status.errors[type(error).__name__] += 1
+            self._say(DriverState.LOST, str(error))
+        else:
+            self.status.reconnects += 1
+
+    def _recover(self, now: float) -> None:
+        """Go back to where the owner wants it, from the measured position."""
+        if self._wanted == DriverState.ACTIVE:
+            self.device.enable()
+            self._begin(now)
+            return
+        if self._owes_disable:
+            self.device.disable(hold=self.params.on_deactivate == 'hold')
+            self._owes_disable = False
+        self._read_at = now
+        self._say(DriverState.INACTIVE)
+
+    def _write(self, now: float) -> bool:
+        if now - self._wrote_at < _MIN_GAP * self.period:
+            return False
+        if not self._torque_for_client(now):
+            return False
+        if self._fresh_start:
+            self._follower.reset(self._measured)
+            setpoint = self._measured.copy()
+        else:
+            self._follow_inbox()
+            setpoint = self._limited(self._follower.sample(now + self.period)[0], now)
+        self.device.write(setpoint)
+        self._fresh_start = False
+        self._sent, self._wrote_at = setpoint, now
+        self.status.writes += 1
+        self._watch_following(now)
+        return True
+
+    def _torque_for_client(self, now: float) -> bool:
+        """Keep track of the client; returns whether the device takes set-points now."""
+        if self._limp_by_hand:
+            return False
+        age = now - max(self._command_at, self._follower.ends())
+        live = age <= self.params.command_timeout
+        if live:
+            if self.status.client == 'lost' and not self.status.torque:
+                self.device.enable()
+                self._fresh_start, self._catching_up, self.status.torque = True, True, True
+            if self.status.client == 'lost':
+                self._say(DriverState.ACTIVE)
+            self.status.client = 'live'
+        elif self.status.client == 'live':
+            self.status.client = 'lost'
+            self._say(DriverState.ACTIVE, f'no command for {self.params.command_timeout} s')
+            if self.params.on_lost_client == 'limp':
+                self.device.disable(hold=False)
+                self.status.torque = False
+        return self.status.torque
+
+    def _follow_inbox(self) -> None:
+        for names in list(self._inbox):
+            command, received = self._inbox.pop(names)
+            try:
+                self._follower.follow(command, received)
+            except MimicError as error:
+                self.status.message = self.refuse(str(error))
+
+    def _limited(self, target: FloatArray, now: float) -> FloatArray:
+        """Return the set-point: inside the bounds, a step of bounded speed from the last one."""
+        scale = self.params.resume_speed_scale if self._catching_up else 1.0
+        elapsed = min(max(now - self._wrote_at, 0.0), 2.0 * self.period)
+        reach = self.limits.max_speed * scale * elapsed
+        bounded = self.limits.clip(target)
+        setpoint = np.clip(bounded, self._sent - reach, self._sent + reach)
+        if self._catching_up and self.status.client == 'live':
+            self._catching_up = bool((np.abs(setpoint - bounded) > 1e-9).any())
+        return setpoint
+
+    def _watch_following(self, now: float) -> None:
+        limit = self.params.following_error or np.inf
+        astray = np.abs(self._sent - self._measured) > limit
+        if not astray.any():
+            self._astray_since = None
+            self.status.warnings = ()
+            return
+        if self._astray_since is None:
+            self._astray_since = now
+        if now - self._astray_since >= self.params.following_time:
+            names = [n for n, far in zip(self.device.joints, astray, strict=True) if far]
+            self.status.warnings = (f'{", ".join(names)} does not follow its command',)
+
+    def _say(self, state: DriverState, message: str = '') -> None:
+        changed = (state, message) != (self.status.state, self.status.message)
+        self.status.state, self.status.message = state, message
+        if state in (DriverState.LOST, DriverState.FAULT):
+            self._fresh_start = True
+        if changed:
+            self._on_change()

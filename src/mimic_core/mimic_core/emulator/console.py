@@ -1,0 +1,32 @@
+"""An emulator by hand: faults from the keyboard, its state in a line."""
+
+import sys
+from collections.abc import Callable
+
+from mimic_core.emulator.faults import FAULTS, Faults
+from mimic_core.errors import MimicError
+
+
+def console(where: str, faults: Faults, state: Callable[[], str]) -> None:
+    """Talk with a person until the input ends or Ctrl-C.
+
+    Args:
+        where: Port or address for the driver.
+        faults: Of the emulated device.
+        state: Returns one line about it.
+    """
+    out = sys.stdout
+    out.write(f'listening on {where}\n')
+    out.write(f'type a fault ({", ".join(FAULTS)}) [COUNT] [joint N], clear, or enter\n')
+    out.flush()
+    try:
+        for line in sys.stdin:
+            if line.strip():
+                try:
+                    out.write(f'{faults.command(line.strip())}\n')
+                except MimicError as error:
+                    out.write(f'{error}\n')
+            out.write(f'{state()}\n')
+            out.flush()
+    except KeyboardInterrupt:
+        out.write('\n')
