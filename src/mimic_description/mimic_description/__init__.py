@@ -2,6 +2,7 @@
 
 from mimic_description.model import RobotModel, UnknownFrameError, hand_model, load_robot
 from mimic_description.registry import Device, UnknownDeviceError, known_devices, load_device
+from mimic_description.site import known_joints, with_site
 from mimic_description.urdf import render_urdf
 
 __all__ = [
@@ -11,7 +12,9 @@ __all__ = [
     'UnknownFrameError',
     'hand_model',
     'known_devices',
+    'known_joints',
     'load_device',
     'load_robot',
     'render_urdf',
+    'with_site',
 ]
