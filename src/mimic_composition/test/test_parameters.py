@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from mimic_composition.launcher.errors import LaunchFileError
-from mimic_composition.launcher.parameters import ParameterFiles, read_file, typed
+from mimic_composition.launcher.parameters import ParameterFiles, load_file, read_file, typed
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,42 @@ def test_files_that_are_none(tmp_path: Path, text: str | None):
         path.write_text(text)
     with pytest.raises(LaunchFileError, match=r'p\.yaml'):
         read_file(path, '/n')
+
+
+@pytest.mark.parametrize(
+    ('text', 'says'),
+    [
+        (b'/**: [', 'is no YAML: .* in line'),
+        (b'/**:\n  ros__parameters:\n', 'holds no parameters'),
+        (b'limits: {a: 1.0}', 'holds no parameters: it needs'),
+        (b'just words', 'holds no parameters'),
+        (b'/**: {ros__parameters: {box: [0.0, 1]}}', 'box = .* mixes .*decimals'),
+        (b'\xff\xfe\x00', 'is no text|is no YAML'),
+    ],
+)
+def test_a_file_that_is_no_parameter_file_is_told_in_one_sentence(tmp_path, text, says):
+    path = tmp_path / 'site.yaml'
+    path.write_bytes(text)
+    with pytest.raises(LaunchFileError, match=says) as error:
+        load_file(path)
+    assert str(path) in str(error.value) and '\n' not in str(error.value)
+
+
+def test_a_folder_no_file_and_no_permission(tmp_path, monkeypatch):
+    with pytest.raises(LaunchFileError, match='directory'):
+        load_file(tmp_path)
+    with pytest.raises(LaunchFileError, match='no parameter file'):
+        load_file(tmp_path / 'none.yaml')
+
+    def refuse(*_, **__):
+        raise PermissionError(13, 'Permission denied')
+
+    monkeypatch.setattr(Path, 'read_text', refuse)  # root may read everything
+    with pytest.raises(LaunchFileError, match='Permission denied'):
+        load_file(tmp_path / 'site.yaml')
+
+
+def test_a_file_of_comments_holds_nothing(tmp_path):
+    path = tmp_path / 'site.yaml'
+    path.write_text('# nothing yet\n')
+    assert load_file(path) == {}

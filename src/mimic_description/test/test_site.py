@@ -12,11 +12,11 @@ def test_a_site_tightens_limits_and_workspace_and_changes_nothing_else():
     site = with_site(
         ROBOT,
         {ARM[0]: {'lower': -1.0, 'max_speed': 0.5}, 'panda_joint_1': {'lower': -1.0}},
-        {'min_height': 0.2, 'box_max': [0.5, 0.4, 0.9]},
+        {'min_height': 0.2, 'box_max': [0.5, 0.4, 0.7]},
     )
     assert site.limits.lower[0] == -1.0 and site.limits.max_speed[0] == 0.5
     np.testing.assert_array_equal(site.limits.lower[1:], ROBOT.limits.lower[1:])
-    assert site.arm.workspace.min_height == 0.2 and site.arm.workspace.box_max == (0.5, 0.4, 0.9)
+    assert site.arm.workspace.min_height == 0.2 and site.arm.workspace.box_max == (0.5, 0.4, 0.7)
     assert site.arm.workspace.box_min == ROBOT.arm.workspace.box_min
     np.testing.assert_array_equal(site.fk(ROBOT.home, 'flange'), ROBOT.fk(ROBOT.home, 'flange'))
     assert load_robot('iiwa14', 'allegro', 'left_') is ROBOT  # the shared one is as it was

@@ -109,8 +109,7 @@ def _parameter_file(param: Element, node_key: str, context: Context, files: Para
     if 'name' in param.attributes:
         return files.write(node_key, parameters.nested(param, context))
     path = Path(substitute(param.attributes['from'], context))
-    if not path.is_file():
-        raise LaunchFileError(f"there is no parameter file '{path}'")
+    parameters.load_file(path)  # a wrong one is told here, once, and nothing starts
     if to_bool(substitute(param.attributes.get('allow_substs', 'false'), context)):
         return files.write_text(substitute(path.read_text(encoding='utf-8'), context))
     return str(path)

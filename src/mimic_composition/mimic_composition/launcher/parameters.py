@@ -134,18 +134,67 @@ class ParameterFiles:
         return str(path)
 
 
+def load_file(path: Path) -> dict[str, Any]:
+    """Return what a parameter file holds; one with comments only holds nothing.
+
+    It is read before any process starts, so that a wrong one is told in one sentence.
+
+    Raises:
+        LaunchFileError: The file cannot be read or is no parameter file; says why and where.
+    """
+    try:
+        content: Any = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except FileNotFoundError as error:
+        raise LaunchFileError(f"there is no parameter file '{path}'") from error
+    except OSError as error:
+        raise LaunchFileError(f"cannot read parameter file '{path}': {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise LaunchFileError(f"parameter file '{path}' is no text: {error.reason}") from error
+    except yaml.YAMLError as error:
+        raise LaunchFileError(f"parameter file '{path}' is no YAML: {_sentence(error)}") from error
+    if content is None:
+        return {}
+    found: dict[str, dict[str, Any]] = {}
+    if isinstance(content, dict):
+        _collect(content, (), found)
+    if not isinstance(content, dict) or not found:
+        raise LaunchFileError(
+            f"'{path}' holds no parameters: it needs a node or /**, below it ros__parameters, "
+            'below that names and values'
+        )
+    for values in found.values():
+        for name, value in values.items():
+            _check_item(path, name, value)
+    return content
+
+
+def _check_item(path: Path, name: str, value: Any) -> None:
+    items = value if isinstance(value, list) else [value]
+    if len({type(item) for item in items}) > 1:
+        raise LaunchFileError(
+            f"'{path}': {name} = {value} mixes kinds of values; write all as {_mixed(items)}"
+        )
+
+
+def _mixed(items: list[Any]) -> str:
+    numbers = all(type(item) in (int, float) for item in items)
+    return 'decimals, such as 1.0' if numbers else 'one kind'
+
+
+def _sentence(error: yaml.YAMLError) -> str:
+    """Return what is wrong with a YAML text, and in which line."""
+    mark = getattr(error, 'problem_mark', None)
+    problem = getattr(error, 'problem', None) or str(error).splitlines()[0]
+    return f'{problem} in line {mark.line + 1}' if mark is not None else problem
+
+
 def read_file(path: Path, node: str) -> dict[str, Value]:
     """Return the parameters that a file has for a node, by full name; `/**` is for all.
 
     Raises:
         LaunchFileError: The file cannot be read or is no parameter file.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, yaml.YAMLError) as error:
-        raise LaunchFileError(f"cannot read parameter file '{path}': {error}") from error
-    if not isinstance(content, dict):
-        raise LaunchFileError(f"'{path}' holds no parameters")
+    content = load_file(path)
     found: dict[str, dict[str, Any]] = {}
     _collect(content, (), found)
     return {**found.get('**', {}), **found.get(node.strip('/'), {})}
