@@ -536,7 +536,11 @@ def run(
     if first:
         run_first()
     # The handlers of rclpy would shut ROS down in the middle of a callback that publishes.
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except rclpy_implementation.RCLError as error:  # a wrong parameter file or a wrong argument
+        rclpy.logging.get_logger('mimic').fatal(str(error).split(', at /')[0])
+        raise SystemExit(1) from None
     signals: list[int] = []
 
     def on_signal(number: int, _: object) -> None:
