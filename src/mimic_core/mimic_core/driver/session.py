@@ -324,6 +324,7 @@ class DriverSession:
             self.status.client = 'live'
         elif self.status.client == 'live':
             self.status.client = 'lost'
+            self._follower.reset(self._sent)  # stop here, not at what it last asked for
             self._say(DriverState.ACTIVE, f'no command for {self.params.command_timeout} s')
             if self.params.on_lost_client == 'limp':
                 self.device.disable(hold=False)
