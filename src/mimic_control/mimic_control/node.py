@@ -5,10 +5,7 @@ from functools import partial
 
 import numpy as np
 from builtin_interfaces.msg import Duration
-from rclpy.action import ActionServer, CancelResponse
-from rclpy.action.server import ServerGoalHandle
 from rclpy.node import Node
-from rclpy.task import Future
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
@@ -17,12 +14,12 @@ from trajectory_msgs.msg import JointTrajectory
 from mimic_control import conversions
 from mimic_control.gate import Gate, Mode
 from mimic_control.intake import SOURCES
+from mimic_control.move_node import MoveServer
 from mimic_control.params import ControlParams
-from mimic_control.posture import goal_of
+from mimic_control.site import guarded_robot
 from mimic_core import ros
-from mimic_core.errors import LimitError, MimicError
+from mimic_core.errors import MimicError
 from mimic_description import load_robot
-from mimic_interfaces.action import MoveTo
 from mimic_interfaces.msg import ControlStatus
 from mimic_interfaces.srv import SetMode
 
@@ -36,6 +33,8 @@ class ControlNode(Node):
         super().__init__('control', **options)
         params = ros.declare_params(self, ControlParams)
         robot = load_robot(params.arm, params.hand, params.prefix)
+        limits, box = ros.nested_params(self, 'limits'), ros.param_group(self, 'workspace')
+        robot = guarded_robot(robot, params, limits, box)
         self._gate = Gate(robot, params)
         self._names = robot.joint_names
         self._outputs = []
@@ -56,9 +55,7 @@ class ControlNode(Node):
         stop, clear = partial(self._gate.stop, 'control/stop was called'), self._gate.clear
         self.create_service(Trigger, 'control/stop', partial(self._trigger, stop))
         self.create_service(Trigger, 'control/clear', partial(self._trigger, clear))
-        self._moving: tuple[ServerGoalHandle, Future] | None = None
-        cancel = {'cancel_callback': lambda _: CancelResponse.ACCEPT}
-        self._action = ActionServer(self, MoveTo, 'control/move_to', self._move, **cancel)
+        self._moves = MoveServer(self, self._gate)
         self._diagnostics = ros.Diagnostics(self, self._report)
         self._gate.set_mode(params.initial_mode)
         self._said: tuple[object, ...] = ()
@@ -94,24 +91,6 @@ class ControlNode(Node):
         reply.success = True
         return reply
 
-    async def _move(self, goal: ServerGoalHandle) -> MoveTo.Result:
-        wish, robot = goal.request, self._gate.robot
-        try:
-            if self._moving is not None:
-                raise LimitError('another motion is under way')
-            names, q = goal_of(robot, wish.posture, wish.joint_names, np.array(wish.position))
-            self._gate.move_to(names, q, wish.speed_scale, ros.now(self))
-        except MimicError as error:
-            goal.abort()
-            return MoveTo.Result(success=False, message=str(error), error=float('nan'))
-        self._moving = goal, Future()
-        failure = await self._moving[1]
-        self._moving = None
-        error = float(np.abs(self._gate.anchor.of(names) - q).max())
-        end = goal.canceled if goal.is_cancel_requested else goal.abort
-        (end if failure else goal.succeed)()
-        return MoveTo.Result(success=not failure, message=failure, error=error)
-
     def _tick(self) -> None:
         now = ros.now(self)
         output = self._gate.tick(now)
@@ -119,8 +98,7 @@ class ControlNode(Node):
             for publisher, names, part in self._outputs:
                 q, v = output.q[part], output.v[part]
                 publisher.publish(conversions.output_to_msg(names, q, v, self._period))
-        if self._moving is not None:
-            self._follow_move(now)
+        self._moves.follow(now)
         said = (self._gate.mode, output.state, bool(output.reason))
         if said != self._said or self._gate.ticks % self._status_ticks == 0:
             if said != self._said and output.reason:
@@ -128,16 +106,6 @@ class ControlNode(Node):
             self._said = said
             status = self._gate.status(now)
             self._status.publish(conversions.status_to_msg(status, self._names, now))
-
-    def _follow_move(self, now: float) -> None:
-        goal, done = self._moving
-        if goal.is_cancel_requested:
-            self._gate.cancel_move()
-        progress, remaining, failure = self._gate.move_state(now)
-        if (failure or progress >= 1.0) and not done.done():
-            done.set_result(failure)
-        elif self._gate.ticks % self._status_ticks == 0:
-            goal.publish_feedback(MoveTo.Feedback(progress=progress, remaining=remaining))
 
     def _report(self) -> tuple[bytes, str, dict[str, object]]:
         status = self._gate.status(ros.now(self))
