@@ -246,8 +246,9 @@ def test_the_gate_of_a_second_robot(plan):
     )  # fmt: skip
     assert argv[8] == '--params-file'
     assert argv[9].endswith('/config/control_hardware.yaml')
+    assert argv[11].endswith('/config/site.yaml')
     values = {}
-    for i in range(11, len(argv), 2):
+    for i in range(13, len(argv), 2):
         assert argv[i - 1] == '--params-file'
         values.update(yaml.safe_load(_file_text(argv, i))['/left/control']['ros__parameters'])
     assert values == {'arm': 'iiwa14', 'hand': 'leap', 'prefix': 'left_', 'initial_mode': 'idle'}
