@@ -128,6 +128,13 @@ def test_follows_a_command_and_stamps_what_it_reads():
     assert bench.session.status.reads == 200
 
 
+def test_the_age_of_a_reading_makes_its_stamp():
+    bench = Bench().start()
+    read = bench.device.read
+    bench.device.read = lambda: Reading(read().position, age=0.004)
+    assert bench.run(0.01)[-1].stamp == pytest.approx(bench.now - 0.004)
+
+
 @pytest.mark.parametrize('seed', range(5))
 def test_never_outside_the_limits_whatever_is_asked(seed):
     rng = np.random.default_rng(seed)

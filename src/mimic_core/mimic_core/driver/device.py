@@ -22,8 +22,9 @@ class Reading:
     position: FloatArray  # (J,) [rad] or [m]
     velocity: FloatArray | None = None  # (J,) [rad/s] or [m/s]; None: the device gives none
     effort: FloatArray | None = None  # (J,) [N m] or [N]; None: the device gives none
-    stamp: float | None = None  # [s] when measured; None: between request and reply
+    stamp: float | None = None  # [s] when measured; None: between request and reply, or by `age`
     tactile: tuple[TactilePad, ...] = ()
+    age: float | None = None  # [s] how long before the end of the read it was measured
 
 
 @dataclass(frozen=True)

@@ -228,7 +228,10 @@ class DriverSession:
         asked = clock()
         reading = self.device.read()
         answered = clock()
-        stamp = reading.stamp if reading.stamp is not None else 0.5 * (asked + answered)
+        stamp = reading.stamp
+        if stamp is None:
+            middle = 0.5 * (asked + answered)
+            stamp = answered - reading.age if reading.age is not None else middle
         position = checked(reading.position, (len(self.device.joints),), 'measured position')
         self._measured = position
         self._read_at = answered
