@@ -7,9 +7,18 @@ LAYERS = (
     {'mimic_interfaces'},
     {'mimic_core'},
     {'mimic_description', 'mimic_composition'},
-    {'mimic_camera', 'mimic_hand_tracking', 'mimic_retargeting', 'mimic_control', 'mimic_sim'}
+    {'mimic_planning'},  # the gate plans with it
+    {
+        'mimic_camera',
+        'mimic_hand_tracking',
+        'mimic_retargeting',
+        'mimic_control',
+        'mimic_sim',
+        'mimic_moveit',
+    }
     | {f'mimic_{device}_driver' for device in DEVICES},
     {'mimic_recording', 'mimic_viewer'},
+    {'mimic_identification'},
     {'mimic_bringup'},
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
