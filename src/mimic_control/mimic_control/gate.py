@@ -17,11 +17,14 @@ from mimic_control.steering import Steering
 from mimic_core.arrays import FloatArray, checked
 from mimic_core.command import NamedPositions
 from mimic_core.errors import LimitError, MimicError, UnknownNameError
+from mimic_core.limits import JointLimits
 from mimic_description import RobotModel
+from mimic_planning import TimedPath
 
 MOVE: Final = 'control/move_to'
 MIN_GAP: Final = 0.5  # [1] of the period: outputs never come closer together than that
 MOVE_GRACE: Final = 2.0  # [s] over its duration that a motion may take near obstacles
+SAME_PLACE: Final = 0.002  # [rad] or [m] that the start of a planned motion may be off
 REACHED: Final = 1e-4  # [rad] or [m] distance at which a motion has arrived
 
 
@@ -98,7 +101,7 @@ class Gate:
         self._started = False
         self._stop_reason = ''
         self._enabled_at = -np.inf
-        self._move: TimedMove | None = None
+        self._move: TimedMove | TimedPath | None = None
         self._move_failed = ''
         self._last_tick: float | None = None
         self._last_output = -np.inf
@@ -177,6 +180,14 @@ class Gate:
             UnknownNameError: A joint is not of this robot.
             ShapeError, NotFiniteError: Not N numbers.
         """
+        goal, limits = self.move_goal(names, positions, speed_scale)
+        self._move, self._move_failed = TimedMove(self.steering.state, goal, limits, now), ''
+        return self._move.duration
+
+    def move_goal(
+        self, names: Sequence[str], positions: FloatArray, speed_scale: float
+    ) -> tuple[FloatArray, JointLimits]:
+        """Return where `move_to` would go (J,) and within which limits; raises what it raises."""
         goal = self._goal(names, positions)
         scale = speed_scale or self.params.move_speed_scale
         if not 0.0 < scale <= 1.0:
@@ -185,9 +196,23 @@ class Gate:
             raise LimitError(f'mode is {self.mode.name.lower()}, not idle')
         if not self._output.publish:
             raise LimitError(self._output.reason or 'the gate sends nothing at present')
-        limits = self.limits.scaled(scale, scale, scale)
-        self._move, self._move_failed = TimedMove(self.steering.state, goal, limits, now), ''
-        return self._move.duration
+        return goal, self.limits.scaled(scale, scale, scale)
+
+    def move_along(self, path: TimedPath) -> None:
+        """Begin a motion that was planned, in mode IDLE.
+
+        Raises:
+            LimitError: Not idle, or the robot is not where the motion starts.
+        """
+        if self.mode != Mode.IDLE:
+            raise LimitError(f'mode is {self.mode.name.lower()}, not idle')
+        start = path.at(np.array([path.begin]))[0][0]
+        i = int(np.argmax(np.abs(start - self.steering.rest)))
+        away = abs(float((start - self.steering.rest)[i]))
+        if away > SAME_PLACE:
+            joint = self.robot.joint_names[i]
+            raise LimitError(f'{joint} moved by {away:.4f} while the motion was planned')
+        self._move, self._move_failed = path, ''
 
     def cancel_move(self, reason: str = 'cancelled') -> None:
         """Brake a motion of `move_to`."""

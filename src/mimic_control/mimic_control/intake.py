@@ -34,6 +34,7 @@ class Intake:
         self.received = 0.0  # [s]
         self.fresh = False  # no output has followed the command yet
         self._fresh_until = -np.inf
+        self._cut_off = False  # a path that ends later than it may be followed
         self._last_stamp = dict.fromkeys(SOURCES, 0.0)
         self._targets = np.zeros(len(self._joints))
 
@@ -96,10 +97,15 @@ class Intake:
         if self.reference is None:
             return f'waiting for the first command on {self.selected}/command'
         if now > self._fresh_until:
-            age = now - self._fresh_until + self._params.command_timeout
+            bound = self._params.timeout_of(self.selected)
+            if self._cut_off:
+                return (
+                    f'no newer command on {self.selected}/command than one of a path that is '
+                    f'followed for {self._params.max_path:g} s'
+                )
+            age = now - self._fresh_until + bound
             return (
-                f'last command on {self.selected}/command is {age:.2f} s old '
-                f'(bound {self._params.command_timeout:g} s)'
+                f'last command on {self.selected}/command is {age:.2f} s old (bound {bound:g} s)'
             )
         return ''
 
@@ -112,8 +118,9 @@ class Intake:
         if stamp < self._last_stamp[source]:
             back = self._last_stamp[source] - stamp
             return f'time goes backwards: stamp is {back:.3f} s before that of the last command'
-        if now - stamp > params.command_timeout:
-            return f'is {now - stamp:.3f} s old (bound {params.command_timeout:g} s)'
+        bound = params.timeout_of(source)
+        if now - stamp > bound:
+            return f'is {now - stamp:.3f} s old (bound {bound:g} s)'
         if stamp - now > params.max_lead:
             return f'starts in {stamp - now:.3f} s (bound {params.max_lead:g} s)'
         return ''
@@ -145,4 +152,7 @@ class Intake:
         self._targets = full[-1].copy()
         self.command_stamp, self.received, self.fresh = command.stamp, now, True
         end = float(times[-1]) if times[-1] > begin else data_time
-        self._fresh_until = end + self._params.command_timeout
+        last = begin + self._params.max_path
+        self._cut_off = end > last
+        bound = self._params.timeout_of(self.selected)
+        self._fresh_until = last if self._cut_off else end + bound

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mimic_core.errors import UnknownNameError
 from mimic_core.params import param
 
 
@@ -10,12 +11,18 @@ class GateParams:
     """Checked once, when the node starts."""
 
     rate: float = param('Outputs a second [Hz].', 100.0, low=10.0, high=1000.0)
-    command_timeout: float = param(
-        'Oldest command still followed [s]; an older one holds the robot.',
-        0.25,
-        low=0.02,
-        high=5.0,
+    shadow_timeout: float = param(
+        'Oldest data of shadow/command still followed [s]; older ones hold the robot.',
+        0.25, low=0.02, high=5.0,
+    )  # fmt: skip
+    policy_timeout: float = param(
+        'The same of policy/command: a policy thinks for longer [s].', 0.6, low=0.02, high=5.0
     )
+    replay_timeout: float = param('The same of replay/command [s].', 0.25, low=0.02, high=5.0)
+    max_path: float = param(
+        'How long a command of several points is followed without a newer one [s].',
+        2.0, low=0.0, high=60.0,
+    )  # fmt: skip
     state_timeout: float = param(
         'Oldest joint state with which the robot may move [s].', 0.25, low=0.02, high=5.0
     )
@@ -67,6 +74,17 @@ class GateParams:
         'Distance of an arm joint from its command beyond which the gate falls silent and starts '
         'anew where the robot is [rad] or [m].', 0.5, low=0.01, high=10.0
     )  # fmt: skip
+
+    def timeout_of(self, source: str) -> float:
+        """Return the age [s] at which data of a source are too old."""
+        timeouts = {
+            'shadow': self.shadow_timeout,
+            'policy': self.policy_timeout,
+            'replay': self.replay_timeout,
+        }
+        if source not in timeouts:
+            raise UnknownNameError('source', source, timeouts)
+        return timeouts[source]
 
 
 @dataclass(frozen=True, kw_only=True)
