@@ -1,5 +1,6 @@
 """A serial port with errors that say what to do."""
 
+import contextlib
 import errno
 import os
 import stat
@@ -42,6 +43,9 @@ class SerialPort:
             self._serial = serial.Serial(path, baud, timeout=timeout, exclusive=True)
         except (serial.SerialException, OSError, ValueError) as error:
             raise PortError(explain(path, error)) from error
+        # A USB adapter of FTDI else keeps what came for 16 ms. Others, and terminals, have none.
+        with contextlib.suppress(OSError, ValueError, NotImplementedError):
+            self._serial.set_low_latency_mode(True)
         self.flush_input()
 
     def close(self) -> None:

@@ -4,5 +4,6 @@ from mimic_core.emulator.console import console
 from mimic_core.emulator.faults import FAULTS, Fault, Faults
 from mimic_core.emulator.plant import Plant
 from mimic_core.emulator.pty import ByteDevice, PtyServer
+from mimic_core.emulator.tcp import TcpServer
 
-__all__ = ['FAULTS', 'ByteDevice', 'Fault', 'Faults', 'Plant', 'PtyServer', 'console']
+__all__ = ['FAULTS', 'ByteDevice', 'Fault', 'Faults', 'Plant', 'PtyServer', 'TcpServer', 'console']

@@ -1,5 +1,6 @@
 """An emulator by hand: faults from the keyboard, its state in a line."""
 
+import signal
 import sys
 from collections.abc import Callable
 
@@ -8,7 +9,7 @@ from mimic_core.errors import MimicError
 
 
 def console(where: str, faults: Faults, state: Callable[[], str]) -> None:
-    """Talk with a person until the input ends or Ctrl-C.
+    """Talk with a person until the input ends or Ctrl-C; started by a program, until a signal.
 
     Args:
         where: Port or address for the driver.
@@ -19,6 +20,7 @@ def console(where: str, faults: Faults, state: Callable[[], str]) -> None:
     out.write(f'listening on {where}\n')
     out.write(f'type a fault ({", ".join(FAULTS)}) [COUNT] [joint N], clear, or enter\n')
     out.flush()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         for line in sys.stdin:
             if line.strip():
@@ -28,5 +30,7 @@ def console(where: str, faults: Faults, state: Callable[[], str]) -> None:
                     out.write(f'{error}\n')
             out.write(f'{state()}\n')
             out.flush()
+        if not sys.stdin.isatty():
+            signal.pause()
     except KeyboardInterrupt:
         out.write('\n')

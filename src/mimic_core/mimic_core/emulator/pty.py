@@ -3,6 +3,7 @@
 import contextlib
 import os
 import select
+import termios
 import threading
 import time
 import tty
@@ -38,15 +39,20 @@ class PtyServer:
     cleared, a new one takes its place behind the same link.
     """
 
-    def __init__(self, device: ByteDevice, link: Path, baud: int = 0) -> None:
+    def __init__(
+        self, device: ByteDevice, link: Path, baud: int = 0, device_baud: int = 0
+    ) -> None:
         """Make a server that does not run yet.
 
         Args:
             device: Who answers.
             link: Where drivers find the port.
             baud: Bits a second that replies need on the wire [1/s]; 0: none.
+            device_baud: To which the device is set [1/s]: what a port of another speed sends is
+                noise to it. 0: it understands every speed.
         """
         self.device, self.link, self.baud = device, link, baud
+        self.device_baud = device_baud
         self.received = bytearray()  # everything that came, for tests of the wire
         self.received_at: list[tuple[float, int]] = []  # [s] perf_counter, bytes so far
         self._fd = -1
@@ -107,8 +113,16 @@ class PtyServer:
             return
         self.received += data
         self.received_at.append((time.perf_counter(), len(self.received)))
+        if self.device_baud and self._speed() != self.device_baud:
+            data = self.device.faults.rng.bytes(len(data))
         for reply in self.device.feed(data):
             self._send(reply)
+
+    def _speed(self) -> int:
+        """Return the speed to which the driver has set its end [1/s]; 0: an unusual one."""
+        code = termios.tcgetattr(self._slave)[5]
+        names = (name for name in dir(termios) if name[0] == 'B' and name[1:].isdigit())
+        return next((int(name[1:]) for name in names if getattr(termios, name) == code), 0)
 
     def _send(self, reply: bytes) -> None:
         spoiled, delay = self.device.faults.spoil(reply, self.device.break_checksum)
