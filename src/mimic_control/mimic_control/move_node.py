@@ -92,13 +92,15 @@ class MoveServer:
     def _ask_moveit(self) -> None:
         from mimic_control import moveit_conversions as conversions
 
-        move, robot = self._move, self._gate.robot
+        move, robot, number = self._move, self._gate.robot, self._move.number
         request = conversions.plan_request(
             robot.joint_names, len(robot.arm_joints), move.start, move.goal,
             self._params.planning_timeout, move.scale,
         )  # fmt: skip
 
         def taken(future: Future) -> None:
+            if move.number != number:  # that motion was given up meanwhile
+                return
             now = ros.now(self._node)
             try:
                 way = conversions.way_from_msg(

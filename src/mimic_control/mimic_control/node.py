@@ -55,7 +55,7 @@ class ControlNode(Node):
         stop, clear = partial(self._gate.stop, 'control/stop was called'), self._gate.clear
         self.create_service(Trigger, 'control/stop', partial(self._trigger, stop))
         self.create_service(Trigger, 'control/clear', partial(self._trigger, clear))
-        self._moves = MoveServer(self, self._gate)
+        self._moves = MoveServer(self, self._gate, params)
         self._diagnostics = ros.Diagnostics(self, self._report)
         self._gate.set_mode(params.initial_mode)
         self._said: tuple[object, ...] = ()

@@ -88,7 +88,21 @@ class GateParams:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ControlParams(GateParams):
+class MoveParams:
+    """How control/move_to finds its way."""
+
+    planner: str = param(
+        "Of control/move_to: auto: MoveIt's where its service is there, else our own; own; "
+        'moveit; none: straight, and the gate stops before what is in the way.',
+        'auto', choices=('auto', 'own', 'moveit', 'none'),
+    )  # fmt: skip
+    planning_timeout: float = param(
+        'Of the search for a way around obstacles [s].', 5.0, low=0.1, high=120.0
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlParams(GateParams, MoveParams):
     """Parameters of the node: the gate's and which robot it guards."""
 
     arm: str = param("Name of an arm in config/robots, or 'none'.", 'iiwa14')

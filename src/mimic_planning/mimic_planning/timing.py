@@ -1,4 +1,4 @@
-"""Time along a way: each straight piece from rest to rest, as fast as the limits permit."""
+"""Time along a way: straight pieces from rest to rest, or samples with their own times."""
 
 import itertools
 from typing import Final
@@ -7,7 +7,7 @@ import numpy as np
 from ruckig import InputParameter, Result, Ruckig, RuckigError, Synchronization, Trajectory
 
 from mimic_core.arrays import FloatArray, checked
-from mimic_core.errors import LimitError
+from mimic_core.errors import LimitError, ShapeError
 from mimic_core.limits import JointLimits
 
 SAMPLING: Final = 0.005  # [s] between which the way is a cubic
@@ -15,13 +15,37 @@ STILL: Final = 1e-9  # [rad] or [m] of a piece that is none
 
 
 class TimedPath:
-    """Postures over time on straight lines in joint space, all joints in step.
+    """Postures over time, as a reference of the gate."""
 
-    The robot stops in every corner, so it never leaves the lines that were checked.
-    """
+    def __init__(
+        self, times: FloatArray, points: FloatArray, speeds: FloatArray, begin: float
+    ) -> None:
+        """Take samples, between which the way is a cubic.
 
-    def __init__(self, points: FloatArray, limits: JointLimits, begin: float) -> None:
-        """Make the times.
+        Args:
+            times: (T,) [s] from the start, strictly increasing from 0.
+            points: (T, J) [rad] or [m].
+            speeds: (T, J) [rad/s] or [m/s].
+            begin: When it starts [s].
+
+        Raises:
+            ShapeError: The arrays do not fit together, or times go backwards.
+            NotFiniteError: An array holds NaN or infinity.
+        """
+        self._times = checked(times, (None,), 'times')
+        self._q = checked(points, (len(self._times), None), 'points')
+        self._v = checked(speeds, self._q.shape, 'speeds')
+        if len(self._times) < 2 or self._times[0] != 0.0 or (np.diff(self._times) <= 0.0).any():
+            raise ShapeError('times must grow from 0, two or more')
+        self.goal: Final = self._q[-1].copy()
+        self.begin: Final = begin  # [s]
+        self.duration: Final = float(self._times[-1])  # [s]
+
+    @classmethod
+    def lines(cls, points: FloatArray, limits: JointLimits, begin: float) -> 'TimedPath':
+        """Return the quickest motion on straight lines in joint space, all joints in step.
+
+        The robot stops in every corner, so it never leaves the lines that were checked.
 
         Args:
             points: (K, J) [rad] or [m], K >= 2.
@@ -33,22 +57,17 @@ class TimedPath:
             LimitError: A piece has no motion within the limits.
         """
         way = checked(points, (None, len(limits)), 'points')
-        pieces = [_piece(a, b, limits) for a, b in itertools.pairwise(way)]
-        self.goal: Final = way[-1].copy()
-        self.begin: Final = begin
-        times, rows, speeds, at = [0.0], [way[0]], [np.zeros(len(limits))], 0.0
-        for piece in pieces:
-            if piece is None:
-                continue
-            t, q, v = piece
-            times += (at + t[1:]).tolist()
-            rows += list(q[1:])
-            speeds += list(v[1:])
-            at = times[-1]
-        if at == 0.0:  # nothing moves
+        times, rows, speeds = [0.0], [way[0]], [np.zeros(len(limits))]
+        for a, b in itertools.pairwise(way):
+            piece = _piece(a, b, limits)
+            if piece is not None:
+                t, q, v = piece
+                times += (times[-1] + t[1:]).tolist()
+                rows += list(q[1:])
+                speeds += list(v[1:])
+        if len(times) == 1:  # nothing moves
             times, rows, speeds = [0.0, SAMPLING], [way[0], way[-1]], speeds * 2
-        self.duration: Final = at  # [s]
-        self._times, self._q, self._v = np.array(times), np.array(rows), np.array(speeds)
+        return cls(np.array(times), np.array(rows), np.array(speeds), begin)
 
     def at(self, times: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return positions and velocities (T, J) at times (T,) [s]."""

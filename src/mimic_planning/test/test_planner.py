@@ -7,6 +7,7 @@ import numpy as np
 import pinocchio as pin
 import pytest
 
+from mimic_core.errors import ShapeError
 from mimic_description import load_robot
 from mimic_planning import Planner, PlanningError, SceneParams, TimedPath
 
@@ -133,7 +134,7 @@ def test_time_keeps_every_limit_and_the_lines():
     rng = np.random.default_rng(2)
     points = np.array([rng.uniform(robot.limits.lower, robot.limits.upper) for _ in range(4)])
     limits = robot.limits.scaled(0.3, 0.3, 0.3)
-    path = TimedPath(points, limits, begin=2.0)
+    path = TimedPath.lines(points, limits, begin=2.0)
     times = np.arange(2.0, 2.0 + path.duration + 0.02, 0.001)
     q, v = path.at(times)
     np.testing.assert_allclose(q[[0, -1]], points[[0, -1]], atol=1e-9)
@@ -149,8 +150,22 @@ def test_time_keeps_every_limit_and_the_lines():
         assert min(apart) < 1e-6
 
 
+def test_samples_with_their_own_times():
+    times = np.linspace(0.0, 2.0, 41)
+    q = np.stack([np.sin(times), times**2], axis=1)
+    v = np.stack([np.cos(times), 2.0 * times], axis=1)
+    path = TimedPath(times, q, v, begin=10.0)
+    found, speed = path.at(np.array([10.0, 11.033, 12.0, 50.0]))
+    np.testing.assert_allclose(found[1], [np.sin(1.033), 1.033**2], atol=1e-6)
+    np.testing.assert_allclose(speed[1], [np.cos(1.033), 2.066], atol=1e-4)
+    np.testing.assert_array_equal(found[3], q[-1])
+    for wrong in (times[::-1], times[:-1], times + 0.1):
+        with pytest.raises(ShapeError):
+            TimedPath(wrong, q, v, begin=0.0)
+
+
 def test_a_path_that_goes_nowhere():
     robot = load_robot('so101', 'so101_gripper')
-    path = TimedPath(np.stack([robot.home, robot.home]), robot.limits, 0.0)
-    assert path.duration == 0.0
+    path = TimedPath.lines(np.stack([robot.home, robot.home]), robot.limits, 0.0)
+    assert path.duration < 0.01
     np.testing.assert_array_equal(path.at(np.array([0.0, 5.0]))[0], [robot.home] * 2)
