@@ -6,6 +6,7 @@ import coal
 import numpy as np
 import pinocchio as pin
 
+from mimic_control.active import ActiveLimit
 from mimic_control.brake import Way
 from mimic_control.params import GateParams
 from mimic_control.reach import reach
@@ -93,8 +94,8 @@ class CollisionGuard:
         self._targets = _Bounds(self, home, at_home)
         self._goals = _Bounds(self, home, at_home)
 
-    def violation(self, way: Way, present: FloatArray) -> str:
-        """Return which pair would come too near on a way, '' when none.
+    def violation(self, way: Way, present: FloatArray) -> ActiveLimit | None:
+        """Return which pair would come too near on a way, None when none does.
 
         Args:
             way: What will be sent.
@@ -104,14 +105,14 @@ class CollisionGuard:
         need = self._margin + self.weights @ (np.abs(self._robot.coupling) @ way.travel)
         near = self._ends.nearer(q, need)
         if len(near) == 0:
-            return ''
+            return None
         floor = self._margin[near]
         slack = self._ends.low[near] - floor
         if (slack < 0.0).any():  # at the end itself: forbidden, unless it was nearer before
             floor = np.minimum(floor, self.measure(self._full(present), near))
             slack = self._ends.low[near] - floor
             if (slack < -_ROUNDING).any():
-                return self._name(near[int(np.argmin(slack))])
+                return self._limit(near, slack)
         last = q
         for position in way.points[::-1]:
             full = self._full(position)
@@ -120,10 +121,12 @@ class CollisionGuard:
             slack = self.measure(full, near) - floor
             last = full
             if (slack < -_ROUNDING).any():
-                return self._name(near[int(np.argmin(slack))])
-        return ''
+                return self._limit(near, slack)
+        return None
 
-    def project(self, q: FloatArray, *, local: bool = False) -> tuple[FloatArray, str]:
+    def project(
+        self, q: FloatArray, *, local: bool = False
+    ) -> tuple[FloatArray, ActiveLimit | None]:
         """Return a near target (J,) at which all pairs are apart, and which were not.
 
         Where there is none near, the last try comes back; the gate checks every step anyhow.
@@ -132,7 +135,8 @@ class CollisionGuard:
             q: (J,) wanted.
             local: It is near the robot; such targets and others come by turns.
         """
-        target, found = q, ''
+        target = q
+        found: ActiveLimit | None = None
         bounds, clear = self._targets, _CLEAR
         if local:  # as far off as the target itself allows, to leave what is in the way
             spare = float(np.min(bounds.low - self._margin, initial=_CLEAR_MOST))
@@ -141,7 +145,7 @@ class CollisionGuard:
             near = bounds.nearer(self._full(target), self._margin + (clear - _CLEAR))
             if len(near) == 0:
                 break
-            found = found or self._name(near[0])
+            found = found or self._limit(near[:1], bounds.low[near[:1]] - self._margin[near[:1]])
             near = near[np.argsort(bounds.low[near])[:_MOST]]
             short = self._margin[near] + clear - bounds.low[near]
             rows = self._gradients(self._full(target), near)
@@ -231,8 +235,12 @@ class CollisionGuard:
         a, b = (objects[i].name.rsplit(':', 1)[0] for i in self._pairs[index])
         return f'{a} and {b}'
 
-    def _name(self, index: int) -> str:
-        return f'collision of {self._pair_name(int(index))}'
+    def _limit(self, pairs: IntArray, slack: FloatArray) -> ActiveLimit:
+        """Args: pairs: some; slack: (len(pairs),) [m] of their distances over their margins."""
+        i = int(np.argmin(slack))
+        margin = float(self._margin[pairs[i]])
+        name = f'collision of {self._pair_name(int(pairs[i]))}'
+        return ActiveLimit(name, margin + float(slack[i]), margin)
 
     def _pair_weights(self) -> FloatArray:
         rows = []

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from mimic_control.active import ActiveLimit
 from mimic_control.anchor import Anchor
 from mimic_control.brake import State
 from mimic_control.intake import SOURCES, Intake
@@ -49,7 +50,12 @@ class GateOutput:
     restart: bool  # the first output of a new sequence, at the measured position
     state: Mode
     reason: str  # why it holds, stopped or limits; '' when nothing is wrong
-    limited: tuple[str, ...]  # limits that are active
+    limits: tuple[ActiveLimit, ...]  # that are active
+
+    @property
+    def limited(self) -> tuple[str, ...]:
+        """Names of the limits that are active."""
+        return tuple(limit.name for limit in self.limits)
 
 
 @dataclass(frozen=True)
@@ -252,17 +258,17 @@ class Gate:
             self._give_up_move(now, reason)
             self._output = self._result(state, reason)
             return self._output
-        step, limited = self._next(state, now)
+        step, limits = self._next(state, now)
         publish = begins or self._in_time(step, now)
         if publish:
             self.steering.accept(self.steering.state if begins else step)
             self._last_output = now
-            self._finish_move(now, limited, reason)
+            self._finish_move(now, limits, reason)
             if self.intake.fresh and state == self.mode:
                 self.intake.fresh = False
                 self._latency = now - self.intake.command_stamp
-        reason = reason or _because(limited)
-        self._output = self._result(state, reason, limited, publish=publish, restart=begins)
+        reason = reason or _because(limits)
+        self._output = self._result(state, reason, limits, publish=publish, restart=begins)
         return self._output
 
     def status(self, now: float) -> GateStatus:
@@ -354,7 +360,7 @@ class Gate:
             return Mode.STOPPED
         return Mode.HOLD if reason else self.mode
 
-    def _next(self, state: Mode, now: float) -> tuple[State, tuple[str, ...]]:
+    def _next(self, state: Mode, now: float) -> tuple[State, tuple[ActiveLimit, ...]]:
         reference: Reference | None = self._move or self.intake.reference
         if state in (Mode.HOLD, Mode.STOPPED):
             reference = None
@@ -375,14 +381,16 @@ class Gate:
         share = np.abs(step.q - self.steering.state.q) / (self.limits.max_speed * self.period)
         return bool(gap >= max(MIN_GAP, float(share.max())))
 
-    def _finish_move(self, now: float, limited: tuple[str, ...], reason: str) -> None:
+    def _finish_move(self, now: float, limits: tuple[ActiveLimit, ...], reason: str) -> None:
         if self._move is None:
             return
         near = np.abs(self._move.goal - self.steering.state.q).max() < REACHED
         if near and self.steering.at_rest:
             self._move = None
         else:
-            self._give_up_move(now, ', '.join(limited) or reason or 'the limits')
+            self._give_up_move(
+                now, ', '.join(limit.name for limit in limits) or reason or 'the limits'
+            )
 
     def _give_up_move(self, now: float, why: str) -> None:
         if self._move is None:
@@ -394,15 +402,15 @@ class Gate:
         self,
         state: Mode,
         reason: str,
-        limited: tuple[str, ...] = (),
+        limits: tuple[ActiveLimit, ...] = (),
         *,
         publish: bool = False,
         restart: bool = False,
     ) -> GateOutput:
         now = self.steering.state
-        return GateOutput(now.q.copy(), now.v.copy(), publish, restart, state, reason, limited)
+        return GateOutput(now.q.copy(), now.v.copy(), publish, restart, state, reason, limits)
 
 
-def _because(limited: tuple[str, ...]) -> str:
-    stops = [what for what in limited if what.startswith(('workspace', 'collision'))]
+def _because(limits: tuple[ActiveLimit, ...]) -> str:
+    stops = [x.name for x in limits if x.name.startswith(('workspace', 'collision'))]
     return f'slowed or stopped by {stops[0]}' if stops else ''

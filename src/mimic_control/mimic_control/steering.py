@@ -4,6 +4,7 @@ from typing import Final
 
 import numpy as np
 
+from mimic_control.active import ActiveLimit
 from mimic_control.brake import State, Way
 from mimic_control.collision import CollisionGuard
 from mimic_control.limiter import JointLimiter, Reference
@@ -44,9 +45,9 @@ class Steering:
         self._scale = 1.0
         self._catching_up = True
         self._detour = 0  # ticks left before the straight way is tried again
-        self._in_the_way = ''
+        self._in_the_way: ActiveLimit | None = None
         self._last_target = np.empty(0)
-        self._last_projection: tuple[FloatArray, list[str]] = (np.empty(0), [])
+        self._last_projection: tuple[FloatArray, list[ActiveLimit]] = (np.empty(0), [])
 
     @property
     def state(self) -> State:
@@ -81,7 +82,7 @@ class Steering:
         """Return the next state on the way to rest."""
         return self._limiter.stopping()
 
-    def towards(self, reference: Reference, now: float) -> tuple[State, tuple[str, ...]]:
+    def towards(self, reference: Reference, now: float) -> tuple[State, tuple[ActiveLimit, ...]]:
         """Return the next state towards a reference, and the limits that shaped it."""
         target = reference.at(np.array([now]))[0][0]
         limited = self._beyond_position(target)
@@ -97,7 +98,7 @@ class Steering:
 
     def _direct(
         self, reference: Reference, target: FloatArray, now: float
-    ) -> tuple[State, list[str]]:
+    ) -> tuple[State, list[ActiveLimit]]:
         """Return a step straight to the target, or along what is in the way, or of the brake."""
         scale = self._scale
         if self._catching_up:
@@ -106,7 +107,7 @@ class Steering:
         if self._detour:  # what was in the way still is, most likely
             self._detour -= 1
             step = self._along(target)
-            if step is not None:
+            if step is not None and self._in_the_way is not None:
                 self._scale = min(FASTER * self._scale, 1.0)
                 return step, [self._in_the_way]
         step = self._limiter.propose(reference, now, scale)
@@ -118,9 +119,9 @@ class Steering:
         self._detour, self._in_the_way = DETOUR, forbidden
         return self._along(target) or self._limiter.stopping(), [forbidden]
 
-    def _projected(self, target: FloatArray, local: bool) -> tuple[FloatArray, list[str]]:
+    def _projected(self, target: FloatArray, local: bool) -> tuple[FloatArray, list[ActiveLimit]]:
         """Return a target (J,) that may be reached, near a wanted one, and what forbids that."""
-        found: list[str] = []
+        found: list[ActiveLimit] = []
         if self.box is not None:
             target, why = self.box.project(target)
             found += [why] if why else []
@@ -143,24 +144,34 @@ class Steering:
                 return step
         return None
 
-    def _forbidden(self, step: State) -> str:
-        """Return why a state, or the stop from it, may not be, '' when it may."""
+    def _forbidden(self, step: State) -> ActiveLimit | None:
+        """Return why a state, or the stop from it, may not be, None when it may."""
         way = Way(self._limiter.brake(step), self.period)
         present = self.state.q
         if self.box is not None and (why := self.box.violation(way, present)):
             return why
-        return '' if self.collision is None else self.collision.violation(way, present)
+        return None if self.collision is None else self.collision.violation(way, present)
 
-    def _beyond_position(self, target: FloatArray) -> list[str]:
+    def _beyond_position(self, target: FloatArray) -> list[ActiveLimit]:
         out = (target < self.limits.lower - 1e-9) | (target > self.limits.upper + 1e-9)
-        return [f'{self._names[i]} position' for i in np.flatnonzero(out)]
+        return [
+            ActiveLimit(
+                f'{self._names[i]} position',
+                float(target[i]),
+                float(np.clip(target[i], self.limits.lower[i], self.limits.upper[i])),
+            )
+            for i in np.flatnonzero(out)
+        ]
 
-    def _at_rate_limits(self, step: State) -> list[str]:
-        found: list[str] = []
+    def _at_rate_limits(self, step: State) -> list[ActiveLimit]:
+        found: list[ActiveLimit] = []
         for what, value, bound in (
             ('speed', step.v, self.limits.max_speed),
             ('acceleration', step.a, self.limits.max_acceleration),
         ):
             reached = np.flatnonzero(np.abs(value) >= 0.99 * bound)
-            found += [f'{self._names[i]} {what}' for i in reached]
+            found += [
+                ActiveLimit(f'{self._names[i]} {what}', float(value[i]), float(bound[i]))
+                for i in reached
+            ]
         return found

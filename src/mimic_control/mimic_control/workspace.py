@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 import pinocchio as pin
 
+from mimic_control.active import ActiveLimit
 from mimic_control.brake import Way
 from mimic_control.params import GateParams
 from mimic_control.reach import reach
@@ -62,8 +63,8 @@ class WorkspaceBox:
         p = self.positions(q)
         return np.concatenate([p - self.lower, self.upper - p], axis=1)
 
-    def violation(self, way: Way, present: FloatArray) -> str:
-        """Return which point would leave the box on a way, '' when none.
+    def violation(self, way: Way, present: FloatArray) -> ActiveLimit | None:
+        """Return which point would leave the box on a way, None when none does.
 
         Args:
             way: What will be sent.
@@ -72,28 +73,29 @@ class WorkspaceBox:
         margins = self.margins(way.end)
         spare = (self._reach @ way.travel)[:, None]
         if (margins >= spare).all():
-            return ''
+            return None
         floor = np.minimum(self.margins(present), 0.0) - _ROUNDING
         for q in way.points:
-            low = self.margins(q) < floor
+            margins = self.margins(q)
+            low = margins < floor
             if low.any():
-                return self._name(low)
-        return ''
+                return self._limit(margins, low)
+        return None
 
-    def project(self, q: FloatArray) -> tuple[FloatArray, str]:
+    def project(self, q: FloatArray) -> tuple[FloatArray, ActiveLimit | None]:
         """Return a near target inside the box, moved by the arm, and what was outside.
 
         Where the arm cannot bring all points inside, the least squares solution comes back; the
         gate checks every step anyhow.
         """
         target = q
-        outside = ''
+        outside: ActiveLimit | None = None
         for _ in range(_TRIES):
             margins = self.margins(target)
             low = margins < 0.0
             if not low.any():
                 break
-            outside = outside or self._name(low)
+            outside = outside or self._limit(margins, low)
             pin.computeJointJacobians(self._model, self._data, self._full(target))
             rows, wanted = [], []
             for point, face in zip(*np.nonzero(low), strict=True):
@@ -117,11 +119,13 @@ class WorkspaceBox:
         full: FloatArray = self._robot.coupling @ q + self._robot.coupling_offset
         return full
 
-    def _name(self, low: BoolArray) -> str:
+    def _limit(self, margins: FloatArray, low: BoolArray) -> ActiveLimit:
         point, face = (int(i) for i in np.argwhere(low)[0])
         side = 'low' if face < 3 else 'high'
-        bound = self.lower[face] if face < 3 else self.upper[face - 3]
-        return f'workspace {_AXES[face % 3]} {side} {bound:.3f} m of {self.points[point]}'
+        bound = float(self.lower[face] if face < 3 else self.upper[face - 3])
+        inside = float(margins[point, face])
+        name = f'workspace {_AXES[face % 3]} {side} {bound:.3f} m of {self.points[point]}'
+        return ActiveLimit(name, bound + inside if face < 3 else bound - inside, bound)
 
     def _reach_of(self, frame: int) -> FloatArray:
         item = self._model.frames[frame]
