@@ -1,0 +1,306 @@
+"""The LEAP Hand in SI units."""
+
+import time
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+
+from mimic_core.arrays import FloatArray
+from mimic_core.driver import Device, Health, Reading, SerialPort
+from mimic_core.errors import (
+    ConfigError,
+    DeviceError,
+    DeviceFaultError,
+    IdentityError,
+    NoReplyError,
+    ProtocolError,
+)
+from mimic_core.limits import JointLimits
+from mimic_description import load_device, load_robot
+from mimic_leap_driver import protocol
+from mimic_leap_driver.params import LeapParams
+from mimic_leap_driver.protocol import Bytes, Counts, Register
+from mimic_leap_driver.transport import Bus
+
+NAME: Final = 'leap'  # of the device in the registry
+_SIDE_JOINTS: Final = (0, 4, 8)  # index, middle and ring finger sideways
+_QUIET: Final = 0.02  # [s] without a byte before the first request
+_GIVE_UP: Final = 3  # silent motors in a row after which a hand that was there is gone
+_SCAN_TIMEOUT: Final = 0.01  # [s] for the replies at another baud
+
+
+class LeapHand:
+    """Sixteen motors in current-based position mode: compliant, with a bounded force."""
+
+    def __init__(self, params: LeapParams, joints: tuple[str, ...]) -> None:
+        """Make a hand that is not open.
+
+        Args:
+            params: Port, gains and limits of current.
+            joints: J names, in the order of `params.ids`.
+
+        Raises:
+            ConfigError: There are not as many ids or zeros as joints, or an id comes twice.
+        """
+        if len(set(params.ids)) != len(joints) or len(params.ids) != len(joints):
+            raise ConfigError(f'ids must be {len(joints)} different numbers, not {params.ids}')
+        if len(params.zero_counts) != len(joints):
+            raise ConfigError(f'zero_counts must be {len(joints)} numbers')
+        self._params, self._joints = params, joints
+        self._zero: Counts = np.array(params.zero_counts, np.int32)
+        self._port: SerialPort | None = None
+        self._bus: Bus | None = None
+        self._found = False  # whether it has ever answered
+        self._enabled = False  # whether torque is meant to be on
+        self._restarted: list[int] = []  # motors that lost their torque, until a reset
+        self._firmware = 0
+        self._noise = 0
+        self._current = np.zeros(len(joints))
+
+    @property
+    def joints(self) -> tuple[str, ...]:
+        """Names of the J joints."""
+        return self._joints
+
+    # Device ---------------------------------------------------------------------------------
+
+    def open(self) -> str:
+        """Open the port and look who is there."""
+        self._port = SerialPort(self._params.port, self._params.baud, self._params.reply_timeout)
+        self._port.drain(_QUIET)
+        self._bus = Bus(self._port, self._params.ids, self._params.fast_read)
+        self._enabled, self._restarted, self._noise = False, [], 0
+        models = self._identify(self._bus)
+        self._firmware = self._bus.read(self._params.ids[0], protocol.FIRMWARE)
+        self._try_fast_read(self._bus)
+        kinds = ', '.join(sorted({protocol.MODELS[model] for model in models.values()}))
+        self._found = True
+        return f'LEAP Hand: {len(models)} motors {kinds}, firmware {self._firmware}'
+
+    def close(self) -> None:
+        """Let go of the port; the motors stay as they are."""
+        if self._port is not None:
+            self._port.close()
+        self._port = self._bus = None
+
+    def enable(self) -> None:
+        """Set mode, gains and current limit where they differ, and put torque on in place."""
+        bus = self._the_bus()
+        commands = self._all(bus.sync_read(protocol.COMMANDS))
+        torque = protocol.value_of(commands, protocol.COMMANDS, protocol.TORQUE_ENABLE) == 1
+        settled = self._fix(bus, torque)
+        for register, wanted in self._wanted():
+            if (protocol.value_of(commands, protocol.COMMANDS, register) != wanted).any():
+                bus.sync_write(register, wanted)
+        if not (torque.all() and settled):
+            counts = protocol.present(self._all(bus.sync_read(protocol.PRESENT)))[2]
+            bus.sync_write(protocol.GOAL_POSITION, counts)
+            self._switch_torque(bus, on=True)
+            bus.sync_write(protocol.GOAL_POSITION, counts)
+        self._enabled, self._restarted = True, []
+
+    def disable(self, *, hold: bool) -> None:
+        """Go limp, or stay: a motor holds its last goal by itself."""
+        self._enabled = False
+        if not hold:
+            self._switch_torque(self._the_bus(), on=False)
+
+    def read(self) -> Reading:
+        """Return positions, velocities and efforts."""
+        data = self._all(self._the_bus().sync_read(protocol.PRESENT))
+        self._current, speed, counts = protocol.present(data)
+        position = protocol.to_radians(counts, self._zero)
+        return Reading(position, speed, self._current * self._params.torque_constant)
+
+    def write(self, position: FloatArray) -> None:
+        """Send goals."""
+        goal = protocol.to_counts(position, self._zero)
+        self._the_bus().sync_write(protocol.GOAL_POSITION, goal)
+
+    def health(self) -> Health:
+        """Return temperatures, currents and voltage; notices motors that have restarted."""
+        bus = self._the_bus()
+        status = self._all(bus.sync_read(protocol.STATUS))
+        torque = protocol.value_of(status, protocol.STATUS, protocol.TORQUE_ENABLE) == 1
+        if self._enabled and not torque.all():
+            self._restarted = np.flatnonzero(~torque).tolist()
+        if self._restarted:
+            raise DeviceFaultError(
+                f'{self._names(self._restarted)} restarted and lost torque: the supply failed for '
+                'a moment; reset to go on'
+            )
+        voltage, temperature = protocol.condition(self._all(bus.sync_read(protocol.CONDITION)))
+        noise, self._noise = bus.noise - self._noise, bus.noise
+        return Health(
+            dict(zip(self._joints, temperature.tolist(), strict=True)),
+            dict(zip(self._joints, self._current.tolist(), strict=True)),
+            float(voltage.min()),
+            (f'noise on the bus: {noise} bytes that belong to no reply',) if noise else (),
+            {'firmware': str(self._firmware)},
+        )
+
+    def reset(self) -> None:
+        """Restart motors that report a fault; they forget it when its cause is gone."""
+        bus = self._the_bus()
+        for motor in self._alarmed(bus):
+            bus.reboot(motor)
+            self._await(bus, motor)
+        self._enabled, self._restarted = False, []
+        self._all(bus.sync_read(protocol.PRESENT))
+
+    # Parts ----------------------------------------------------------------------------------
+
+    def _the_bus(self) -> Bus:
+        if self._bus is None:
+            raise DeviceError('the LEAP Hand is not open')
+        return self._bus
+
+    def _name(self, index: int) -> str:
+        return f'{self._joints[index]} (motor {self._params.ids[index]})'
+
+    def _names(self, indices: Iterable[int]) -> str:
+        indices = list(indices)
+        if len(indices) == len(self._joints):
+            return 'all motors'
+        return ', '.join(map(self._name, indices))
+
+    def _identify(self, bus: Bus) -> dict[int, int]:
+        """Return the model of each motor; raises IdentityError or NoReplyError."""
+        models: dict[int, int] = {}
+        missing = []
+        for index, motor in enumerate(self._params.ids):
+            try:
+                models[motor] = bus.ping(motor)
+            except (NoReplyError, ProtocolError):
+                missing.append(index)
+            if self._found and not models and len(missing) == _GIVE_UP:
+                raise NoReplyError('no motor of the LEAP Hand answers: is its supply on?')
+        if not models:
+            raise IdentityError(self._why_nobody())
+        if missing:
+            raise IdentityError(
+                f'motors do not answer: {self._names(missing)}; {len(models)} others do'
+            )
+        foreign = {m: model for m, model in models.items() if model not in protocol.MODELS}
+        if foreign:
+            told = ', '.join(f'motor {m} says model {model}' for m, model in foreign.items())
+            known = ', '.join(f'{k} {v}' for k, v in protocol.MODELS.items())
+            raise IdentityError(f'no motors of a LEAP Hand: {told}; known: {known}')
+        return models
+
+    def _why_nobody(self) -> str:
+        """Look for the motors at other bauds; only when they have never been seen."""
+        params = self._params
+        answer = f'no motor answers on {params.port} at {params.baud} baud'
+        assert self._port is not None
+        for baud in protocol.BAUDS:
+            if baud == params.baud:
+                continue
+            self._port.close()
+            self._port = SerialPort(params.port, baud, _SCAN_TIMEOUT)
+            bus = Bus(self._port, params.ids)
+            for motor in params.ids[:_GIVE_UP]:
+                try:
+                    bus.ping(motor)
+                except (NoReplyError, ProtocolError):
+                    continue
+                return f'{answer}, but motor {motor} does at {baud}: set baud to that'
+        return f'{answer}, nor at others: is its supply on, is it this port?'
+
+    def _try_fast_read(self, bus: Bus) -> None:
+        if not bus.fast:
+            return
+        try:
+            bus.sync_read(protocol.TORQUE_ENABLE)
+        except NoReplyError as error:
+            raise IdentityError(
+                f'the motors answer, but not to Fast Sync Read (firmware {self._firmware}): '
+                'set fast_read to false'
+            ) from error
+
+    def _wanted(self) -> list[tuple[Register, Counts]]:
+        """Return what registers in RAM are to hold."""
+        params, size = self._params, len(self._joints)
+        scale = np.ones(size)
+        scale[list(_SIDE_JOINTS)] = params.side_gain
+        gains = (
+            (protocol.POSITION_P, params.position_p * scale),
+            (protocol.POSITION_I, params.position_i * np.ones(size)),
+            (protocol.POSITION_D, params.position_d * scale),
+            (protocol.GOAL_CURRENT, params.current_limit * 1e3 * np.ones(size)),
+            (protocol.PROFILE_ACCELERATION, np.zeros(size)),
+            (protocol.PROFILE_VELOCITY, np.zeros(size)),
+        )
+        return [(register, np.rint(values).astype(np.int32)) for register, values in gains]
+
+    def _fix(self, bus: Bus, torque: np.ndarray) -> bool:
+        """Set the registers in EEPROM where they differ; returns whether none did."""
+        fixed = self._all(bus.sync_read(protocol.FIXED))
+        settled = True
+        for register, wanted in (
+            (protocol.RETURN_DELAY, 0),
+            (protocol.OPERATING_MODE, protocol.CURRENT_BASED_POSITION),
+        ):
+            wrong = protocol.value_of(fixed, protocol.FIXED, register) != wanted
+            for index in np.flatnonzero(wrong):
+                motor = self._params.ids[index]
+                if torque[index]:
+                    bus.write(motor, protocol.TORQUE_ENABLE, 0)
+                bus.write(motor, register, wanted)
+                settled = False
+        return settled
+
+    def _switch_torque(self, bus: Bus, *, on: bool) -> None:
+        size = len(self._joints)
+        bus.sync_write(protocol.TORQUE_ENABLE, np.full(size, int(on), np.int32))
+        errors, data = bus.sync_read(protocol.TORQUE_ENABLE)
+        differ = np.flatnonzero(data[:, 0] != int(on))
+        if on:
+            self._all((errors, data))
+        if len(differ):
+            raise DeviceFaultError(
+                f'torque of {self._names(differ)} does not go {"on" if on else "off"}'
+            )
+
+    def _all(self, reply: tuple[Bytes, Bytes]) -> Bytes:
+        """Return the data of a reply without alerts; raises DeviceFaultError."""
+        errors, data = reply
+        if (errors & ~np.uint8(protocol.ALERT)).any():
+            index = int(np.flatnonzero(errors & ~np.uint8(protocol.ALERT))[0])
+            code = int(errors[index]) & ~protocol.ALERT
+            reason = protocol.REPLY_ERRORS.get(code, f'error {code}')
+            raise ProtocolError(f'{self._name(index)} refuses: {reason}')
+        alerts = np.flatnonzero(errors & protocol.ALERT)
+        if len(alerts):
+            told = ', '.join(self._alert(int(index)) for index in alerts)
+            raise DeviceFaultError(f'{told}; its torque is off; reset when the cause is gone')
+        return data
+
+    def _alert(self, index: int) -> str:
+        bits = self._the_bus().read(self._params.ids[index], protocol.HARDWARE_ERROR)
+        return f'{self._name(index)}: {protocol.hardware_error(bits) or "alert"}'
+
+    def _alarmed(self, bus: Bus) -> list[int]:
+        """Return the ids of motors with a hardware error."""
+        errors, _ = bus.sync_read(protocol.HARDWARE_ERROR)
+        return [
+            m for m, e in zip(self._params.ids, errors.tolist(), strict=True) if e & protocol.ALERT
+        ]
+
+    def _await(self, bus: Bus, motor: int) -> None:
+        """Wait until a motor that restarts answers again."""
+        end = time.perf_counter() + self._params.reboot_time
+        while True:
+            try:
+                bus.ping(motor)
+                return
+            except (NoReplyError, ProtocolError) as error:
+                if time.perf_counter() > end:
+                    raise NoReplyError(f'motor {motor} does not come back: {error}') from error
+
+
+def make_device(params: LeapParams) -> tuple[Device, JointLimits, float]:
+    """Return the hand, not open, the limits of its joints and its rate [Hz]."""
+    robot = load_robot('none', NAME)
+    return LeapHand(params, robot.joint_names), robot.limits, load_device(NAME).driver.rate
