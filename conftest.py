@@ -53,7 +53,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     except ImportError:
         has_ros = False
     for item in items:
-        if 'ros' in item.keywords and not has_ros:
+        if item.get_closest_marker('ros') and not has_ros:
             item.add_marker(pytest.mark.skip(reason='ROS 2 or the built workspace is not sourced'))
-        if 'hardware' in item.keywords and not os.environ.get('MIMIC_HARDWARE'):
+        if item.get_closest_marker('hardware') and not os.environ.get('MIMIC_HARDWARE'):
             item.add_marker(pytest.mark.skip(reason='needs a device: set MIMIC_HARDWARE=1'))
