@@ -14,7 +14,11 @@ from mimic_planning import PlanningError
 SERVICE = 'plan_kinematic_path'  # of move_group
 ARM, ARM_AND_HAND = 'arm', 'arm_hand'  # groups of the SRDF (mimic_moveit)
 TOLERANCE = 1e-4  # [rad] or [m] of the goal
-_CODES = {getattr(MoveItErrorCodes, n): n for n in dir(MoveItErrorCodes) if n.isupper()}
+_CODES = {
+    value: name
+    for name in dir(MoveItErrorCodes)
+    if name.isupper() and isinstance(value := getattr(MoveItErrorCodes, name), int)
+}
 
 
 def plan_request(

@@ -230,7 +230,7 @@ def test_the_whole_node(gate_and_robot: tuple[subprocess.Popen, Robot]) -> None:
     assert "unknown posture of allegro 'dance'" in result.message
 
     # Cancelled, it brakes.
-    goal = MoveTo.Goal(joint_names=['iiwa_joint_1'], position=[1.0], speed_scale=0.2)
+    goal = MoveTo.Goal(joint_names=['iiwa_joint_1'], position=[0.5], speed_scale=0.2)
     future = robot.move.send_goal_async(goal)
     robot.until(future.done)
     robot.until(lambda: robot.q[0] > 0.05)

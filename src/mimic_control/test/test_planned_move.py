@@ -1,4 +1,4 @@
-"""A planned motion through the gate: around what is in the way, and everything that may go wrong."""
+"""A planned motion through the gate: around what is in the way, and what may go wrong."""
 
 import time
 
@@ -54,7 +54,7 @@ class Loop:
 @pytest.fixture(scope='module')
 def blocked() -> tuple[np.ndarray, np.ndarray]:
     """Two free postures whose straight way is not, found by the planner's own scene."""
-    scene, rng, count = Scene(ROBOT), np.random.default_rng(5), len(ROBOT.arm_joints)
+    scene, rng, count = Scene(ROBOT), np.random.default_rng(7), len(ROBOT.arm_joints)
     while True:
         ends = []
         scene.admit(ROBOT.home, ROBOT.home)
@@ -117,7 +117,7 @@ def test_a_free_way_is_straight(loop):
 
 def test_a_goal_in_collision_is_refused_with_the_pair(loop):
     goal = ROBOT.home.copy()
-    goal[1], goal[3] = 0.9, -1.2
+    goal[1] = 1.6
     why = loop(ROBOT.home).plan(goal)
     assert why.startswith(('goal in collision: ', 'goal outside the workspace: '))
 
@@ -172,7 +172,7 @@ def test_too_little_time(loop, blocked):
 def test_a_robot_that_was_moved_meanwhile_stays(loop):
     moved = loop(ROBOT.home)
     away = np.stack([ROBOT.home + 0.1, ROBOT.home])
-    with pytest.raises(LimitError, match='moved by 0.1000 while the motion was planned'):
+    with pytest.raises(LimitError, match=r'moved by 0\.1000 while the motion was planned'):
         moved.gate.move_along(TimedPath.lines(away, ROBOT.limits, moved.now))
 
 
