@@ -5,17 +5,18 @@ import time
 import numpy as np
 
 from benchmarks.harness import Options, Row, at_least, at_most, info, timings
-from mimic_core.limits import JointLimits
+from mimic_description import load_robot
 from mimic_description.response import JointResponse
 from mimic_identification.excitation import excite, room
 from mimic_identification.fit import Fit, fit_response
 from mimic_identification.plant import Sensor, measured_record
 
-SENSORS = {  # as the drivers report: rate, noise, steps
-    'arm, 100 Hz': Sensor(100.0, 5e-5, 1e-5, 5e-4, 1e-3),
-    'Dynamixel or Feetech, 200 Hz': Sensor(200.0, 3e-4, 1.534e-3, 5e-4, 1e-3),
-    'Allegro, 333 Hz': Sensor(333.0, 5e-4, 1.5e-4, 5e-4, 1e-3),
-    'ability, 500 Hz': Sensor(500.0, 1e-3, 8e-4, 5e-4, 1e-3),
+DEVICES = {  # joint, and what the driver reports: rate, noise, steps, errors of the times
+    'iiwa14, 100 Hz': ('iiwa14', 'none', 0, Sensor(100.0, 5e-5, 1e-5, 5e-4, 1e-3)),
+    'so101, 200 Hz': ('so101', 'none', 0, Sensor(200.0, 3e-4, 1.534e-3, 5e-4, 1e-3)),
+    'leap, 200 Hz': ('none', 'leap', 1, Sensor(200.0, 3e-4, 1.534e-3, 5e-4, 1e-3)),
+    'allegro, 333 Hz': ('none', 'allegro', 1, Sensor(333.0, 5e-4, 1.5e-4, 5e-4, 1e-3)),
+    'ability, 500 Hz': ('none', 'ability', 0, Sensor(500.0, 1e-3, 8e-4, 5e-4, 1e-3)),
 }
 MAX_DELAY_ERROR = 3.0  # [ms] 95th percentile
 MAX_LAG_ERROR = 1.0  # [ms]
@@ -24,7 +25,6 @@ MAX_BACKLASH_ERROR = 20.0  # [%], of backlashes from 5 mrad
 # How much the dynamics add to the delay [s]. A motion up to 10 Hz within an arm's acceleration
 # tells short dynamics and a delay apart only as far as their sum goes.
 SLOW, FAST = (0.03, 0.15), (0.005, 0.03)
-LIMITS = JointLimits(*(np.array([v]) for v in (-2.0, 2.0, 1.7, 10.0, 500.0)))
 
 
 def random_response(
@@ -82,13 +82,16 @@ class Errors:
 def run(options: Options) -> list[Row]:
     """Fit joints of known response through the sensors of our devices."""
     rng = np.random.default_rng(options.seed)
-    motion = excite(LIMITS, 0, 0.5, *room(LIMITS, 0, 0.5))
     count = 4 if options.quick else 25
-    rows: list[Row] = [info('test motion of a joint', motion.duration, 's')]
+    rows: list[Row] = []
     durations: list[float] = []
-    path = motion.times, motion.positions
     total, fast = Errors(), Errors()
-    for name, sensor in SENSORS.items():
+    for name, (arm, hand, joint, sensor) in DEVICES.items():
+        robot = load_robot(arm, hand)
+        start = float(robot.home[joint])
+        motion = excite(robot.limits, joint, start, *room(robot.limits, joint, start))
+        path = motion.times, motion.positions
+        rows.append(info(f'{name}: test motion', motion.duration, 's'))
         errors = Errors()
         for number in range(count):
             true = random_response(rng, 1 + number % 2, SLOW)

@@ -37,6 +37,11 @@ class Pacer:
         skipped = self._lost if self._factor == 1.0 else 0.0
         return self._origin + skipped + self._periods * self._period
 
+    def at(self, wall: float) -> float:
+        """Return the published time [s] of a steady wall time [s], at or after `time`."""
+        ahead = (wall - self._wall_origin - self._lost) * self._factor
+        return self.time + max(ahead - self._periods * self._period, 0.0)
+
     @property
     def lost(self) -> float:
         """Wall time that the machine could not keep up with, in all [s]."""

@@ -9,7 +9,7 @@ from mimic_core.command import NamedPositions
 from mimic_core.errors import UnknownNameError
 from mimic_description import RobotModel
 from mimic_sim.pacing import Pacer
-from mimic_sim.scene import AGENT_CAMERA, WRIST_CAMERA
+from mimic_sim.scene import AGENT_CAMERA, TIMESTEP, WRIST_CAMERA
 from mimic_sim.trajectory import TrajectoryFollower
 from mimic_sim.twin import Twin
 from mimic_sim.twin_params import TwinNodeParams
@@ -86,14 +86,23 @@ class TwinRunner:
         """Return simulated over wall time in the last second [1]."""
         return self._pacer.real_time_factor(wall)
 
-    def command(self, part: Part, command: NamedPositions) -> None:
+    def command(self, part: Part, command: NamedPositions, wall: float | None = None) -> None:
         """Follow a trajectory from now on.
+
+        Args:
+            part: Whose joints.
+            command: What to follow.
+            wall: Steady wall time of its arrival [s], which counts where joints answer as
+                measured; without it, and elsewhere, the beginning of the period does.
 
         Raises:
             UnknownNameError: It names a joint that this part does not have.
             StaleInputError: It ended in the past.
         """
-        self._followers[part].start(command, self.time)
+        now = self.time
+        if wall is not None and self.twin.responds:
+            now = self._pacer.at(wall)
+        self._followers[part].start(command, now)
 
     def periods(self, wall: float) -> Iterator[None]:
         """Simulate the control periods that are due, and stop after each for its messages.
@@ -102,13 +111,7 @@ class TwinRunner:
             wall: Steady wall time now [s].
         """
         for _ in range(min(self._pacer.due(wall), _MAX_PERIODS)):
-            end = self.time + self._period
-            q = self.twin.commanded
-            split = len(self._robot.arm_joints)
-            q[:split] = self._followers['arm'].sample(end)
-            q[split:] = self._followers['hand'].sample(end)
-            self.twin.command(q)
-            self.twin.step(self._period)
+            self._simulate()
             self._pacer.advance(wall)
             if self._views is not None:
                 wanted = [
@@ -119,6 +122,21 @@ class TwinRunner:
                     for camera in wanted:
                         self._views.request(camera, snapshot)
             yield
+
+    def _simulate(self) -> None:
+        """Simulate one period.
+
+        One command holds for all of it, or one for each step where joints answer as measured.
+        """
+        count = round(self._period / TIMESTEP) if self.twin.responds else 1
+        begin, split = self.time, len(self._robot.arm_joints)
+        q = self.twin.commanded
+        for number in range(1, count + 1):
+            end = begin + number * self._period / count
+            q[:split] = self._followers['arm'].sample(end)
+            q[split:] = self._followers['hand'].sample(end)
+            self.twin.command(q)
+            self.twin.step(self._period / count)
 
     def due(self, what: str, rate: float) -> bool:
         """Tell, once for each period of a rate [Hz], that something is to be done now."""

@@ -1,12 +1,15 @@
 """Follows joint trajectories as ros2_control's joint_trajectory_controller does."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
 from mimic_core.arrays import FloatArray, checked
 from mimic_core.command import NamedPositions
 from mimic_core.errors import StaleInputError
+
+_MEMORY: Final = 0.2  # [s] for which the way before a new trajectory is kept
 
 
 class TrajectoryFollower:
@@ -48,6 +51,8 @@ class TrajectoryFollower:
         if times[-1] < now:
             raise StaleInputError(f'the trajectory ended {now - times[-1]:.3f} s ago')
         here = self.sample(now)
+        past = (self._times < now) & (self._times > now - _MEMORY)
+        past_times, past_points = self._times[past], self._points[past]
         points = np.where(np.isnan(points), here, points)
         ahead = times > now
         if not ahead.any():  # one point, for now
@@ -56,11 +61,11 @@ class TrajectoryFollower:
         knots, where = [now], [here]
         if begin > now and times[0] > begin:  # it starts later: hold until then
             knots, where = [now, begin], [here, here]
-        self._times = np.concatenate([knots, times[ahead]])
-        self._points = np.vstack([where, points[ahead]])
+        self._times = np.concatenate([past_times, knots, times[ahead]])
+        self._points = np.vstack([past_points, *where, points[ahead]])
 
     def sample(self, now: float) -> FloatArray:
-        """Return (J,) positions at a time [s]."""
+        """Return (J,) positions at a time [s], which may be shortly before the present."""
         q: FloatArray = np.empty(len(self._joints))
         for joint in range(len(self._joints)):
             q[joint] = np.interp(now, self._times, self._points[:, joint])

@@ -1,6 +1,7 @@
 """The twin: a robot, a table and a task in MuJoCo, commanded and measured as the real ones are."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 import mujoco
@@ -11,7 +12,9 @@ from mimic_core.camera import Frame, Intrinsics
 from mimic_core.errors import UnknownNameError
 from mimic_core.frames import GRASP_CENTER, to_quat_xyzw, transform
 from mimic_description import RobotModel
-from mimic_description.mujoco_model import robot_indices, robot_spec
+from mimic_description.mujoco_model import NATURAL_FREQUENCY, robot_indices, robot_spec
+from mimic_description.response import load_responses, select_responses
+from mimic_sim.response import ResponseFilter
 from mimic_sim.scene import AGENT_CAMERA, TIMESTEP, WRIST_CAMERA, add_scene
 from mimic_sim.tasks import ObjectState, Start, TaskState, WorkArea, load_task
 from mimic_sim.tasks.task import checked_start
@@ -43,10 +46,11 @@ class Twin:
             robot: From `mimic_description.load_robot`.
             task: Name of a task.
             seed: Of the random start.
-            params: Looks.
+            params: Looks, and the answer of the joints.
 
         Raises:
-            UnknownNameError: There is no such task; lists the known ones.
+            UnknownNameError: There is no such task, or the file of responses is of another robot.
+            ConfigError: The file of responses is wrong.
         """
         self.robot: Final = robot
         self.params: Final = params
@@ -57,6 +61,7 @@ class Twin:
         self._index()
         self._view: Final = self.new_view()
         self._command = robot.home.copy()
+        self._filter = _response_filter(robot, params)
         self._start = Start({})
         self._ticks = 0  # physics steps since reset
         self._clock = 0.0  # [s] that steps were asked for
@@ -82,6 +87,8 @@ class Twin:
             self._place(name, pose)
         self._joints.place(self.robot, self.data, self.robot.home)
         self._command = self.robot.home.copy()
+        if self._filter is not None:
+            self._filter.reset(self.robot.home)
         self._ticks, self._clock, self._ever_success = 0, 0.0, False
         mujoco.mj_forward(self.model, self.data)
 
@@ -98,16 +105,27 @@ class Twin:
         self._command = self.robot.limits.clip(
             checked(q, (len(self.robot.joint_names),), 'command')
         )
-        self.data.ctrl[self._joints.ctrl] = self._command
+        if self._filter is None:
+            self.data.ctrl[self._joints.ctrl] = self._command
 
     def step(self, duration: float = TIMESTEP) -> None:
         """Advance by a duration [s]; what is less than a physics step waits for the next call."""
         self._clock += duration
         target = round(self._clock / TIMESTEP)
         if target > self._ticks:
-            mujoco.mj_step(self.model, self.data, nstep=target - self._ticks)
+            if self._filter is None:
+                mujoco.mj_step(self.model, self.data, nstep=target - self._ticks)
+            else:
+                for _ in range(target - self._ticks):
+                    self.data.ctrl[self._joints.ctrl] = self._filter.step(self._command)
+                    mujoco.mj_step(self.model, self.data)
             self._ticks = target
             self._ever_success = self._ever_success or self.success()
+
+    @property
+    def responds(self) -> bool:
+        """Its joints answer as a file says: commands count when they come, not by periods."""
+        return self._filter is not None
 
     @property
     def time(self) -> float:
@@ -351,6 +369,14 @@ def work_area(robot: RobotModel) -> WorkArea:
     world_T_base = robot.fk(robot.home, 'base_link')
     x, y, _ = world_T_base[:3, :3] @ centre + world_T_base[:3, 3]
     return WorkArea((float(x), float(y)), min(_AREA_MAX, _AREA_SHARE * side))
+
+
+def _response_filter(robot: RobotModel, params: TwinParams) -> ResponseFilter | None:
+    if not params.response:
+        return None
+    responses = load_responses(Path(params.response).expanduser())
+    chosen = select_responses(responses, robot.joint_names)
+    return ResponseFilter(chosen, TIMESTEP, NATURAL_FREQUENCY)
 
 
 def _compile(robot: RobotModel, twin: Twin, params: TwinParams) -> mujoco.MjModel:

@@ -111,9 +111,7 @@ class TwinNode(Node):
             self._refused += 1
             self.get_logger().error(f'{part} command refused: {error}', throttle_duration_sec=1.0)
 
-    def _on_reset(
-        self, request: ResetTwin.Request, response: ResetTwin.Response
-    ) -> ResetTwin.Response:
+    def _on_reset(self, request: ResetTwin.Request, response: ResetTwin.Response) -> object:
         try:
             self._runner.reset(request.task, request.seed)
         except MimicError as error:

@@ -7,7 +7,7 @@ from mimic_core.params import param
 
 @dataclass(frozen=True, kw_only=True)
 class TwinParams:
-    """How the twin looks; its physics has no choices."""
+    """How the twin looks, and how its joints answer."""
 
     width: int = param('Width of the pictures [px].', 640, low=16, high=1920)
     height: int = param('Height of the pictures [px].', 480, low=16, high=1080)
@@ -20,6 +20,9 @@ class TwinParams:
     )
     shadows: bool = param('Draw shadows: pictures take about four times as long.', False)
     depth: bool = param('Give depth beside colour.', True)
+    response: str = param(
+        'File of ./mimic identify, how the joints answer their commands; empty: quickly.', ''
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
