@@ -9,6 +9,7 @@ LAYERS = (
     {'mimic_description', 'mimic_composition'},
     {'mimic_planning'},  # the gate plans with it
     {
+        'mimic_alignment',
         'mimic_camera',
         'mimic_hand_tracking',
         'mimic_retargeting',

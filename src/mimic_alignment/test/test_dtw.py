@@ -1,0 +1,131 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from mimic_alignment import PATTERNS, WarpParams, warp
+from mimic_core.errors import ConfigError, NotFiniteError, ShapeError
+
+
+def _walk(rng, size, dim=3):
+    return np.cumsum(rng.normal(size=(size, dim)), axis=0)
+
+
+def _cost(seed, n, m):
+    rng = np.random.default_rng(seed)
+    a, b = _walk(rng, n), _walk(rng, m)
+    return np.linalg.norm(a[:, None] - b[None], axis=2)
+
+
+def _weights(pattern, path, cost):
+    """Return the cost of a path by the definition of its pattern, found by exhaustive search."""
+    best = {0: cost[tuple(path[0])]}
+    for k in range(1, len(path)):
+        options = []
+        for step in pattern.steps:
+            cells = [(path[k][0] - a, path[k][1] - b) for a, b, _ in step]
+            before = k - len(step) + 1
+            if before in best and [tuple(c) for c in path[before : k + 1]] == cells:
+                added = sum(w * cost[c] for c, (_, _, w) in zip(cells[1:], step[1:], strict=True))
+                options.append(best[before] + added)
+        if options:
+            best[k] = min(options)
+    return best[len(path) - 1]
+
+
+def _every_path(pattern, n, m):
+    """Yield all paths through a small matrix."""
+
+    def extend(path):
+        if tuple(path[-1]) == (n - 1, m - 1):
+            yield path
+        for step in pattern.steps:
+            a, b, _ = step[0]
+            end = (path[-1][0] + a, path[-1][1] + b)
+            if end[0] < n and end[1] < m:
+                yield from extend([*path, *((end[0] - i, end[1] - j) for i, j, _ in step[1:])])
+
+    return extend([(0, 0)])
+
+
+@pytest.mark.parametrize('name', PATTERNS)
+@pytest.mark.parametrize(('n', 'm'), [(4, 4), (4, 5), (5, 4)])
+def test_the_cheapest_of_all_paths(name, n, m):
+    pattern = PATTERNS[name]
+    cost = _cost(n * 10 + m, n, m)
+    best = min(_weights(pattern, [list(c) for c in p], cost) for p in _every_path(pattern, n, m))
+    result = warp(cost, WarpParams(step_pattern=name))
+    assert result.cost == pytest.approx(best)
+    assert _weights(pattern, result.path.tolist(), cost) == pytest.approx(best)
+
+
+@pytest.mark.parametrize('name', PATTERNS)
+def test_a_path_takes_only_steps_of_its_pattern(name):
+    pattern, cost = PATTERNS[name], _cost(3, 60, 80)
+    result = warp(cost, WarpParams(step_pattern=name))
+    assert result.path[0].tolist() == [0, 0] and result.path[-1].tolist() == [59, 79]
+    assert _weights(pattern, result.path.tolist(), cost) == pytest.approx(result.cost)
+    assert result.normalised == pytest.approx(result.cost / pattern.length(60, 80))
+
+
+def test_the_fast_loop_and_the_general_one_agree():
+    for seed, (n, m) in itertools.product(range(5), [(1, 1), (1, 9), (9, 1), (40, 70)]):
+        cost = _cost(seed, n, m)
+        fast = warp(cost)
+        general = warp(cost, WarpParams(window=1.0))
+        assert fast.cost == pytest.approx(general.cost)
+        np.testing.assert_array_equal(fast.path, general.path)
+
+
+def test_equal_trajectories_warp_on_the_diagonal():
+    cost = _cost(0, 50, 50) * 0 + np.abs(np.subtract.outer(np.arange(50.0), np.arange(50.0)))
+    result = warp(cost)
+    np.testing.assert_array_equal(result.path[:, 0], result.path[:, 1])
+    assert result.cost == 0.0
+    np.testing.assert_array_equal(result.column_of_rows(), np.arange(50))
+
+
+def test_half_the_speed_is_found():
+    time = np.linspace(0.0, 1.0, 50)
+    slow = np.linspace(0.0, 1.0, 100)
+    cost = np.abs(np.subtract.outer(np.sin(3 * time), np.sin(3 * slow)))
+    columns = warp(cost).column_of_rows()
+    inner = slice(2, 25)  # the sine is steep there
+    np.testing.assert_allclose(slow[columns][inner], time[inner], atol=0.02)
+    assert (np.diff(columns) >= 0).all()
+
+
+def test_a_window_keeps_the_path_near_the_diagonal():
+    cost = _cost(5, 100, 150)
+    result = warp(cost, WarpParams(step_pattern='symmetric2', window=0.05))
+    off = np.abs(result.path[:, 1] - result.path[:, 0] * 150 / 100)
+    assert off.max() <= 0.05 * 150
+    assert result.cost >= warp(cost, WarpParams(step_pattern='symmetric2')).cost
+
+
+def test_a_window_that_no_path_fits():
+    with pytest.raises(ConfigError, match='no path of asymmetric leads through 10 × 30'):
+        warp(np.ones((10, 30)), WarpParams(step_pattern='asymmetric'))
+
+
+def test_open_end():
+    rng = np.random.default_rng(1)
+    long = _walk(rng, 80)
+    cost = np.linalg.norm(long[:40][:, None] - long[None], axis=2)
+    result = warp(cost, WarpParams(step_pattern='symmetric2', open_end=True))
+    assert result.path[-1].tolist() == [39, 39]
+    assert result.cost == pytest.approx(0.0, abs=1e-12)
+    with pytest.raises(ConfigError, match='symmetric1 cannot be normalised'):
+        warp(cost, WarpParams(open_end=True))
+    with pytest.raises(ConfigError, match='normalised by rows'):
+        warp(cost, WarpParams(step_pattern='symmetric2', open_begin=True))
+
+
+def test_bad_costs():
+    with pytest.raises(ShapeError, match='nothing to align'):
+        warp(np.zeros((0, 5)))
+    with pytest.raises(ShapeError):
+        warp(np.zeros(5))
+    with pytest.raises(NotFiniteError):
+        warp(np.array([[1.0, np.nan]]))
+    assert warp(np.array([[2.0]])).cost == 2.0
