@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from builtin_interfaces.msg import Duration
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from mimic_control.gate import GateStatus
+from mimic_control.audit import AuditEvent
+from mimic_control.output import GateStatus
 from mimic_core import ros
 from mimic_core.arrays import FloatArray
-from mimic_interfaces.msg import ControlStatus
+from mimic_interfaces.msg import ControlAudit, ControlStatus
 
 
 def output_to_msg(
@@ -46,4 +47,24 @@ def status_to_msg(status: GateStatus, names: Sequence[str], now: float) -> Contr
         missed_ticks=status.missed_ticks,
     )
     msg.header.stamp = ros.to_stamp(now)
+    return msg
+
+
+def event_to_msg(event: AuditEvent) -> ControlAudit:
+    """Return the message of an event of the audit."""
+    msg = ControlAudit(
+        last=ros.to_stamp(max(event.last, 0.0)),
+        kind=int(event.kind),
+        count=event.count,
+        source=event.source,
+        text=event.text,
+        asked=event.asked,
+        asked_joint=event.asked_joint,
+        sent=event.sent,
+        sent_joint=event.sent_joint,
+        limit=event.limit,
+        value=event.value,
+        bound=event.bound,
+    )
+    msg.header.stamp = ros.to_stamp(max(event.stamp, 0.0))
     return msg

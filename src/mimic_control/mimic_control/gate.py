@@ -1,18 +1,18 @@
 """The one gate: every command passes it, one output leaves it for each control period."""
 
 import contextlib
-import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from mimic_control.active import ActiveLimit
 from mimic_control.anchor import Anchor
+from mimic_control.audit import AuditLog
 from mimic_control.brake import State
 from mimic_control.intake import SOURCES, Intake
 from mimic_control.limiter import Reference, TimedMove
+from mimic_control.output import GateOutput, GateStatus, Mode
 from mimic_control.params import GateParams
 from mimic_control.steering import Steering
 from mimic_core.arrays import FloatArray, checked
@@ -27,62 +27,6 @@ MIN_GAP: Final = 0.5  # [1] of the period: outputs never come closer together th
 MOVE_GRACE: Final = 2.0  # [s] over its duration that a motion may take near obstacles
 SAME_PLACE: Final = 0.002  # [rad] or [m] that the start of a planned motion may be off
 REACHED: Final = 1e-4  # [rad] or [m] distance at which a motion has arrived
-
-
-class Mode(enum.IntEnum):
-    """What is asked for, and what is happening; numbers of mimic_interfaces/ControlStatus."""
-
-    IDLE = 0
-    SHADOW = 1
-    POLICY = 2
-    REPLAY = 3
-    HOLD = 4
-    STOPPED = 5
-
-
-@dataclass(frozen=True)
-class GateOutput:
-    """One control period."""
-
-    q: FloatArray  # (J,) [rad] or [m] to be reached one period from now
-    v: FloatArray  # (J,) [rad/s] or [m/s] there
-    publish: bool  # send it; else the robot must get nothing now
-    restart: bool  # the first output of a new sequence, at the measured position
-    state: Mode
-    reason: str  # why it holds, stopped or limits; '' when nothing is wrong
-    limits: tuple[ActiveLimit, ...]  # that are active
-
-    @property
-    def limited(self) -> tuple[str, ...]:
-        """Names of the limits that are active."""
-        return tuple(limit.name for limit in self.limits)
-
-
-@dataclass(frozen=True)
-class GateStatus:
-    """What the gate did and why; the fields of mimic_interfaces/ControlStatus."""
-
-    mode: Mode
-    state: Mode
-    source: str  # topic whose commands are followed
-    reason: str
-    limited: tuple[str, ...]
-    position: FloatArray  # (J,)
-    velocity: FloatArray  # (J,)
-    collision_distance: float  # [m] NaN when not checked
-    command_stamp: float  # [s] 0 when none
-    latency: float  # [s] NaN when none
-    command_age: float  # [s] NaN when none
-    accepted: int
-    refused: int
-    last_refusal: str
-    ticks: int
-    missed_ticks: int
-
-    def counters(self) -> dict[str, object]:
-        """Return what diagnostics show."""
-        keys = ('source', 'accepted', 'refused', 'last_refusal', 'ticks', 'missed_ticks')
-        return {'mode': self.mode.name.lower()} | {key: getattr(self, key) for key in keys}
 
 
 class Gate:
@@ -101,6 +45,7 @@ class Gate:
         self.period: Final = self.steering.period  # [s]
         self.intake: Final = Intake(robot, p)
         self.anchor: Final = Anchor(robot, p)
+        self.audit: Final = AuditLog(robot.joint_names)
         self.mode = Mode.IDLE
         self.ticks = 0
         self.missed_ticks = 0
@@ -138,7 +83,18 @@ class Gate:
             now: [s].
         """
         present = self.steering.state.q if self._started else None
-        return self.intake.offer(source, command, now, present)
+        refusal = self.intake.offer(source, command, now, present)
+        if refusal is not None:
+            self.audit.refused(source, refusal, now)
+        elif present is not None:
+            self.audit.accepted(source, self.intake.targets - present, now)
+        return refusal
+
+    def refuse(self, source: str, reason: str, now: float) -> str:
+        """Count a message of a source that was no command; returns the whole sentence."""
+        refusal = self.intake.refuse(source, reason)
+        self.audit.refused(source, refusal, now)
+        return refusal
 
     def measure(
         self, names: Sequence[str], positions: FloatArray, stamp: float, now: float
@@ -242,6 +198,11 @@ class Gate:
             now: [s].
             q_measured: (J,) all joints measured now, where no `measure` brings them.
         """
+        output = self._tick(now, q_measured)
+        self.audit.ticked(output, self.mode.name.lower(), self._enabled(now), now)
+        return output
+
+    def _tick(self, now: float, q_measured: FloatArray | None) -> GateOutput:
         self._count(now)
         if q_measured is not None:
             with contextlib.suppress(MimicError):  # what is not taken gets old, and that holds
@@ -350,10 +311,12 @@ class Gate:
             return self._stop_reason
         if self.mode == Mode.IDLE and self._move is None:
             return ''
-        held = 0.0 <= now - self._enabled_at <= self.params.enable_timeout
-        if self.params.require_enable and not held:
+        if self.params.require_enable and not self._enabled(now):
             return 'control/enable is not held'
         return '' if self.mode == Mode.IDLE else self.intake.stale(now)
+
+    def _enabled(self, now: float) -> bool:
+        return 0.0 <= now - self._enabled_at <= self.params.enable_timeout
 
     def _state_of(self, reason: str) -> Mode:
         if self.mode == Mode.STOPPED:

@@ -38,6 +38,11 @@ class Intake:
         self._last_stamp = dict.fromkeys(SOURCES, 0.0)
         self._targets = np.zeros(len(self._joints))
 
+    @property
+    def targets(self) -> FloatArray:
+        """(J,) where the followed command ends; wishes far beyond a bound are cut."""
+        return self._targets
+
     def select(self, source: str, q: FloatArray) -> None:
         """Follow one source from now on, '' for none; joints it does not name stay at q (J,)."""
         self.selected = source

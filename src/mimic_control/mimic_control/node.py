@@ -12,15 +12,16 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from mimic_control import conversions
-from mimic_control.gate import Gate, Mode
+from mimic_control.gate import Gate
 from mimic_control.intake import SOURCES
 from mimic_control.move_node import MoveServer
+from mimic_control.output import Mode
 from mimic_control.params import ControlParams
 from mimic_control.site import guarded_robot
 from mimic_core import ros
 from mimic_core.errors import MimicError
 from mimic_description import load_robot
-from mimic_interfaces.msg import ControlStatus
+from mimic_interfaces.msg import ControlAudit, ControlStatus
 from mimic_interfaces.srv import SetMode
 
 STATUS_RATE = 10.0  # [Hz]
@@ -46,6 +47,7 @@ class ControlNode(Node):
                 self._outputs.append((publisher, names, joints))
         self._period = Duration(nanosec=round(self._gate.period * 1e9))
         self._status = self.create_publisher(ControlStatus, 'control/status', ros.LATCHED_QOS)
+        self._audit = self.create_publisher(ControlAudit, 'control/audit', ros.STREAM_QOS)
         for source in SOURCES:
             take = partial(self._on_command, source)
             self.create_subscription(JointTrajectory, f'{source}/command', take, ros.COMMAND_QOS)
@@ -63,12 +65,13 @@ class ControlNode(Node):
         self._timer = self.create_timer(self._gate.period, self._tick)
 
     def _on_command(self, source: str, msg: JointTrajectory) -> None:
+        now = ros.now(self)
         try:
             command = ros.command_from_msg(msg)
         except MimicError as error:
-            refusal: str | None = self._gate.intake.refuse(source, str(error))
+            refusal: str | None = self._gate.refuse(source, str(error), now)
         else:
-            refusal = self._gate.offer(source, command, ros.now(self))
+            refusal = self._gate.offer(source, command, now)
         if refusal:
             self.get_logger().warning(f'refused {refusal}', throttle_duration_sec=1.0)
 
@@ -99,6 +102,8 @@ class ControlNode(Node):
                 q, v = output.q[part], output.v[part]
                 publisher.publish(conversions.output_to_msg(names, q, v, self._period))
         self._moves.follow(now)
+        for event in self._gate.audit.take(now):
+            self._audit.publish(conversions.event_to_msg(event))
         said = (self._gate.mode, output.state, bool(output.reason))
         if said != self._said or self._gate.ticks % self._status_ticks == 0:
             if said != self._said and output.reason:

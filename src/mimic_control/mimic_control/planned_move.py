@@ -6,7 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from mimic_control.gate import Gate, Mode
+from mimic_control.gate import Gate
+from mimic_control.output import Mode
 from mimic_core.arrays import FloatArray
 from mimic_core.errors import LimitError, MimicError
 from mimic_planning import PlanningProcess, SceneParams, TimedPath

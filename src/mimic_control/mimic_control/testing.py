@@ -6,8 +6,9 @@ from typing import Final
 import numpy as np
 import pinocchio as pin
 
-from mimic_control.gate import Gate, GateOutput, Mode
+from mimic_control.gate import Gate
 from mimic_control.intake import SOURCES
+from mimic_control.output import GateOutput, Mode
 from mimic_core.arrays import FloatArray
 from mimic_core.command import NamedPositions
 from mimic_core.errors import MimicError

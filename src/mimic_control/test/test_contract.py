@@ -75,3 +75,14 @@ def test_modes_are_those_of_the_message() -> None:
 
     for mode in Mode:
         assert getattr(ControlStatus, mode.name) == mode
+
+
+@pytest.mark.ros
+def test_kinds_are_those_of_the_message() -> None:
+    from mimic_control.audit import AuditEvent, Kind
+    from mimic_interfaces.msg import ControlAudit
+
+    for kind in Kind:
+        assert getattr(ControlAudit, kind.name) == kind
+    fields = set(ControlAudit.get_fields_and_field_types())
+    assert fields - {'header'} == {f.name for f in dataclasses.fields(AuditEvent)} - {'stamp'}

@@ -63,6 +63,8 @@ TOPICS: Final = _topics(
           'operator', 'control, retargeting'),
     Topic('control/status', 'mimic_interfaces/msg/ControlStatus', 'latched', 10.0,
           'control', 'all'),
+    Topic('control/audit', 'mimic_interfaces/msg/ControlAudit', 'stream', 0.0,
+          'control', 'recording'),
     Topic('episode/status', 'mimic_interfaces/msg/EpisodeStatus', 'latched', 0.0,
           'recording', 'all'),
     Topic('tactile', 'mimic_interfaces/msg/TactileArray', 'sensor_data', 100.0,
