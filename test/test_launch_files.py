@@ -19,7 +19,7 @@ from mimic_core.topics import TOPICS
 
 MODES = sorted((ROOT / 'launch').glob('*.launch.xml'))
 PARTS = sorted((ROOT / 'launch/parts').glob('*.launch.xml'))
-FILES = MODES + PARTS + sorted(ROOT.glob('src/*/launch/*.launch.xml'))
+FILES = MODES + PARTS + sorted(ROOT.glob('src/**/launch/*.launch.xml'))
 PACKAGES = {package.name: package for package in python_packages()}
 # Of an installed ROS; not started unless asked for or there.
 INSTALLED = {('robot_state_publisher', 'robot_state_publisher'), ('rviz2', 'rviz2')}

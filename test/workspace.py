@@ -99,7 +99,9 @@ def params_class(package: Package, executable: str) -> Any:
     path = package.folder / (module.replace('.', '/') + '.py')
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _called(node) == 'declare_params':
+        if isinstance(node, ast.Call) and (
+            _called(node) == 'declare_params' or _is_driver_node(node)
+        ):
             name = node.args[1].id
             break
     else:
@@ -108,6 +110,13 @@ def params_class(package: Package, executable: str) -> Any:
         if isinstance(node, ast.ImportFrom) and name in [alias.name for alias in node.names]:
             return getattr(importlib.import_module(node.module), name)
     raise AssertionError(f'{path}: where does {name} come from?')
+
+
+def _is_driver_node(node: ast.Call) -> bool:
+    """Whether it is `super().__init__(name, params, make_device)` of a DriverNode."""
+    return (
+        _called(node) == '__init__' and len(node.args) == 3 and isinstance(node.args[1], ast.Name)
+    )
 
 
 def _called(node: ast.Call) -> str:
