@@ -1,0 +1,256 @@
+"""A Robotiq gripper in SI units: activation, positions, faults."""
+
+import contextlib
+import time
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from mimic_core.arrays import FloatArray
+from mimic_core.driver import Device, Health, Reading
+from mimic_core.errors import ConfigError, DeviceError, DeviceFaultError, NoReplyError
+from mimic_core.limits import JointLimits
+from mimic_description import load_robot, with_site
+from mimic_robotiq_driver.params import RobotiqParams
+from mimic_robotiq_driver.protocol import (
+    AMPERE_PER_COUNT,
+    FAULT_NAMES,
+    FAULT_SILENCE,
+    FAULT_WAITS,
+    MODELS,
+    OBJECT,
+    Command,
+    Scale,
+    Status,
+    share_byte,
+)
+from mimic_robotiq_driver.transport import ModbusLine
+
+_BAUDS: Final = (115200, 9600, 19200, 38400, 57600)  # [1/s] of the vendor's tool
+_TRIES: Final = 3  # of a request while activating: one damaged reply is no reason to give up
+_POLL: Final = 0.02  # [s] between looks whether activation is over
+_STILL: Final = 2  # [counts] of position that are no motion
+
+
+class RobotiqGripper:
+    """One gripper: a `Device` with one joint, the knuckle that its motor turns."""
+
+    def __init__(self, params: RobotiqParams, joint: str, limits: JointLimits) -> None:
+        """Make a gripper that is not connected.
+
+        Args:
+            params: Of the driver.
+            joint: Name of the knuckle.
+            limits: Bounds of the knuckle; its speed bounds the motion between two counts too.
+        """
+        self._params, self._joint = params, joint
+        self._model = model = MODELS[params.model]
+        self._scale = Scale(model.closed_position, params.open_count, params.closed_count)
+        speed = float(limits.max_speed[0]) * model.metres_per_radian
+        self._speed = share_byte(speed, model.speed_min, model.speed_max)
+        force_min = params.force_at_zero or model.force_min
+        self._force = share_byte(params.force, force_min, model.force_max)
+        self._line: ModbusLine | None = None
+        self._known = False  # it has answered at these settings
+        self._enabled = False
+        self._status: Status | None = None
+        self._still_since, self._still_at = 0.0, -1  # [s], [counts]
+
+    @property
+    def joints(self) -> tuple[str, ...]:
+        """Return the name of the knuckle."""
+        return (self._joint,)
+
+    def open(self) -> str:
+        """Connect and look who answers, without moving."""
+        self.close()
+        try:
+            self._line = self._open_line(self._params.baud)
+            status = self._ask()
+        except NoReplyError as error:
+            self.close()
+            if self._known:
+                raise
+            raise NoReplyError(f'{error}; {self._advice()}') from error
+        except DeviceError:
+            self.close()
+            raise
+        self._known = True
+        if self._enabled:
+            self._refuse_faults(status)  # it may have restarted meanwhile
+        state = 'activated' if status.active else 'not activated'
+        return f'Robotiq {self._model.name}, slave {self._params.slave_id}, {state}'
+
+    def close(self) -> None:
+        """Let go of the port."""
+        if self._line is not None:
+            self._line.close()
+            self._line = None
+
+    def enable(self) -> None:
+        """Let it take positions; a gripper that is not activated sweeps its whole stroke first."""
+        status = self._patient_ask()
+        self._refuse_faults(status)
+        if not status.active:
+            self._activate()
+        self._enabled = True
+
+    def disable(self, *, hold: bool) -> None:
+        """Stop where it is and stay activated, or take the torque off, which ends activation."""
+        position = self._status.position if self._status is not None else 0
+        self._enabled = False
+        self._bus().command(Command(activate=hold, position=position * hold, force=self._force))
+
+    def read(self) -> Reading:
+        """Return the knuckle's angle."""
+        status = self._ask()
+        self._refuse_faults(status)
+        return Reading(np.array([self._scale.to_angle(status.position)]))
+
+    def write(self, position: FloatArray) -> None:
+        """Send the knuckle's angle (1,) [rad]."""
+        if not self._enabled:
+            raise DeviceError('the gripper is not enabled')
+        count = self._scale.to_count(float(position[0]))
+        self._bus().command(
+            Command(activate=True, go=True, position=count, speed=self._speed, force=self._force)
+        )
+
+    def health(self) -> Health:
+        """Return current, object and warnings, as the last status had them."""
+        status = self._status
+        if status is None:
+            return Health()
+        warnings = []
+        if status.fault == FAULT_SILENCE:
+            warnings.append(f'gripper: {FAULT_NAMES[FAULT_SILENCE]}')
+        if self._stalled(status):
+            warnings.append(f'{self._joint} does not move, and reports no contact')
+        return Health(
+            current={'motor': AMPERE_PER_COUNT * status.current},
+            warnings=tuple(warnings),
+            details={
+                'object': OBJECT[status.object] if status.going else 'unknown',
+                'gripper fault': FAULT_NAMES.get(status.fault, 'none'),
+                'activated': str(status.active),
+            },
+        )
+
+    def reset(self) -> None:
+        """Clear a fault, which ends activation; does nothing to a gripper without one."""
+        status = self._ask()
+        lost_activation = self._enabled and not status.active
+        if not (lost_activation or status.controller_fault or _fault(status)):
+            return
+        self._bus().command(Command())
+        self._enabled = False
+        self._refuse_faults(self._ask())
+
+    # Parts ----------------------------------------------------------------------------------
+
+    def _open_line(self, baud: int) -> ModbusLine:
+        p = self._params
+        return ModbusLine(p.port, baud, p.reply_timeout, p.slave_id, p.command_gap)
+
+    def _bus(self) -> ModbusLine:
+        if self._line is None:
+            raise DeviceError('the gripper is not connected')
+        return self._line
+
+    def _ask(self) -> Status:
+        status = self._bus().status()
+        moved = abs(status.position - self._still_at) >= _STILL
+        if moved or not self._goes(status):
+            self._still_since, self._still_at = time.perf_counter(), status.position
+        self._status = status
+        return status
+
+    def _patient_ask(self) -> Status:
+        for _ in range(_TRIES - 1):
+            with contextlib.suppress(DeviceError):
+                return self._ask()
+        return self._ask()
+
+    def _activate(self) -> None:
+        line = self._bus()
+        line.command(Command())
+        line.command(Command(activate=True))
+        end = time.perf_counter() + self._params.activation_timeout
+        while time.perf_counter() < end:
+            time.sleep(_POLL)
+            status = self._patient_ask()
+            if fault := _fault(status):
+                raise DeviceFaultError(f'activation failed: {fault}')
+            if status.active:
+                return
+        raise DeviceFaultError(
+            f'activation was not over after {self._params.activation_timeout} s'
+        )
+
+    def _refuse_faults(self, status: Status) -> None:
+        """Raise DeviceFaultError when a status tells of a fault or of a restart."""
+        if fault := _fault(status):
+            raise DeviceFaultError(f'gripper: {fault}')
+        if self._enabled and not status.active:
+            raise DeviceFaultError(
+                'the gripper restarted (brown-out?) and is not activated; after a reset it '
+                'sweeps its whole stroke'
+            )
+
+    def _goes(self, status: Status) -> bool:
+        """Tell whether it should be moving now, with nothing in its way."""
+        free = status.going and OBJECT[status.object] == 'moving'
+        return self._enabled and free and abs(status.requested - status.position) > _STILL
+
+    def _stalled(self, status: Status) -> bool:
+        still = time.perf_counter() - self._still_since
+        return self._goes(status) and still > self._params.stall_time
+
+    def _advice(self) -> str:
+        """Return what may be wrong when nobody answers: it looks at the other speeds."""
+        for baud in _BAUDS:
+            if baud == self._params.baud:
+                continue
+            try:
+                line = self._open_line(baud)
+            except DeviceError:
+                break
+            try:
+                line.status()
+            except DeviceError:
+                continue
+            finally:
+                line.close()
+            return f'but it answers at {baud} bit/s: set the parameter baud'
+        return 'is it powered, and are slave_id and the wires right?'
+
+
+def _fault(status: Status) -> str:
+    """Return the fault of a status in words, '' when it has none that stops it."""
+    if status.controller_fault:
+        return f'fault {status.controller_fault} of the controller'
+    if status.fault in (0, FAULT_SILENCE, *FAULT_WAITS):
+        return ''
+    return FAULT_NAMES.get(status.fault, f'unknown fault {status.fault}')
+
+
+def make_device(
+    params: RobotiqParams, site: Mapping[str, Mapping[str, float]] | None = None
+) -> tuple[Device, JointLimits, float]:
+    """Return the gripper (not connected), the bounds of its joint and its rate [Hz].
+
+    Args:
+        params: Of the driver.
+        site: Tighter bounds of joints, with or without prefix, by joint and field.
+
+    Raises:
+        UnknownNameError: There is no such hand, or `site` names a joint of no device.
+        ConfigError: The hand has more than one joint, or `site` loosens a bound.
+    """
+    own = {joint.removeprefix(params.prefix): bounds for joint, bounds in (site or {}).items()}
+    robot = with_site(load_robot('none', params.hand), own)
+    if robot.hand is None or len(robot.joint_names) != 1:
+        raise ConfigError(f'{params.hand} is no gripper of one joint')
+    device = RobotiqGripper(params, robot.joint_names[0], robot.limits)
+    return device, robot.limits, robot.hand.driver.rate
