@@ -76,6 +76,9 @@ def test_unplug_and_plug_in_again(server):
             port.write(b'a')
             port.read_some(2)
             time.sleep(0.01)
+    for use in (port.flush_input, port.waiting, lambda: port.read(1), lambda: port.write(b'a')):
+        with pytest.raises(PortError, match='unplugged'):
+            use()
     port.close()
     with pytest.raises(PortError, match='there is no port'):
         SerialPort(str(server.link), 115200, TIMEOUT)

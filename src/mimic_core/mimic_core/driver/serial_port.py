@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import stat
+import termios
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from serial.tools import list_ports
 
 from mimic_core.errors import NoReplyError, PortError
 from mimic_core.params import param
+
+# What a port raises when its cable was pulled, depending on what is asked of it.
+_GONE = (serial.SerialException, OSError, TypeError, termios.error)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +44,10 @@ class SerialPort:
         """
         self.path, self.timeout = path, timeout
         try:
-            self._serial = serial.Serial(path, baud, timeout=timeout, exclusive=True)
-        except (serial.SerialException, OSError, ValueError) as error:
+            self._serial = serial.Serial(
+                path, baud, timeout=timeout, write_timeout=timeout, exclusive=True
+            )
+        except (*_GONE, ValueError) as error:
             raise PortError(explain(path, error)) from error
         # A USB adapter of FTDI else keeps what came for 16 ms. Others, and terminals, have none.
         with contextlib.suppress(OSError, ValueError, NotImplementedError):
@@ -52,14 +58,14 @@ class SerialPort:
         """Close it; never raises."""
         try:
             self._serial.close()
-        except (serial.SerialException, OSError):
+        except _GONE:
             return  # it is gone already
 
     def write(self, data: bytes) -> None:
         """Send bytes; raises PortError when it was unplugged."""
         try:
             self._serial.write(data)
-        except (serial.SerialException, OSError) as error:
+        except _GONE as error:
             raise PortError(f'{self.path} was unplugged: {error}') from error
 
     def read(self, size: int) -> bytes:
@@ -78,7 +84,7 @@ class SerialPort:
         """Return up to `size` bytes, as many as come in time; raises PortError."""
         try:
             data: bytes = self._serial.read(size)
-        except (serial.SerialException, OSError, TypeError) as error:
+        except _GONE as error:
             raise PortError(f'{self.path} was unplugged: {error}') from error
         return data
 
@@ -86,14 +92,14 @@ class SerialPort:
         """Return how many bytes have come; raises PortError."""
         try:
             return int(self._serial.in_waiting)
-        except (serial.SerialException, OSError, TypeError) as error:
+        except _GONE as error:
             raise PortError(f'{self.path} was unplugged: {error}') from error
 
     def flush_input(self) -> None:
         """Drop what came and was not read; raises PortError."""
         try:
             self._serial.reset_input_buffer()
-        except (serial.SerialException, OSError) as error:
+        except _GONE as error:
             raise PortError(f'{self.path} was unplugged: {error}') from error
 
     def drain(self, quiet: float) -> None:
