@@ -23,6 +23,7 @@ def render_urdf(
     base_xyz: Vector = _ZERO,
     base_rpy: Vector = _ZERO,
     control: Control = 'none',
+    hand_control: Control | None = None,
 ) -> str:
     """Return the URDF of an arm with a hand.
 
@@ -33,6 +34,7 @@ def render_urdf(
         base_xyz: Position of base_link in world [m].
         base_rpy: Roll, pitch, yaw of base_link in world [rad].
         control: Which ros2_control plugin the tags name.
+        hand_control: That of the hand; the same where None.
 
     Raises:
         UnknownDeviceError: There is no such arm or hand.
@@ -47,6 +49,7 @@ def render_urdf(
         ' '.join(f'{float(v):.9g}' for v in base_xyz),
         ' '.join(f'{float(v):.9g}' for v in base_rpy),
         control,
+        hand_control or control,
     )
 
 
@@ -70,6 +73,7 @@ def _render(
     base_xyz: str,
     base_rpy: str,
     control: str,
+    hand_control: str,
 ) -> str:
     arguments = {
         'arm': arm,
@@ -78,6 +82,7 @@ def _render(
         'base_xyz': base_xyz,
         'base_rpy': base_rpy,
         'control': control,
+        'hand_control': hand_control,
         'arm_file': str(arm_file[0]),
         'hand_file': str(hand_file[0]),
     }
