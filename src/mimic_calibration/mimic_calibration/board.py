@@ -77,7 +77,7 @@ class Board:
                 raise UnknownNameError('key of a board', str(key), known)
         try:
             values = {'columns': int, 'rows': int, 'square': float, 'marker': float}
-            return cls(**{k: values.get(k, str)(v) for k, v in data.items()})  # type: ignore[arg-type]
+            return cls(**{k: values.get(k, str)(v) for k, v in data.items()})
         except (TypeError, ValueError) as error:
             raise ConfigError(f'board: {error}') from error
 

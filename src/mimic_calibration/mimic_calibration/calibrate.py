@@ -61,7 +61,7 @@ def calibrate_hand_eye(
         CalibrationError: The data allow no calibration; says why and what to do.
     """
     given = Assumptions() if assumptions is None else assumptions
-    flanges = [arm.base_T_flange(s.q) for s in samples]
+    flanges = [arm.flange_pose(s.q) for s in samples]
     spread = check_motion(flanges)
     seen = [solve_view(s.detection, intrinsics).camera_T_board for s in samples]
     solvers = solve_closed_form(mount, flanges, seen)
@@ -70,7 +70,9 @@ def calibrate_hand_eye(
     for number in range(_SUBSETS if len(samples) > size else 0):
         chosen = rng.choice(len(samples), size, replace=False)
         try:
-            part = solve_closed_form(mount, [flanges[i] for i in chosen], [seen[i] for i in chosen])
+            part = solve_closed_form(
+                mount, [flanges[i] for i in chosen], [seen[i] for i in chosen]
+            )
         except CalibrationError:
             continue  # these poses turn too little
         starts.update({f'{name} of part {number + 1}': value for name, value in part.items()})

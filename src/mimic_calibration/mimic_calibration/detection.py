@@ -8,7 +8,7 @@ import numpy as np
 
 from mimic_calibration.board import Board, GrayImage
 from mimic_calibration.errors import DetectionError
-from mimic_core.arrays import FloatArray, Image, IntArray
+from mimic_core.arrays import BoolArray, FloatArray, Image, IntArray
 from mimic_core.camera import Intrinsics
 from mimic_core.errors import ShapeError
 from mimic_core.frames import transform
@@ -17,6 +17,7 @@ MIN_POINTS: Final = 6  # fewer fix no pose
 BLUR_LIMIT: Final = 2.2  # [px] standard deviation of the blur beyond which a picture is refused
 BLUR_WARNING: Final = 1.5  # [px]
 _MEASURING: Final = 0.6**2 + 1 / 3  # [px^2] variance that smoothing and differences add
+_OFF_LIMIT: Final = 1.2  # [px] off a plane, lens distortion included
 _FLAT: Final = 20.0  # [grey levels] less contrast between black and white is none
 _NEAR_LINE: Final = 0.02  # [1] points whose spread across is less than this share lie on a line
 # Looked for when the wanted markers are not there.
@@ -96,7 +97,7 @@ class Detector:
         if len(beyond) > 0.2 * max(len(marker_ids), 1):
             raise DetectionError(
                 f'the picture shows marker {int(beyond.max())}, this board '
-                f'({self.board.describe()}) ends at {self.board.num_markers - 1}: is it another one?'
+                f'({self.board.describe()}) ends at {self.board.num_markers - 1}'
             )
         needed = MIN_POINTS if self.board.num_points > MIN_POINTS else self.board.num_points
         if len(ids) < needed:
@@ -107,6 +108,9 @@ class Detector:
         self._check_plane(points, pixels)
         if self.board.kind == 'charuco':
             pixels = self._refine(gray, points, pixels)
+        keep = self._fitting(points, pixels)
+        if keep.sum() >= needed:  # a finger on the board moves the corners at its edge
+            ids, points, pixels = ids[keep], points[keep], pixels[keep]
         blur = measure_blur(gray, pixels)
         if blur > BLUR_LIMIT:
             raise DetectionError(
@@ -161,6 +165,19 @@ class Detector:
         refined = cv2.cornerSubPix(gray, start.copy(), (half, half), (-1, -1), stop)
         moved = np.linalg.norm(refined - start, axis=2)[:, 0]
         return np.where(moved[:, None] < half, refined[:, 0], start[:, 0]).astype(np.float64)
+
+    @staticmethod
+    def _fitting(points: FloatArray, pixels: FloatArray) -> BoolArray:
+        """Return (P,) which points lie where the others say; a lens bends a plane a little."""
+        if len(points) < 8:
+            return np.ones(len(points), dtype=bool)
+        homography, _ = cv2.findHomography(points[:, :2], pixels, cv2.LMEDS)
+        if homography is None:
+            return np.ones(len(points), dtype=bool)
+        mapped = cv2.perspectiveTransform(points[None, :, :2], homography)[0]
+        off = np.linalg.norm(mapped - pixels, axis=1)
+        keep: BoolArray = off <= max(_OFF_LIMIT, 5.0 * float(np.median(off)))
+        return keep
 
     def _why(self, gray: GrayImage, points: int, markers: int) -> str:
         """Return the reason for which a board is not found."""
@@ -231,12 +248,12 @@ def solve_view(detection: Detection, intrinsics: Intrinsics) -> BoardView:
             f'{intrinsics.width}x{intrinsics.height}'
         )
     matrix, distortion = intrinsics.matrix, np.asarray(intrinsics.distortion)
-    count, rotations, shifts, errors = cv2.solvePnPGeneric(
+    count, rotations, shifts, _ = cv2.solvePnPGeneric(
         detection.points, detection.pixels, matrix, distortion, flags=cv2.SOLVEPNP_IPPE
     )
     best: tuple[float, Any, Any] | None = None
     for rvec, tvec in zip(rotations[:count], shifts[:count], strict=True):
-        rvec, tvec = cv2.solvePnPRefineLM(  # noqa: PLW2901
+        rvec, tvec = cv2.solvePnPRefineLM(
             detection.points, detection.pixels, matrix, distortion, rvec.copy(), tvec.copy()
         )
         mapped, _ = cv2.projectPoints(detection.points, rvec, tvec, matrix, distortion)

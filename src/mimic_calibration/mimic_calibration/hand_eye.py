@@ -10,7 +10,7 @@ One form serves both mounts. With `reference` the frame that is looked for,
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import cv2
 import numpy as np
@@ -69,13 +69,13 @@ class HandEye:
         """The frame in which the board is fixed."""
         return FLANGE if self.mount == 'eye_to_hand' else BASE
 
-    def camera_T_board(self, base_T_flange: FloatArray) -> FloatArray:
+    def board_in_camera(self, base_T_flange: FloatArray) -> FloatArray:
         """Return (4, 4) where the camera should see the board."""
-        motion = reference_T_carrier(self.mount, base_T_flange)
+        motion = carrier_pose(self.mount, base_T_flange)
         return inverse(self.reference_T_camera) @ motion @ self.carrier_T_board
 
 
-def reference_T_carrier(mount: Mount, base_T_flange: FloatArray) -> FloatArray:
+def carrier_pose(mount: Mount, base_T_flange: FloatArray) -> FloatArray:
     """Return A of the module's equation."""
     return base_T_flange if mount == 'eye_to_hand' else inverse(base_T_flange)
 
@@ -128,8 +128,8 @@ def check_motion(base_T_flange: Sequence[FloatArray]) -> RotationSpread:
     if spread.second < _SPREAD_LIMIT:
         x, y, z = spread.axes[:, 0]
         raise CalibrationError(
-            f'all poses turn about one axis (flange [{x:.2f} {y:.2f} {z:.2f}]): turn about another '
-            'one too, by 20 degrees or more'
+            f'all poses turn about one axis (flange [{x:.2f} {y:.2f} {z:.2f}]): turn about '
+            'another one too, by 20 degrees or more'
         )
     return spread
 
@@ -150,7 +150,7 @@ def solve_closed_form(
         CalibrationError: The motion allows no solution, or no solver found one.
     """
     check_motion(base_T_flange)
-    motions = [reference_T_carrier(mount, pose) for pose in base_T_flange]
+    motions = [carrier_pose(mount, pose) for pose in base_T_flange]
     # What OpenCV calls gripper and base is reference and carrier here.
     back = [inverse(pose) for pose in motions]
     seen_r, seen_t = [c[:3, :3] for c in camera_T_board], [c[:3, 3] for c in camera_T_board]
@@ -162,9 +162,11 @@ def solve_closed_form(
             r, t = cv2.calibrateHandEye(back_r, back_t, seen_r, seen_t, method=method)
         except cv2.error:  # a degenerate system; the other solvers remain
             continue
-        camera = transform(r, np.ravel(t))
+        camera = _transform(r, t)
         if _is_pose(camera):
-            boards = [inverse(m) @ camera @ c for m, c in zip(motions, camera_T_board, strict=True)]
+            boards = [
+                inverse(m) @ camera @ c for m, c in zip(motions, camera_T_board, strict=True)
+            ]
             found[name] = HandEye(mount, camera, mean_pose(boards))
     for name, method in ROBOT_WORLD_SOLVERS.items():
         try:
@@ -174,13 +176,17 @@ def solve_closed_form(
         except cv2.error:
             continue
         # Board to carrier reads there base to world, reference to camera gripper to camera.
-        board = inverse(transform(r, np.ravel(t)))
-        camera = inverse(transform(camera_r, np.ravel(camera_t)))
+        board = inverse(_transform(r, t))
+        camera = inverse(_transform(camera_r, camera_t))
         if _is_pose(camera) and _is_pose(board):
             found[name] = HandEye(mount, camera, board)
     if not found:
         raise CalibrationError('no solver finds a solution: the data contradict each other')
     return found
+
+
+def _transform(rotation: Any, shift: Any) -> FloatArray:
+    return transform(np.asarray(rotation, np.float64), np.asarray(shift, np.float64).ravel())
 
 
 def _is_pose(matrix: FloatArray) -> bool:
@@ -213,7 +219,7 @@ def point_errors(
     """Return for each sample (P, 2) predicted less seen pixels [px]."""
     errors = []
     for sample in samples:
-        pose = solution.camera_T_board(arm.base_T_flange(sample.q))
+        pose = solution.board_in_camera(arm.flange_pose(sample.q))
         errors.append(project(pose, sample.detection.points, intrinsics) - sample.detection.pixels)
     return errors
 
@@ -224,8 +230,7 @@ def project(camera_T_board: FloatArray, points: FloatArray, intrinsics: Intrinsi
     pixels, _ = cv2.projectPoints(
         points, rvec, camera_T_board[:3, 3], intrinsics.matrix, np.asarray(intrinsics.distortion)
     )
-    flat: FloatArray = pixels[:, 0]
-    return flat
+    return np.asarray(pixels[:, 0], np.float64)
 
 
 def best_of(

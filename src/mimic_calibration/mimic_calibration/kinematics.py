@@ -56,7 +56,7 @@ class Arm:
             )
         return q
 
-    def base_T_flange(self, q: FloatArray) -> FloatArray:
+    def flange_pose(self, q: FloatArray) -> FloatArray:
         """Return (4, 4) at (A,) positions."""
         pin.framesForwardKinematics(self._model, self._data, self.robot.full(q))
         pose = self._data.oMf[self._base].actInv(self._data.oMf[self._flange])
@@ -64,7 +64,7 @@ class Arm:
         return matrix
 
     def jacobian(self, q: FloatArray) -> FloatArray:
-        """Return (6, A): velocity of the flange [m/s; rad/s], in its own frame, of joint speeds."""
+        """Return (6, A): velocity of the flange [m/s; rad/s] in its frame, by joint speed."""
         full = pin.computeFrameJacobian(
             self._model, self._data, self.robot.full(q), self._flange, pin.ReferenceFrame.LOCAL
         )

@@ -52,7 +52,7 @@ class Clear:
                         if g.parentJoint not in root]  # fmt: skip
 
     def check(self, q: FloatArray, flange_T_board: FloatArray | None) -> bool:
-        """Return whether (A,) arm positions are free; the board counts when it is on the flange."""
+        """Return whether (A,) arm positions are free, with the board where it is on the flange."""
         robot = self._robot
         full = robot.full(np.concatenate([q, robot.home[len(q) :]]))
         pin.updateGeometryPlacements(
@@ -94,7 +94,7 @@ def solve_ik(
     for seed in seeds:
         q = np.clip(seed, low, high)
         for _ in range(_IK_STEPS):
-            delta = inverse(arm.base_T_flange(q)) @ base_T_flange
+            delta = inverse(arm.flange_pose(q)) @ base_T_flange
             error = pin.log6(pin.SE3(delta)).vector
             if np.abs(error).max() < _IK_TOLERANCE:
                 return q
@@ -145,7 +145,7 @@ def propose(
         motion = guess.reference_T_camera @ camera_T_board @ inverse(guess.carrier_T_board)
         flange = motion if guess.mount == 'eye_to_hand' else inverse(motion)
         near = sorted(found, key=lambda q: float(
-            np.linalg.norm(arm.base_T_flange(q)[:3, 3] - flange[:3, 3])
+            np.linalg.norm(arm.flange_pose(q)[:3, 3] - flange[:3, 3])
         ))[:1]  # fmt: skip
         q = solve_ik(arm, flange, [*near, start, home])
         if q is None or not clear.check(q, carried):
@@ -183,11 +183,15 @@ def around(
     Raises:
         CalibrationError: Fewer than three are possible.
     """
-    clear = Clear(load_robot(arm.name, hand, arm.robot.prefix), board, surroundings or Surroundings())
-    base_T_flange = arm.base_T_flange(q_now)
+    clear = Clear(
+        load_robot(arm.name, hand, arm.robot.prefix), board, surroundings or Surroundings()
+    )
+    base_T_flange = arm.flange_pose(q_now)
     found: list[FloatArray] = []
     for number in range(_TRIES_PER_POSE * count):
-        axis = np.eye(3)[number % 3] * (1 if number // 3 % 2 else -1) + rng.normal(scale=0.3, size=3)
+        axis = np.eye(3)[number % 3] * (1 if number // 3 % 2 else -1) + rng.normal(
+            scale=0.3, size=3
+        )
         turn = np.radians(rng.uniform(12.0, 25.0)) * axis / np.linalg.norm(axis)
         delta = transform(Rotation.from_rotvec(turn).as_matrix(), rng.uniform(-0.04, 0.04, 3))
         q = solve_ik(arm, base_T_flange @ delta, [q_now])

@@ -9,6 +9,7 @@ causes.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import cv2
@@ -23,8 +24,8 @@ from mimic_calibration.hand_eye import (
     MIN_POSES,
     HandEye,
     Sample,
+    carrier_pose,
     check_motion,
-    reference_T_carrier,
     view_deviation,
 )
 from mimic_calibration.kinematics import Arm
@@ -145,7 +146,7 @@ def refine(
         if (distances[~used] < 0.5 * limit).any():  # a worse one had pulled it
             used |= distances < 0.5 * limit
             used[bad] = False
-    check_motion([arm.base_T_flange(s.q) for s, ok in zip(samples, used, strict=True) if ok])
+    check_motion([arm.flange_pose(s.q) for s, ok in zip(samples, used, strict=True) if ok])
     covariance, fit = problem.covariance(state, used)
     solution, offsets, scale, optics = problem.unpack(state)
     distance = float(np.median([v.distance for v in views]))
@@ -237,14 +238,12 @@ class _Problem:
                 for i, ok in enumerate(used)
             ]
 
-            def residual(x: FloatArray, w: list[_Whitening | None] = whitening) -> FloatArray:
-                return self._stack(self._full(x, state), w)[0]
-
-            def jacobian(x: FloatArray, w: list[_Whitening | None] = whitening) -> FloatArray:
-                return self._stack(self._full(x, state), w)[1][:, free]
+            stack = partial(self._stack_free, state, whitening)
 
             found = least_squares(
-                residual, state[free], jacobian, method='trf', loss='soft_l1',
+                lambda x, f=stack: f(x)[0],
+                state[free],
+                lambda x, f=stack: f(x)[1], method='trf', loss='soft_l1',
                 f_scale=_ROBUST, x_scale='jac', xtol=1e-10, ftol=1e-10, max_nfev=60,
             )  # fmt: skip
             new = self._full(found.x, state)
@@ -254,14 +253,18 @@ class _Problem:
                 break
         return state
 
+    def _stack_free(
+        self, state: FloatArray, whitening: '_Whitenings', x: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        values, slopes = self._stack(self._full(x, state), whitening)
+        return values, slopes[:, self._free]
+
     def _full(self, x: FloatArray, state: FloatArray) -> FloatArray:
         full = state.copy()
         full[self._free] = x
         return full
 
-    def _stack(
-        self, state: FloatArray, whitening: 'list[_Whitening | None]'
-    ) -> tuple[FloatArray, FloatArray]:
+    def _stack(self, state: FloatArray, whitening: '_Whitenings') -> tuple[FloatArray, FloatArray]:
         """Return white residuals and their derivatives, the priors last."""
         values, slopes = [], []
         for number, white in enumerate(whitening):
@@ -275,15 +278,13 @@ class _Problem:
         slopes.append(np.eye(self._size)[prior] / self._sigma[prior, None])
         return np.concatenate(values), np.concatenate(slopes)
 
-    def _linear(
-        self, state: FloatArray, number: int
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def _linear(self, state: FloatArray, number: int) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return (2P,) residuals [px], their derivatives (2P, S) and those of the joints."""
         solution, offsets, scale, optics = self.unpack(state)
         sample = self._samples[number]
         q = sample.q + offsets
         body = self._arm.jacobian(q)  # (6, A)
-        motion = reference_T_carrier(solution.mount, self._arm.base_T_flange(q))
+        motion = carrier_pose(solution.mount, self._arm.flange_pose(q))
         camera_T_carrier = inverse(solution.reference_T_camera) @ motion
         board = scale * sample.detection.points
         in_carrier = board @ solution.carrier_T_board[:3, :3].T + solution.carrier_T_board[:3, 3]
@@ -331,7 +332,7 @@ class _Problem:
         whitening = [
             self._whitening(self._linear(state, i)[2]) if ok else None for i, ok in enumerate(used)
         ]
-        error, slope = self._stack(state, whitening)
+        slope = self._stack(state, whitening)[1]
         distances = self.pose_distances(state)[used]
         unknown = min(12, len(distances) * _DOF - 1)
         # By poses, not by points: the noise of a pose is common to its points.
@@ -340,8 +341,8 @@ class _Problem:
         information = free.T @ free
         if np.linalg.cond(information / np.outer(*(2 * [np.sqrt(np.diag(information))]))) > 1e12:
             raise CalibrationError('the poses do not fix the camera: turn the gripper more')
-        covariance = np.linalg.inv(information)[:6, :6] * max(fit, 1.0)
-        return covariance, fit
+        covariance = np.asarray(np.linalg.inv(information)[:6, :6], np.float64)
+        return covariance * max(fit, 1.0), fit
 
     def residuals(
         self, state: FloatArray, used: _Mask, *, held_out: bool
@@ -353,7 +354,7 @@ class _Problem:
             error, _, _ = self._linear(state, number)
             # The board as it is, not as it was meant.
             detection = replace(sample.detection, points=scale * sample.detection.points)
-            predicted = solution.camera_T_board(self._arm.base_T_flange(sample.q + offsets))
+            predicted = solution.board_in_camera(self._arm.flange_pose(sample.q + offsets))
             shift, turn = view_deviation(solve_view(detection, optics), predicted)
             rows.append(
                 PoseResidual(
@@ -389,6 +390,9 @@ class _Whitening:
         scaled = self.shrink * along if along.ndim == 1 else self.shrink[:, None] * along
         white: FloatArray = (rows - self.basis @ scaled) / self.noise
         return white
+
+
+_Whitenings = list[_Whitening | None]
 
 
 def _skew(v: FloatArray) -> FloatArray:

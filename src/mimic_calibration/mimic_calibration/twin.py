@@ -10,6 +10,7 @@ from typing import Final
 import cv2
 import mujoco
 import numpy as np
+import numpy.typing as npt
 import pinocchio as pin
 
 from mimic_calibration.board import Board
@@ -17,7 +18,7 @@ from mimic_calibration.hand_eye import HandEye, Mount
 from mimic_calibration.kinematics import Arm
 from mimic_core.arrays import FloatArray, Image
 from mimic_core.camera import Intrinsics
-from mimic_core.frames import inverse, look_at, to_quat_xyzw, transform
+from mimic_core.frames import BASE, FLANGE, inverse, look_at, to_quat_xyzw, transform
 from mimic_description import load_robot
 from mimic_description.mujoco_model import robot_indices, robot_spec
 from mimic_sim.offscreen import Offscreen
@@ -29,6 +30,8 @@ _TEXTURE: Final = 6000.0  # [px/m]
 _PAPER: Final = 0.012  # [m] white margin of the board
 _THICKNESS: Final = 0.004  # [m]
 _OPTICAL_T_MUJOCO: Final = np.diag([1.0, -1.0, -1.0, 1.0])
+
+Map = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,11 @@ class TwinCell:
         self.flaws = Flaws() if flaws is None else flaws
         self._rng = np.random.default_rng((seed, 4711))
         self.intrinsics = self._lens(*size)
+        self._robot = load_robot(arm, hand)
         self.truth = HandEye(mount, self._camera_pose(), self._board_pose())
         self.print_scale = 1.0 + float(self._rng.choice((-1.0, 1.0))) * self.flaws.print_scale
         self._true_arm = self._flawed()
         self._offsets = self._rng.normal(scale=self.flaws.joint_offset, size=len(self.arm.joints))
-        self._robot = load_robot(arm, hand)
         self._build()
 
     def _lens(self, width: int, height: int) -> Intrinsics:
@@ -83,7 +86,7 @@ class TwinCell:
         rng = self._rng
         if self.mount == 'eye_in_hand':
             # Beside the gripper, tilted towards the point between its fingers.
-            eye = np.array([0.0, -0.075, 0.03]) + rng.normal(scale=0.01, size=3)
+            eye = np.array([0.0, -0.11, 0.05]) + rng.normal(scale=0.01, size=3)
             return look_at(eye, np.array([0.0, 0.0, 0.45]), np.array([0.0, -1.0, 0.0]))
         eye = np.array([1.35, 0.25, 0.60]) + rng.normal(scale=0.05, size=3)
         target = np.array([0.50, 0.0, 0.42]) + rng.normal(scale=0.03, size=3)
@@ -91,21 +94,27 @@ class TwinCell:
 
     def _board_pose(self) -> FloatArray:
         turn, shift = self._rng.normal(scale=0.05, size=3), self._rng.normal(scale=0.01, size=3)
-        wobble = transform(cv2.Rodrigues(turn)[0], shift)
+        wobble = transform(_rotation(turn), shift)
         centred = transform(np.eye(3), -self.board.centre())
         if self.mount == 'eye_to_hand':
             # In the gripper, its face away from the flange.
-            face = transform(np.diag([1.0, -1.0, -1.0]), np.array([0.0, 0.0, 0.17]))
+            face = transform(np.diag([1.0, -1.0, -1.0]), np.array([0.0, 0.0, self._beyond_hand()]))
         else:
             face = transform(np.diag([1.0, -1.0, -1.0]), np.array([0.52, 0.0, 0.02]))
         return face @ wobble @ centred
+
+    def _beyond_hand(self) -> float:
+        """Return how far in front of the flange nothing of the hand hides the board [m]."""
+        robot = self._robot
+        tips = [robot.fk(robot.home, tip, FLANGE)[2, 3] for tip in robot.tip_frames().values()]
+        return max([0.1, *(float(z) for z in tips)]) + 0.04
 
     def _flawed(self) -> Arm:
         """Return the arm as it is, but for its joint offsets."""
         model = pin.Model(self.arm.robot.pin_model)
         for name in self.arm.joints:
             wobble = transform(
-                cv2.Rodrigues(self._rng.normal(scale=self.flaws.link_turn, size=3))[0],
+                _rotation(self._rng.normal(scale=self.flaws.link_turn, size=3)),
                 self._rng.normal(scale=self.flaws.link_shift, size=3),
             )
             index = model.getJointId(name)
@@ -176,7 +185,7 @@ class TwinCell:
         spec.add_mesh(
             name='board',
             uservert=np.array(face + face + back, dtype=np.float64).ravel().tolist(),
-            usertexcoord=np.array(places + 8 * [[0.001, 0.001]], dtype=np.float64).ravel().tolist(),
+            usertexcoord=np.array(places + 8 * [[1e-3, 1e-3]], np.float64).ravel().tolist(),
             userface=np.array(
                 [[0, 2, 1], [0, 3, 2], [8, 9, 10], [8, 10, 11],
                  [4, 5, 9], [4, 9, 8], [5, 6, 10], [5, 10, 9],
@@ -189,7 +198,7 @@ class TwinCell:
             contype=0, conaffinity=0,
         )  # fmt: skip
 
-    def _distortion_maps(self) -> tuple[FloatArray, FloatArray]:
+    def _distortion_maps(self) -> tuple[Map, Map]:
         """Return where each fine pixel of the real picture is in the ideal one."""
         optics, width, height = self.intrinsics, self.intrinsics.width, self.intrinsics.height
         u, v = np.meshgrid(np.arange(_FINE * width), np.arange(_FINE * height))
@@ -204,9 +213,9 @@ class TwinCell:
         maps = ideal.reshape(*u.shape, 2).astype(np.float32)
         return maps[..., 0], maps[..., 1]
 
-    def camera_T_board(self, q: FloatArray) -> FloatArray:
+    def board_in_camera(self, q: FloatArray) -> FloatArray:
         """Return (4, 4) where the camera truly sees the board at true (A,) positions."""
-        return self.truth.camera_T_board(self._true_arm.base_T_flange(q + self._offsets))
+        return self.truth.board_in_camera(self._true_arm.flange_pose(q + self._offsets))
 
     def measure(self, q: FloatArray) -> FloatArray:
         """Return (A,) what the encoders say at (A,) positions."""
@@ -214,10 +223,10 @@ class TwinCell:
 
     def see(self, q: FloatArray) -> Image:
         """Return the picture (H, W, 3) at (A,) positions."""
-        base_T_flange = self._true_arm.base_T_flange(q + self._offsets)
+        base_T_flange = self._true_arm.flange_pose(q + self._offsets)
         base_T_reference = base_T_flange if self.mount == 'eye_in_hand' else np.eye(4)
         base_T_carrier = base_T_flange if self.mount == 'eye_to_hand' else np.eye(4)
-        world_T_base = self._robot.fk(self._robot.home, 'base_link')
+        world_T_base = self._robot.fk(self._robot.home, BASE)
         self._place(
             'camera',
             world_T_base @ base_T_reference @ self.truth.reference_T_camera @ _OPTICAL_T_MUJOCO,
@@ -236,7 +245,7 @@ class TwinCell:
         fine = cv2.remap(ideal, *self._maps, cv2.INTER_LINEAR)
         size = (self.intrinsics.width, self.intrinsics.height)
         picture = cv2.resize(fine, size, interpolation=cv2.INTER_AREA).astype(np.float64)
-        picture = cv2.GaussianBlur(picture, (0, 0), self.flaws.blur)
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), self.flaws.blur), np.float64)
         picture += self._rng.normal(scale=self.flaws.pixel_noise, size=picture.shape)
         return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
@@ -256,3 +265,8 @@ class TwinCell:
         if self._offscreen is not None:
             self._offscreen.close()
             self._offscreen = None
+
+
+def _rotation(turn: FloatArray) -> FloatArray:
+    """Return (3, 3) of a rotation vector (3,) [rad]."""
+    return np.asarray(cv2.Rodrigues(turn)[0], np.float64)

@@ -1,6 +1,7 @@
 """Where a camera is and how it projects: one YAML file for each camera, in config/cameras/."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from mimic_core.arrays import FloatArray
 from mimic_core.camera import Intrinsics
 from mimic_core.errors import ConfigError, MimicError
 
-_KEYS = {'parent', 'xyz', 'quat_xyzw', 'look_at', 'intrinsics', 'description'}
+_KEYS = {'parent', 'xyz', 'quat_xyzw', 'look_at', 'intrinsics', 'description', 'record'}
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,16 @@ class Calibration:
     parent: str  # frame in which the camera is fixed
     parent_T_optical: FloatArray | None  # (4, 4); None: unknown
     intrinsics: Intrinsics | None  # None: the device's own, or those of a field of view
+    description: str = ''
+    record: Mapping[str, Any] = field(default_factory=dict)  # how it was measured, if it was
 
 
 def load_calibration(path: Path) -> Calibration:
     """Read a calibration file.
 
     Keys: `parent`; either `xyz` [m] with `quat_xyzw`, or `xyz` with `look_at` [m], both in parent,
-    z up; `intrinsics` with the fields of `Intrinsics`; all but parent may be absent.
+    z up; `intrinsics` with the fields of `Intrinsics`; `description`; `record`, what
+    mimic_calibration writes about its measurement. All but parent may be absent.
 
     Raises:
         ConfigError: Names the file and the key that is wrong.
@@ -45,8 +49,15 @@ def load_calibration(path: Path) -> Calibration:
             f'{path}: unknown keys {", ".join(sorted(unknown))}; known: {", ".join(sorted(_KEYS))}'
         )
     try:
+        record = data.get('record') or {}
+        if not isinstance(record, dict):
+            raise ConfigError(f'record is {record!r}, not a mapping')
         return Calibration(
-            str(data.get('parent', frames.WORLD)), _pose(data), _intrinsics(data.get('intrinsics'))
+            str(data.get('parent', frames.WORLD)),
+            _pose(data),
+            _intrinsics(data.get('intrinsics')),
+            str(data.get('description', '')),
+            record,
         )
     except (TypeError, ValueError, MimicError) as error:
         raise ConfigError(f'{path}: {error}') from error
