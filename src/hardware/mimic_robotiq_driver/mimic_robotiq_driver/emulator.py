@@ -271,7 +271,7 @@ def start(
 def main() -> None:
     """Serve a gripper until stopped; faults are typed."""
     parser = argparse.ArgumentParser(description='A Robotiq gripper that is not there.')
-    parser.add_argument('--link', type=Path, default=Path('robotiq'), help='path of its port')
+    parser.add_argument('--link', type=Path, default=Path('robotiq_port'), help='path of its port')
     parser.add_argument('--model', choices=sorted(_MODELS), default='2f85')
     parser.add_argument('--slave', type=int, default=SLAVE, help='Modbus address')
     parser.add_argument('--baud', type=int, default=BAUD, help='of the line [1/s]; 0: no time')
