@@ -20,4 +20,5 @@ setup(
     description='How joints answer their commands: test motions, delay, gain, backlash, verdicts.',
     license='Apache-2.0',
     extras_require={'test': ['pytest']},
+    entry_points={'console_scripts': ['identify = mimic_identification.identify_node:main']},
 )

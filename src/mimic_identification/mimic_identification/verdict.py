@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from mimic_identification.fit import Fit
+from mimic_identification.fit import Fit, fit_response
 from mimic_identification.record import JointRecord
 
 NO_MOTION: Final = 0.1  # [1] of the commanded excursion; less is no motion
@@ -16,7 +16,7 @@ MIN_EXPLAINED: Final = 0.95  # [1] of the motion
 MIN_EXCURSION: Final = 0.01  # [rad] or [m] commanded: less says nothing
 
 GOOD: Final = 'good'
-NOT_MOVED: Final = 'not tested'
+NOT_TESTED: Final = 'not tested'
 
 
 @dataclass(frozen=True)
@@ -66,3 +66,11 @@ def judge(record: JointRecord, fit: Fit) -> Outcome:
     off = not low <= r.gain <= high and abs(r.gain - 1.0) > interval['gain']
     add(off, 'wrong gain', f'gain {r.gain:.3f} is outside [{low:g}, {high:g}]')
     return Outcome(record.name, ', '.join(words) or GOOD, '; '.join(reasons), record, fit)
+
+
+def judge_record(record: JointRecord) -> Outcome:
+    """Return what a record says, with its fit; a joint that was hardly commanded is not tested."""
+    if record.excursion < MIN_EXCURSION:
+        why = f'moved by {record.excursion:.4f} only, less than {MIN_EXCURSION:g} says nothing'
+        return Outcome(record.name, NOT_TESTED, why)
+    return judge(record, fit_response(record))
