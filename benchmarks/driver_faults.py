@@ -154,10 +154,10 @@ def scenario(running: Rig, fault: str) -> Outcome:
     while time.perf_counter() - began < (_STUCK if fault == 'stuck' else _DURING):
         status = session.status
         counted = status.errors.total() > errors
-        if (counted or status.message or status.warnings) and not np.isfinite(outcome.known):
+        words = status.message or '; '.join((*status.warnings, *status.health.warnings))
+        if (counted or words) and not np.isfinite(outcome.known):
             outcome.known = time.perf_counter() - began
-        if status.message or status.warnings:
-            outcome.said = status.message or status.warnings[0]
+        outcome.said = words or outcome.said
         time.sleep(0.005)
     rate = (running.reads - reads) / (time.perf_counter() - began) * session.period
     outcome.tolerated = rate > _TOLERATED and not np.isfinite(outcome.known)

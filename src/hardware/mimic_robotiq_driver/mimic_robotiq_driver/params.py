@@ -43,8 +43,8 @@ class RobotiqParams(SerialParams, DriverParams):
     )
     # A gripper that holds an object is away from its command: `stall_time` judges instead.
     following_error: float = param(
-        'Distance of a joint from its command that is worth a warning [rad]; 0: none.',
-        0.0, low=0.0, high=10.0,
+        "Distance of a joint from its command that is worth a warning, of the joint's range [1]; "
+        '0: none.', 0.0, low=0.0, high=1.0,
     )  # fmt: skip
     lost_after: float = param(
         'Without a good reply for so long the device counts as lost [s].', 0.1, low=0.01, high=5.0

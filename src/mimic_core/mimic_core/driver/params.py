@@ -39,8 +39,8 @@ class SessionParams:
         0.25, low=0.01, high=1.0,
     )  # fmt: skip
     following_error: float = param(
-        'Distance of a joint from its command that is worth a warning [rad] or [m]; 0: none.',
-        0.3, low=0.0, high=10.0,
+        "Distance of a joint from its command that is worth a warning, of the joint's range [1]; "
+        '0: none.', 0.1, low=0.0, high=1.0,
     )  # fmt: skip
     following_time: float = param(
         'How long it must last before the warning [s].', 1.0, low=0.05, high=60.0

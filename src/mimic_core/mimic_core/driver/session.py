@@ -354,7 +354,7 @@ class DriverSession:
         return setpoint
 
     def _watch_following(self, now: float) -> None:
-        limit = self.params.following_error or np.inf
+        limit = (self.params.following_error or np.inf) * (self.limits.upper - self.limits.lower)
         astray = np.abs(self._sent - self._measured) > limit
         if not astray.any():
             self._astray_since = None
