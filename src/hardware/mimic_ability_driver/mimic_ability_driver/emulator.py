@@ -122,7 +122,7 @@ class Emulator:
             if control == 0x10:
                 target = np.radians([v * _FULL_SCALE / 32767 for v in values])
                 self._writes.append((time.perf_counter(), target))
-                self.plant.target = target
+                self.plant.target = target.copy()
                 self.plant.torque[:] = True
             else:  # currents: only none of it is emulated
                 self.plant.torque[:] = False
