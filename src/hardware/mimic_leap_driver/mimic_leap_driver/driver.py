@@ -23,7 +23,6 @@ from mimic_leap_driver.params import LeapParams
 from mimic_leap_driver.protocol import Bytes, Counts, Register
 from mimic_leap_driver.transport import Bus
 
-NAME: Final = 'leap'  # of the device in the registry
 _SIDE_JOINTS: Final = (0, 4, 8)  # index, middle and ring finger sideways
 _QUIET: Final = 0.02  # [s] without a byte before the first request
 _GIVE_UP: Final = 3  # silent motors in a row after which a hand that was there is gone
@@ -302,5 +301,6 @@ class LeapHand:
 
 def make_device(params: LeapParams) -> tuple[Device, JointLimits, float]:
     """Return the hand, not open, the limits of its joints and its rate [Hz]."""
-    robot = load_robot('none', NAME)
-    return LeapHand(params, robot.joint_names), robot.limits, load_device(NAME).driver.rate
+    robot = load_robot('none', params.hand)
+    rate = load_device(params.hand).driver.rate
+    return LeapHand(params, robot.joint_names), robot.limits, rate

@@ -1,5 +1,7 @@
 """Node of the LEAP Hand's driver."""
 
+from typing import Any
+
 from mimic_core import ros
 from mimic_core.driver.device import Device
 from mimic_core.driver.ros import DriverNode, run
@@ -14,8 +16,8 @@ class LeapDriverNode(DriverNode):
 
     parts = ('hand',)
 
-    def __init__(self) -> None:
-        super().__init__('hand_driver', LeapParams, self._make)
+    def __init__(self, **options: Any) -> None:
+        super().__init__('hand_driver', LeapParams, self._make, **options)
 
     def _make(self, params: LeapParams) -> tuple[Device, JointLimits, float]:
         device, limits, rate = make_device(params)

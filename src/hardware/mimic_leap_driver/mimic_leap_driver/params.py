@@ -10,6 +10,7 @@ from mimic_core.params import param
 class LeapParams(SerialParams, DriverParams):
     """Checked once, when the node starts."""
 
+    hand: str = param('Stem of a file in config/robots: a hand with these motors.', 'leap')
     baud: int = param('Bits a second [1/s].', 4_000_000, low=9600, high=4_500_000)
     health_period: float = param(
         'Between reads of torque, faults, voltage and temperature [s].', 0.1, low=0.1, high=60.0

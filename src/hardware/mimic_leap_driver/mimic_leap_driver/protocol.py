@@ -82,7 +82,7 @@ def to_counts(position: FloatArray, zero: Counts) -> Counts:
 
 def to_radians(counts: Counts, zero: Counts) -> FloatArray:
     """Return (J,) joint positions [rad] of (J,) counts."""
-    return (counts - zero) * RADIANS_PER_COUNT
+    return (counts - zero).astype(float) * RADIANS_PER_COUNT
 
 
 def present(data: Bytes) -> tuple[FloatArray, FloatArray, Counts]:

@@ -28,18 +28,18 @@ class _SdkPort:
         self.timed_out = False
         self._deadline = 0.0
 
-    def clearPort(self) -> None:
+    def clearPort(self) -> None:  # noqa: N802
         """Drop what came before a request."""
         self._port.flush_input()
         self.received, self.timed_out = 0, False
         self.setPacketTimeout(0)
 
-    def writePort(self, packet: list[int]) -> int:
+    def writePort(self, packet: list[int]) -> int:  # noqa: N802
         """Send a request."""
         self._port.write(bytes(packet))
         return len(packet)
 
-    def readPort(self, size: int) -> bytes:
+    def readPort(self, size: int) -> bytes:  # noqa: N802
         """Return up to `size` bytes; none after the deadline, whatever still comes."""
         if time.perf_counter() > self._deadline:
             return b''
@@ -47,13 +47,13 @@ class _SdkPort:
         self.received += len(data)
         return data
 
-    def setPacketTimeout(self, _: int) -> None:
+    def setPacketTimeout(self, _: int) -> None:  # noqa: N802
         """Let a reply take as long as the port's reply timeout, however long it is."""
         self._deadline = time.perf_counter() + self.timeout
 
     setPacketTimeoutMillis = setPacketTimeout
 
-    def isPacketTimeout(self) -> bool:
+    def isPacketTimeout(self) -> bool:  # noqa: N802
         """Tell whether the time for a reply is over."""
         self.timed_out = time.perf_counter() > self._deadline
         return self.timed_out

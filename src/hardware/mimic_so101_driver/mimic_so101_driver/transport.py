@@ -1,0 +1,140 @@
+"""A bus of Feetech motors on a serial port; every call has a time limit."""
+
+import time
+from typing import Final
+
+import numpy as np
+
+from mimic_core.driver import SerialPort
+from mimic_core.errors import IdentityError, NoReplyError, ProtocolError
+from mimic_so101_driver import protocol
+from mimic_so101_driver.protocol import Bytes, Counts, Register
+
+_EMPTY: Final = 6  # [bytes] of a reply without data
+
+
+class Bus:
+    """Requests to motors with known ids. Replies are in the order of `ids`."""
+
+    def __init__(self, port: SerialPort, ids: tuple[int, ...]) -> None:
+        """Make a bus on an open port, which its owner closes."""
+        self.ids = ids
+        self.noise = 0  # bytes that came and belong to no reply
+        self._port = port
+        self._turn = 0  # see sync_read
+
+    def ping(self, motor: int) -> None:
+        """Return when a motor answers; raises NoReplyError or ProtocolError."""
+        self._ask(protocol.ping(motor), [motor], 0)
+
+    def read(self, motor: int, register: Register) -> bytes:
+        """Return the bytes of a register of one motor."""
+        rows = self._ask(protocol.read(motor, register), [motor], register.size)
+        return rows[0, 1:].tobytes()
+
+    def write(self, motor: int, register: Register, value: int) -> None:
+        """Set a register of one motor, which confirms it."""
+        self._ask(protocol.write(motor, register, value), [motor], 0)
+
+    def sync_write(self, register: Register, data: Bytes) -> None:
+        """Set (J, N) bytes in all motors; nobody confirms it."""
+        self._port.write(protocol.sync_write(self.ids, register, data))
+
+    def sync_read(self, register: Register) -> tuple[Bytes, Bytes]:
+        """Return (J,) error bytes and (J, N) bytes of all motors.
+
+        The ids are asked in an order that turns on by one after each failure. Motors answer in the
+        order in which they are asked, so the late reply to a request that was given up does not
+        pass for the reply to the next one.
+
+        Raises:
+            NoReplyError: Replies are missing; says of which motors.
+            ProtocolError: A reply is damaged, or not to this request.
+        """
+        self._turn %= len(self.ids)
+        order = [*self.ids[self._turn :], *self.ids[: self._turn]]
+        try:
+            rows = self._ask(protocol.sync_read(order, register), order, register.size)
+        except (NoReplyError, ProtocolError):
+            self._turn += 1
+            raise
+        straight = np.empty_like(rows)
+        straight[np.roll(np.arange(len(self.ids)), -self._turn)] = rows
+        return straight[:, 0], straight[:, 1:]
+
+    def _ask(self, request: bytes, order: list[int], size: int) -> Bytes:
+        """Return (J, 1 + size) rows of error and data of the motors that answer in order."""
+        self._port.flush_input()
+        self._port.write(request)
+        rows = np.empty((len(order), 1 + size), np.uint8)
+        buffer = bytearray()
+        end = time.perf_counter() + 2.0 * self._port.timeout  # noise may go on for ever
+        for i, motor in enumerate(order):
+            while (status := self._status(buffer)) is None:
+                missing = (len(order) - i) * (_EMPTY + size) - len(buffer)
+                data = self._port.read_some(max(missing, 1))
+                buffer += data
+                if not data or time.perf_counter() > end:
+                    rest = ', '.join(map(str, order[i:]))
+                    raise NoReplyError(f'no reply of motor {rest}')
+            if status.motor != motor or len(status.data) != size:
+                raise ProtocolError(
+                    f'motor {status.motor} answers with {len(status.data)} bytes '
+                    f'instead of motor {motor} with {size}'
+                )
+            rows[i, 0] = status.error
+            rows[i, 1:] = list(status.data)
+        return rows
+
+    def _status(self, buffer: bytearray) -> protocol.Status | None:
+        status, dropped = protocol.take_status(buffer)
+        self.noise += dropped
+        return status
+
+
+def identify(bus: Bus, names: dict[int, str]) -> str:
+    """Check that every motor is there and an STS3215, all with one firmware; return which.
+
+    Args:
+        bus: Its motors are asked.
+        names: What people call each id.
+
+    Raises:
+        NoReplyError: No motor answers at all.
+        IdentityError: Some are missing or something else; says which.
+    """
+    found: dict[int, tuple[int, str]] = {}
+    for motor in bus.ids:
+        try:
+            major, minor, _, low, high = bus.read(motor, protocol.IDENTITY)
+        except (NoReplyError, ProtocolError):
+            continue
+        found[motor] = low + 256 * high, f'{major}.{minor}'
+    missing = [f'{names[motor]} (motor {motor})' for motor in bus.ids if motor not in found]
+    if not found:
+        raise NoReplyError('no motor of the SO-ARM101 answers: is its supply on?')
+    if missing:
+        raise IdentityError(
+            f'motors do not answer: {", ".join(missing)}; {len(found)} others do. '
+            'Is a cable of the chain loose?'
+        )
+    foreign = [
+        f'motor {m} says {model}' for m, (model, _) in found.items() if model != protocol.MODEL
+    ]
+    if foreign:
+        raise IdentityError(f'no STS3215 motors (model {protocol.MODEL}): {", ".join(foreign)}')
+    versions = {firmware for _, firmware in found.values()}
+    if len(versions) > 1:
+        told = ', '.join(f'motor {m} {firmware}' for m, (_, firmware) in found.items())
+        raise IdentityError(
+            f"motors with different firmware: {told}; bring them to one with Feetech's software"
+        )
+    return f'{len(found)} STS3215 motors, firmware {versions.pop()}'
+
+
+def calibration_registers(bus: Bus, motor: int) -> tuple[int, int, int]:
+    """Return homing offset, lower and upper position limit of a motor [counts]."""
+    data = np.frombuffer(bus.read(motor, protocol.CALIBRATED), np.uint8)
+    low, high = protocol.words(data[:4].reshape(1, -1))[0].tolist()
+    raw: Counts = protocol.words(data[22:24].reshape(1, -1))[0]
+    return int(protocol.decode_signed(raw, 11)[0]), low, high
