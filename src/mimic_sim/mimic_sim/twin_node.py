@@ -106,7 +106,7 @@ class TwinNode(Node):
 
     def _on_command(self, part: Part, msg: JointTrajectory) -> None:
         try:
-            self._runner.command(part, command_from_msg(msg))
+            self._runner.command(part, command_from_msg(msg), seconds(self._steady.now()))
         except MimicError as error:
             self._refused += 1
             self.get_logger().error(f'{part} command refused: {error}', throttle_duration_sec=1.0)
