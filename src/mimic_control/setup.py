@@ -18,5 +18,10 @@ setup(
     description='The one gate that every command passes.',
     license='Apache-2.0',
     extras_require={'test': ['pytest']},
-    entry_points={'console_scripts': ['control = mimic_control.node:main']},
+    entry_points={
+        'console_scripts': [
+            'control = mimic_control.node:main',
+            'operator = mimic_control.operator_node:main',
+        ]
+    },
 )
