@@ -57,6 +57,22 @@ TOPICS: Final = _topics(
           100.0, 'control', 'arm driver, recording'),
     Topic('hand_controller/joint_trajectory', 'trajectory_msgs/msg/JointTrajectory', 'command',
           100.0, 'control', 'hand driver, recording'),
+    Topic('arm_controller/joint_commands', 'sensor_msgs/msg/JointState', 'command', 100.0,
+          'ros2_control', 'joint command relay'),
+    Topic('hand_controller/joint_commands', 'sensor_msgs/msg/JointState', 'command', 100.0,
+          'ros2_control', 'joint command relay'),
+    Topic('arm_driver/joint_trajectory', 'trajectory_msgs/msg/JointTrajectory', 'command',
+          100.0, 'joint command relay', 'arm driver behind ros2_control'),
+    Topic('hand_driver/joint_trajectory', 'trajectory_msgs/msg/JointTrajectory', 'command',
+          100.0, 'joint command relay', 'hand driver behind ros2_control'),
+    Topic('retargeting/hand_command', 'trajectory_msgs/msg/JointTrajectory', 'command', 30.0,
+          'retargeting', 'servo bridge'),
+    Topic('servo_node/pose_target_cmds', 'geometry_msgs/msg/PoseStamped', 'command', 30.0,
+          'servo bridge', 'MoveIt Servo'),
+    Topic('servo_node/status', 'moveit_msgs/msg/ServoStatus', 'stream', 100.0,
+          'MoveIt Servo', 'servo bridge'),
+    Topic('servo/joint_trajectory', 'trajectory_msgs/msg/JointTrajectory', 'command', 100.0,
+          'MoveIt Servo', 'servo bridge'),
     Topic('joint_states', 'sensor_msgs/msg/JointState', 'sensor_data', 100.0,
           'drivers or twin', 'all'),
     Topic('control/enable', 'std_msgs/msg/Bool', 'command', 10.0,
@@ -90,6 +106,8 @@ SERVICES: Final = {
     'episode/stop': 'std_srvs/srv/Trigger',
     'episode/discard': 'std_srvs/srv/Trigger',
     'twin/reset': 'mimic_interfaces/srv/ResetTwin',
+    'plan_kinematic_path': 'moveit_msgs/srv/GetMotionPlan',  # of move_group
+    'servo_node/switch_command_type': 'moveit_msgs/srv/ServoCommandType',  # of MoveIt Servo
 }
 
 ACTIONS: Final = {

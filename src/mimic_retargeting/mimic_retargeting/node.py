@@ -34,7 +34,11 @@ class RetargetingNode(Node):
         self._enabled_until = -np.inf  # [s]
         self._sent, self._skipped, self._last = 0, 0, 'waiting for hands'
         self._frames = ros.StaticFrames(self)
-        self._command = self._publisher(JointTrajectory, 'shadow/command')
+        # With Servo the arm's part of the command is not made here: its bridge adds it.
+        servo = self._params.arm_backend == 'servo'
+        self._own = slice(len(robot.arm_joints) if servo else 0, None)
+        topic = 'retargeting/hand_command' if servo else 'shadow/command'
+        self._command = self._publisher(JointTrajectory, topic)
         self._status = self._publisher(ShadowStatus, 'shadow/status')
         for message, topic, callback in (
             (HandArray, 'hand_tracking/hands', self._on_hands),
@@ -70,7 +74,8 @@ class RetargetingNode(Node):
         # The command leaves before anything else is made.
         header = Header(stamp=msg.header.stamp, frame_id=self._base)
         if result.q is not None:
-            self._command.publish(conversions.command_to_msg(result.q, self._joints, header))
+            q, names = result.q[self._own], self._joints[self._own]
+            self._command.publish(conversions.command_to_msg(q, names, header))
             self._sent += 1
             self._last = ''
         else:

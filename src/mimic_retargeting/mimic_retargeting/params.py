@@ -18,6 +18,12 @@ class RetargetingParams:
         'absolute',
         choices=('relative', 'absolute'),
     )
+    arm_backend: str = param(
+        'Who solves for the arm: own: the IK here; servo: MoveIt Servo, which gets the pose of '
+        'shadow/status through mimic_moveit.',
+        'own',
+        choices=('own', 'servo'),
+    )
     orientation: str = param(
         'full: of the palm; yaw_only: the grip straight down, turned as the line from thumb to '
         'index; yaw_relative: the same, counted from where robot and person were when the clutch '

@@ -220,6 +220,8 @@ class Shadow:
 
     def _behind(self, measured: FloatArray) -> str:
         """Return a sentence if the arm is far from the last command, else nothing."""
+        if self.params.arm_backend == 'servo':
+            return ''  # the arm's commands are not made here
         lead = np.abs(self._q - measured)[: self._count]
         if self._count == 0 or lead.max() <= self.params.max_lead:
             return ''
@@ -303,7 +305,10 @@ class Shadow:
         if self._engage_box is not None:
             target[:3, 3] = np.clip(target[:3, 3], self._engage_box[0], self._engage_box[1])
         tool = self._grip.centre
-        if not first:
+        if self.params.arm_backend == 'servo':
+            arm = self.robot.limits.clip(measured)[: self._count]
+            self._q = np.concatenate([arm, self._q[self._count :]])
+        elif not first:
             arm = self._ik.step(self._q[: self._count], target, dt, tool=tool).q
             self._q = np.concatenate([arm, self._q[self._count :]])
         palm = target.copy()

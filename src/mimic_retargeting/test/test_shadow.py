@@ -356,12 +356,24 @@ def test_status_tells_the_palm(person: Callable) -> None:
     assert result.orientation_error < 1e-2
 
 
+def test_with_servo_the_arm_is_where_it_is_measured(person: Callable) -> None:
+    someone = person('iiwa14', 'allegro', RetargetingParams(arm_backend='servo'))
+    target = None
+    for k in range(60):
+        result = someone.show((0.002 * k, 0.0, 0.0))
+        np.testing.assert_array_equal(result.q[:7], someone.robot.home[:7])
+        if target is not None:
+            assert np.linalg.norm(result.target[:3, 3] - target) < 0.03
+        target = result.target[:3, 3]
+    assert result.position_error > 0.05, 'nobody moves this arm here'
+
+
 CHANGES = {
     'side': 'left', 'mode': 'relative', 'orientation': 'full', 'method': 'vector',
     'orientation_time': 1.5, 'position_scale': 2.0, 'smoothing': 50.0, 'pinch_closed': 0.0,
     'pinch_open': 0.2, 'pinch_weight': 0.1, 'min_confidence': 0.9, 'aperture_hold': 0.0,
     'max_hand_speed': 0.1, 'lost_timeout': 0.0, 'engage_time': 0.01, 'engage_speed': 0.05,
-    'posture_speed': 0.0, 'max_finger_lead': 0.03, 'max_lead': 0.05,
+    'posture_speed': 0.0, 'max_finger_lead': 0.03, 'max_lead': 0.05, 'arm_backend': 'servo',
 }  # fmt: skip
 
 
