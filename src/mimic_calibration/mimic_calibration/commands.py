@@ -51,6 +51,7 @@ from mimic_camera import CameraParams, load_calibration, open_source
 from mimic_core.arrays import Image
 from mimic_core.camera import Intrinsics
 from mimic_core.frames import inverse, look_at
+from mimic_description import load_device
 
 REDO: Final = 2  # exit code
 _FIRST_POSES: Final = 8  # around the present one, where nothing is known yet

@@ -6,7 +6,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from mimic_calibration.board import Board, GrayImage
+from mimic_calibration.board import DICTIONARIES, Board, GrayImage
 from mimic_calibration.errors import DetectionError
 from mimic_core.arrays import BoolArray, FloatArray, Image, IntArray
 from mimic_core.camera import Intrinsics
@@ -53,7 +53,12 @@ class BoardView:
 
 def to_gray(image: Image | GrayImage) -> GrayImage:
     """Return (H, W); raises ShapeError when it is no picture."""
-    if image.dtype != np.uint8 or image.ndim not in (2, 3) or min(image.shape[:2]) < 32:
+    if (
+        image.dtype != np.uint8
+        or image.ndim not in (2, 3)
+        or min(image.shape[:2]) < 32
+        or image.shape[2:] not in ((), (3,))
+    ):
         raise ShapeError(f'a picture is (H, W) or (H, W, 3) uint8, not {image.shape}')
     if image.ndim == 2:
         return np.ascontiguousarray(image)
@@ -181,18 +186,19 @@ class Detector:
 
     def _why(self, gray: GrayImage, points: int, markers: int) -> str:
         """Return the reason for which a board is not found."""
+        _, found, _ = self._markers.detectMarkers(np.ascontiguousarray(gray[:, ::-1]))
+        turned = 0 if found is None else len(found)
+        # Some mirrored markers look like others of the dictionary.
+        if turned >= max(min(3, self.board.num_markers), 2 * markers):
+            return 'the picture is mirrored: switch that off in the camera'
         if markers:
             few = f'{markers} of {self.board.num_markers} markers and {points} points'
             return f'too little of the board is seen ({few}): bring it into the picture as a whole'
         if float(np.ptp(np.percentile(gray, (2, 98)))) < _FLAT:
             return 'no board is seen: the picture is dark, bright or covered'
-        for name, turned in (('mirrored', gray[:, ::-1]),):
-            quads, found, _ = self._markers.detectMarkers(np.ascontiguousarray(turned))
-            if found is not None and len(found) >= min(3, self.board.num_markers):
-                return f'the picture is {name}: switch that off in the camera'
         best, count = '', 2 if self.board.num_markers > 1 else 0
         for name in _OTHERS:
-            dictionary = Board('apriltag', 1, 1, 0.1, 0.1, name).cv_dictionary
+            dictionary = cv2.aruco.getPredefinedDictionary(DICTIONARIES[name])
             detector = cv2.aruco.ArucoDetector(dictionary, cv2.aruco.DetectorParameters())
             quads, _, _ = detector.detectMarkers(gray)
             if len(quads) > count and name != self.board.dictionary:

@@ -38,6 +38,7 @@ _ROUNDS: Final = 3  # whitening again at the new solution
 _ROBUST: Final = 2.5  # [1] standard deviations where residuals begin to count less
 _REJECT_CHANCE: Final = 1e-4  # [1] that a good pose is rejected, if the noise is as assumed
 _REJECT_RATIO: Final = 8.0  # [1] or worse than the median pose by this
+_REJECT_ALWAYS: Final = 10.0  # [1] times the limit of good data, whatever the others do
 _MAX_REJECTED: Final = 0.4  # [1] share of the poses
 _LEAST_PIXEL_NOISE: Final = 0.05  # [px]
 _FOLDS: Final = 5
@@ -128,9 +129,8 @@ def refine(
     while True:
         state = problem.solve(state, used)
         distances = problem.pose_distances(state)  # (N,) chi square of _DOF degrees
-        limit = max(
-            float(chi2.isf(_REJECT_CHANCE, _DOF)), _REJECT_RATIO * float(np.median(distances))
-        )
+        least = float(chi2.isf(_REJECT_CHANCE, _DOF))
+        limit = np.clip(_REJECT_RATIO * np.median(distances), least, _REJECT_ALWAYS * least)
         wrong = used & (distances > limit)
         if not wrong.any():
             break
