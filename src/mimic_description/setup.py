@@ -36,6 +36,7 @@ setup(
         'console_scripts': [
             'state_publisher = mimic_description.node:main',
             'render = mimic_description.render:main',
+            'driver_package = mimic_description.drivers:main',
         ],
     },
 )

@@ -1,0 +1,1 @@
+"""Driver of the KUKA LBR iiwa behind its ROS 2 stacks."""
