@@ -174,7 +174,8 @@ def _node(case: Case, params: Mapping[str, Any]) -> Iterator[None]:
     for key, value in params.items():
         text = str(value).lower() if isinstance(value, bool) else value
         arguments += ['-p', f'{key}:={text}']
-    process = subprocess.Popen([sys.executable, '-m', f'{case.package}.node', *arguments])
+    start = f'from {case.package}.node import main; main()'
+    process = subprocess.Popen([sys.executable, '-c', start, *arguments])
     try:
         yield
     finally:

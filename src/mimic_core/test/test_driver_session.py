@@ -316,7 +316,9 @@ def test_a_command_is_written_before_the_period_is_over():
     count = len(bench.device.written)
     later = bench.now + 0.6 / RATE
     bench.session.take(NamedPositions.single(JOINTS, np.array([0.21, 0.1])), later)
-    assert bench.session.write_now(later)
+    assert bench.session.write_now(later) == 0.0
     assert len(bench.device.written) == count + 1
     assert bench.device.written[-1][0] > 0.2
-    assert not bench.session.write_now(later + 0.001)  # not twice within a period
+    early = bench.session.write_now(later + 0.001)  # not twice within half a period
+    assert early == pytest.approx(0.5 / RATE - 0.001)
+    assert len(bench.device.written) == count + 1

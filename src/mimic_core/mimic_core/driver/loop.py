@@ -1,5 +1,6 @@
 """The thread of a driver: a steady period, and a command that does not wait for it."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -60,13 +61,17 @@ class Loop:
     def _run(self) -> None:
         period = self._session.period
         due = time.perf_counter()
+        asked = math.inf  # when a command that came too soon after a write may follow it
         while not self._stopping:
-            wait = due - time.perf_counter()
-            if wait > 0.0:
-                if self._wake.wait(wait):
+            now = time.perf_counter()
+            if now < due:
+                woken = self._wake.wait(max(min(due, asked) - now, 0.0))
+                if woken or time.perf_counter() >= asked:
                     self._wake.clear()
-                    self._session.write_now(self._clock())
+                    early = self._session.write_now(self._clock())
+                    asked = time.perf_counter() + early if early else math.inf
                 continue
+            asked = math.inf
             reading = self._session.cycle(self._clock(), self._clock)
             if reading is not None:
                 self._on_reading(reading)

@@ -196,16 +196,22 @@ class DriverSession:
                 self._judge(error, now)
             return reading
 
-    def write_now(self, now: float) -> bool:
-        """Send a command that has just come before the period is over; returns whether it did."""
+    def write_now(self, now: float) -> float:
+        """Send a command that has just come, before the period is over.
+
+        Returns:
+            How much too early it is after the last write [s]; 0: it was sent, or there is no need.
+        """
         with self._lock:
             if self.status.state != DriverState.ACTIVE or self._fresh_start:
-                return False
-            try:
-                return self._write(now)
-            except DeviceError as error:
-                self._judge(error, now)
-                return False
+                return 0.0
+            early = self._wrote_at + _MIN_GAP * self.period - now
+            if early <= 0.0:
+                try:
+                    self._write(now)
+                except DeviceError as error:
+                    self._judge(error, now)
+            return max(early, 0.0)
 
     # Parts ----------------------------------------------------------------------------------
 
@@ -294,11 +300,9 @@ class DriverSession:
         self._read_at = now
         self._say(DriverState.INACTIVE)
 
-    def _write(self, now: float) -> bool:
-        if now - self._wrote_at < _MIN_GAP * self.period:
-            return False
-        if not self._torque_for_client(now):
-            return False
+    def _write(self, now: float) -> None:
+        if now - self._wrote_at < _MIN_GAP * self.period or not self._torque_for_client(now):
+            return
         if self._fresh_start:
             self._follower.reset(self._measured)
             setpoint = self._measured.copy()
@@ -310,7 +314,6 @@ class DriverSession:
         self._sent, self._wrote_at = setpoint, now
         self.status.writes += 1
         self._watch_following(now)
-        return True
 
     def _torque_for_client(self, now: float) -> bool:
         """Keep track of the client; returns whether the device takes set-points now."""
