@@ -3,12 +3,16 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from mimic_identification.results import COLUMNS, rows
 from mimic_identification.verdict import GOOD, Outcome
+
+FILE_WIDTH: Final = 180  # characters of a line where nobody looks at a terminal
 
 
 def parser() -> argparse.ArgumentParser:
@@ -42,11 +46,13 @@ def _share(text: str) -> float:
 def show(outcomes: Sequence[Outcome], file: Path) -> None:
     """Print the table and where the files are."""
     console = Console()
+    if not console.is_terminal:
+        console.width = FILE_WIDTH
     table = Table(title='How the joints answer (± half of the 95 % interval)')
     for i, column in enumerate(COLUMNS):
         last = i == len(COLUMNS) - 1
-        table.add_column(column, justify='left' if i == 0 or last else 'right', no_wrap=not last)
+        table.add_column(escape(column), justify='left' if i == 0 or last else 'right')
     for outcome, row in zip(outcomes, rows(outcomes), strict=True):
-        table.add_row(*row, style='' if outcome.verdict == GOOD else 'red')
+        table.add_row(*map(escape, row), style='' if outcome.verdict == GOOD else 'red')
     console.print(table)
     console.print(f'pictures of {file.parent}/JOINT.png, for the twin: response:={file}')
