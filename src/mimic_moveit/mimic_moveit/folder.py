@@ -128,8 +128,9 @@ def write_files(
     ):
         _write(folder / f'{name}.params.yaml', content)
     active, inactive = spawned(robot, gripper)
-    (folder / 'active.txt').write_text(' '.join(active))
-    (folder / 'inactive.txt').write_text(' '.join(inactive))
+    # For the launch file: the broadcaster and the arm's are always the same.
+    (folder / 'hand.txt').write_text(active[-1] if robot.hand is not None else '')
+    (folder / 'inactive.txt').write_text(''.join(inactive))
     config = folder / 'config'
     config.mkdir()
     (config / 'mimic.urdf').write_text(urdf)
