@@ -1,5 +1,6 @@
 """Samples out of a recorded bag: pictures at the moments in which the robot stood still."""
 
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from mimic_calibration.errors import CalibrationError
 from mimic_calibration.joints import JointHistory
 from mimic_calibration.samples import MAX_SKEW, RawSample
 from mimic_camera import BagSource, EndOfStreamError
+from mimic_camera.bag import COLOR
 from mimic_core.camera import Intrinsics
 from mimic_core.errors import SourceError
 
@@ -32,8 +34,9 @@ def bag_samples(path: Path, camera: str) -> tuple[list[RawSample], Intrinsics]:
         SourceError: It cannot be read, or lacks the camera or joint_states.
         CalibrationError: The robot never stood still.
     """
-    history = _joint_states(path)
-    source = BagSource(path, lambda: 0.0, 'camera', camera=camera, real_time=False)
+    history, start = _read(path, camera)
+    # A source moves stamps to its clock; this one begins with the bag, so they stay.
+    source = BagSource(path, lambda: start, 'camera', camera=camera, real_time=False)
     source.open()
     samples: list[RawSample] = []
     optics: Intrinsics | None = None
@@ -66,7 +69,8 @@ def bag_samples(path: Path, camera: str) -> tuple[list[RawSample], Intrinsics]:
     return samples, optics
 
 
-def _joint_states(path: Path) -> JointHistory:
+def _read(path: Path, camera: str) -> tuple[JointHistory, float]:
+    """Return the joint states, and the stamp of the first picture [s]."""
     try:
         reader = AnyReader([path], default_typestore=get_typestore(Stores.ROS2_JAZZY))
         reader.open()
@@ -77,10 +81,22 @@ def _joint_states(path: Path) -> JointHistory:
         wanted = [c for c in reader.connections if f'/{c.topic}'.endswith('/joint_states')]
         if not wanted:
             raise SourceError(f'{path} has no joint_states')
+        topic = f'/{camera.strip("/")}/{COLOR}'
+        pictures = [c for c in reader.connections if f'/{c.topic}'.endswith(topic)]
+        first = [_stamp(reader, *item[::2]) for item in islice(reader.messages(pictures), 1)]
+        if not pictures or not first:
+            raise SourceError(f"{path} has no picture of camera '{camera}'")
         for connection, _, raw in reader.messages(wanted):
             msg: Any = reader.deserialize(raw, connection.msgtype)
-            stamp = msg.header.stamp.sec + msg.header.stamp.nanosec * 1e-9
-            history.add(stamp, dict(zip(msg.name, map(float, msg.position), strict=True)))
+            history.add(
+                msg.header.stamp.sec + msg.header.stamp.nanosec * 1e-9,
+                dict(zip(msg.name, map(float, msg.position), strict=True)),
+            )
     finally:
         reader.close()
-    return history
+    return history, first[0]
+
+
+def _stamp(reader: AnyReader, connection: Any, raw: bytes) -> float:
+    stamp: Any = reader.deserialize(raw, connection.msgtype).header.stamp  # type: ignore[attr-defined]
+    return float(stamp.sec + stamp.nanosec * 1e-9)

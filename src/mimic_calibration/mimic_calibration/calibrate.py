@@ -77,7 +77,8 @@ def calibrate_hand_eye(
             continue  # these poses turn too little
         starts.update({f'{name} of part {number + 1}': value for name, value in part.items()})
     start = best_of(starts, samples, arm, intrinsics)
-    loose = refine(starts[start], samples, arm, intrinsics, replace(given, scale=_LOOSE_SCALE))
+    loose_scale = replace(given, scale=_LOOSE_SCALE)
+    loose = refine(starts[start], samples, arm, intrinsics, loose_scale, hold_out=False)
     if given.scale < _WRONG_SIZE < abs(loose.scale - 1.0) - _doubt(loose):
         raise CalibrationError(
             f'the board is {100 * loose.scale:.1f} % of the size that was given: measure a square '

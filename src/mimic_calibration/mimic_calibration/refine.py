@@ -7,7 +7,7 @@ is no unknown: it is integrated out, by whitening a pose's residuals with the co
 causes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -110,8 +110,18 @@ def refine(
     arm: Arm,
     intrinsics: Intrinsics,
     assumptions: Assumptions | None = None,
+    *,
+    hold_out: bool = True,
 ) -> Refined:
     """Return the best solution near a start, without the poses that do not fit.
+
+    Args:
+        start: Within some centimetres and degrees.
+        samples: N pictures with joints.
+        arm: Its kinematics.
+        intrinsics: Of the camera.
+        assumptions: How exact robot, print and intrinsics are.
+        hold_out: Also solve without each fifth of the poses, and measure on those.
 
     Raises:
         CalibrationError: Too few poses are left, or too many contradict the rest.
@@ -162,7 +172,7 @@ def refine(
         fit,
         point_error,
         problem.residuals(state, used, held_out=False),
-        _held_out(problem, state, used),
+        _held_out(problem, state, used) if hold_out else (),
     )
 
 
@@ -238,12 +248,9 @@ class _Problem:
                 for i, ok in enumerate(used)
             ]
 
-            stack = partial(self._stack_free, state, whitening)
-
+            stack = _Last(partial(self._stack_free, state, whitening))
             found = least_squares(
-                lambda x, f=stack: f(x)[0],
-                state[free],
-                lambda x, f=stack: f(x)[1], method='trf', loss='soft_l1',
+                stack.values, state[free], stack.slopes, method='trf', loss='soft_l1',
                 f_scale=_ROBUST, x_scale='jac', xtol=1e-10, ftol=1e-10, max_nfev=60,
             )  # fmt: skip
             new = self._full(found.x, state)
@@ -367,6 +374,26 @@ class _Problem:
                 )
             )
         return tuple(rows)
+
+
+class _Last:
+    """Keeps what a function of an array returned last: values and slopes are asked for in turn."""
+
+    def __init__(self, function: Callable[[FloatArray], tuple[FloatArray, FloatArray]]) -> None:
+        self._function = function
+        self._at: FloatArray | None = None
+        self._result = (np.zeros(0), np.zeros((0, 0)))
+
+    def values(self, x: FloatArray) -> FloatArray:
+        return self._of(x)[0]
+
+    def slopes(self, x: FloatArray) -> FloatArray:
+        return self._of(x)[1]
+
+    def _of(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        if self._at is None or not np.array_equal(x, self._at):
+            self._at, self._result = x.copy(), self._function(x)
+        return self._result
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+
 from mimic_calibration.board import Board
 from mimic_calibration.detection import Detection
 from mimic_calibration.hand_eye import HandEye, Sample, project
