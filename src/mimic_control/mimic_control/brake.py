@@ -96,6 +96,7 @@ class Way:
         self._stop, self._period = stop, period
         self.end = stop.end  # (J,)
         self.travel = stop.travel  # (J,) bound of the distance of any point from the end
+        self.low, self.high = stop.low, stop.high  # (J,) bounds of all points
 
     @functools.cached_property
     def points(self) -> FloatArray:

@@ -12,6 +12,7 @@ from mimic_control.audit import AuditLog
 from mimic_control.brake import State
 from mimic_control.intake import SOURCES, Intake
 from mimic_control.limiter import Reference, TimedMove
+from mimic_control.neighbour import Neighbour
 from mimic_control.output import GateOutput, GateStatus, Mode
 from mimic_control.params import GateParams
 from mimic_control.steering import Steering
@@ -36,12 +37,19 @@ class Gate:
     robot and is said in the reason.
     """
 
-    def __init__(self, robot: RobotModel, params: GateParams | None = None) -> None:
+    def __init__(
+        self,
+        robot: RobotModel,
+        params: GateParams | None = None,
+        neighbour: Neighbour | None = None,
+    ) -> None:
+        """Args: robot: what it guards; neighbour: an arm beside it, with a gate like this one."""
         self.robot: Final = robot
         self.params: Final = params or GateParams()
         p = self.params
         self.limits: Final = robot.limits.scaled(p.speed_scale, p.acceleration_scale, p.jerk_scale)
-        self.steering: Final = Steering(robot, self.limits, p)
+        self.steering: Final = Steering(robot, self.limits, p, neighbour)
+        self.neighbour: Final = neighbour
         self.period: Final = self.steering.period  # [s]
         self.intake: Final = Intake(robot, p)
         self.anchor: Final = Anchor(robot, p)
@@ -219,6 +227,7 @@ class Gate:
             self._give_up_move(now, reason)
             self._output = self._result(state, reason)
             return self._output
+        self.steering.look(now)
         step, limits = self._next(state, now)
         publish = begins or self._in_time(step, now)
         if publish:
@@ -293,6 +302,8 @@ class Gate:
         if now < last:  # the clock was set back
             self.intake.clock_was_set_back()
             self.anchor.clock_was_set_back()
+            if self.neighbour is not None:
+                self.neighbour.clock_was_set_back()
             self.cancel_move('the clock was set back')
             self._last_output = now
             self._enabled_at = -np.inf
@@ -313,6 +324,8 @@ class Gate:
             return ''
         if self.params.require_enable and not self._enabled(now):
             return 'control/enable is not held'
+        if self.neighbour is not None and (stale := self.neighbour.stale(now)):
+            return stale
         return '' if self.mode == Mode.IDLE else self.intake.stale(now)
 
     def _enabled(self, now: float) -> bool:

@@ -70,6 +70,16 @@ class GateParams:
     table_clearance: float = param(
         'Smallest distance of the robot to the table [m].', 0.001, low=0.0, high=0.2
     )
+    neighbour_margin: float = param(
+        'Smallest distance to a neighbour arm [m].', 0.03, low=0.0, high=1.0
+    )
+    neighbour_timeout: float = param(
+        'Oldest joint state of the neighbour with which the robot may move [s].',
+        0.1, low=0.02, high=1.0,
+    )  # fmt: skip
+    neighbour_lag: float = param(
+        'How far the neighbour is measured behind its command [s].', 0.05, low=0.0, high=0.5
+    )
     max_tracking_error: float = param(
         'Distance of an arm joint from its command beyond which the gate falls silent and starts '
         'anew where the robot is [rad] or [m].', 0.5, low=0.01, high=10.0
@@ -108,6 +118,16 @@ class ControlParams(GateParams, MoveParams):
     arm: str = param("Name of an arm in config/robots, or 'none'.", 'iiwa14')
     hand: str = param("Name of a hand in config/robots, or 'none'.", 'allegro')
     prefix: str = param('Put before every joint name.', '')
+    base_pose: tuple[float, ...] = param(
+        'x, y, z [m], roll, pitch, yaw [rad] of base_link in a frame of both arms; needed beside '
+        'a neighbour.', (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    )  # fmt: skip
+    neighbour_arm: str = param("Arm beside this one, or 'none'.", 'none')
+    neighbour_hand: str = param("Its hand, or 'none'.", 'none')
+    neighbour_prefix: str = param('Put before its joint names.', '')
+    neighbour_base_pose: tuple[float, ...] = param(
+        'Of its base_link, as base_pose.', (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    )
     initial_mode: str = param(
         'Mode after the start.', 'idle', choices=('idle', 'shadow', 'policy', 'replay')
     )

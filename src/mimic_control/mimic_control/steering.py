@@ -8,6 +8,7 @@ from mimic_control.active import ActiveLimit
 from mimic_control.brake import State, Way
 from mimic_control.collision import CollisionGuard
 from mimic_control.limiter import JointLimiter, Reference
+from mimic_control.neighbour import Neighbour, NeighbourGuard
 from mimic_control.params import GateParams
 from mimic_control.reference import Fixed
 from mimic_control.workspace import WorkspaceBox
@@ -30,7 +31,13 @@ class Steering:
     following tries are slower.
     """
 
-    def __init__(self, robot: RobotModel, limits: JointLimits, params: GateParams) -> None:
+    def __init__(
+        self,
+        robot: RobotModel,
+        limits: JointLimits,
+        params: GateParams,
+        neighbour: Neighbour | None = None,
+    ) -> None:
         """Args: limits: of the joints, as they shall hold; params: period, box, margins."""
         self.period: Final = 1.0 / params.rate  # [s]
         self.limits: Final = limits
@@ -42,6 +49,10 @@ class Steering:
             WorkspaceBox(robot, params) if params.check_workspace and with_arm else None
         )
         self.collision: Final = CollisionGuard(robot, params) if params.check_collision else None
+        self.neighbour: Final = (
+            NeighbourGuard(robot, neighbour, params) if neighbour is not None else None
+        )
+        self._guards: Final = [x for x in (self.collision, self.neighbour) if x is not None]
         self._scale = 1.0
         self._catching_up = True
         self._detour = 0  # ticks left before the straight way is tried again
@@ -64,6 +75,12 @@ class Steering:
         """Whether the robot moves by less than a nanometre a period."""
         v, a = self.state.v * self.period, self.state.a * self.period**2
         return bool(max(np.abs(v).max(), np.abs(a).max()) <= 1e-9)
+
+    def look(self, now: float) -> None:
+        """See where a neighbour is at a time [s]."""
+        if self.neighbour is not None:
+            self.neighbour.look(now, self._limiter.brake())
+            self._last_target = np.empty(0)  # what is in its way changes
 
     def reset(self, q: FloatArray) -> None:
         """Begin anew at rest at (J,)."""
@@ -125,8 +142,8 @@ class Steering:
         if self.box is not None:
             target, why = self.box.project(target)
             found += [why] if why else []
-        if self.collision is not None:
-            target, why = self.collision.project(target, local=local)
+        for guard in self._guards:
+            target, why = guard.project(target, local=local)
             found += [why] if why else []
             if why and self.box is not None:
                 target = self.box.project(target)[0]
@@ -150,7 +167,10 @@ class Steering:
         present = self.state.q
         if self.box is not None and (why := self.box.violation(way, present)):
             return why
-        return None if self.collision is None else self.collision.violation(way, present)
+        for guard in self._guards:
+            if why := guard.violation(way, present):
+                return why
+        return None
 
     def _beyond_position(self, target: FloatArray) -> list[ActiveLimit]:
         out = (target < self.limits.lower - 1e-9) | (target > self.limits.upper + 1e-9)
