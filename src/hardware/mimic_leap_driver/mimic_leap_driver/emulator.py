@@ -257,13 +257,16 @@ class LeapEmulator:
     def _sync_write(self, parameters: bytes) -> None:
         address, size = np.frombuffer(parameters[:4], '<u2').tolist()
         rows = np.frombuffer(parameters[4:], np.uint8).reshape(-1, 1 + size)
+        goal = self.plant.target.copy()
         for row in rows:
-            if int(row[0]) in self.ids:
-                index = self.ids.index(int(row[0]))
-                if self._answers(index):
-                    self._set(index, address, row[1:].tobytes())
+            if int(row[0]) not in self.ids:
+                continue
+            index, data = self.ids.index(int(row[0])), row[1:].tobytes()
+            if self._answers(index):
+                self._set(index, address, data)
+            if address == 116:
+                goal[index] = (int.from_bytes(data, 'little', signed=True) - 2048) * _TURN
         if address == 116:
-            goal = (self._field(116, '<i4') - 2048) * _TURN
             self.written.append((time.perf_counter(), goal))
 
 

@@ -159,15 +159,19 @@ def test_missing_motors_are_named(link):
 
 
 def test_another_model_is_named(link):
-    with emulator.start(link, model=1020) as running:
-        with pytest.raises(IdentityError, match='motor 0 says model 1020.*known: 1190 XL330'):
-            device(running).open()
+    with (
+        emulator.start(link, model=1020) as running,
+        pytest.raises(IdentityError, match=r'motor 0 says model 1020.*known: 1190 XL330'),
+    ):
+        device(running).open()
 
 
 def test_firmware_without_fast_read(link):
-    with emulator.start(link, fast=False) as running:
-        with pytest.raises(IdentityError, match=r'firmware 52\): set fast_read to false'):
-            device(running).open()
+    with (
+        emulator.start(link, fast=False) as running,
+        pytest.raises(IdentityError, match=r'firmware 52\): set fast_read to false'),
+    ):
+        device(running).open()
 
 
 def test_wrong_baud_is_found_out(link):

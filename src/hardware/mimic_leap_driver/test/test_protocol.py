@@ -82,7 +82,7 @@ def test_stuffing_is_taken_out_of_a_reply():
 
 @pytest.mark.parametrize('fast', [True, False])
 def test_signs(fast):
-    hand = emulator.LeapEmulator(ids=(3,) + tuple(range(20, 35)))
+    hand = emulator.LeapEmulator(ids=(3, *range(20, 35)))
     hand.tables[0, 126:136] = np.frombuffer(
         np.array([-350], '<i2').tobytes() + np.array([-100, -5], '<i4').tobytes(), np.uint8
     )

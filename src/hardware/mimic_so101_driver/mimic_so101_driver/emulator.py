@@ -217,13 +217,15 @@ class So101Emulator:
             return b''.join(self._status(i, self._data(i, address, size)) for i in asked)
         if instruction == _SYNC_WRITE:
             address, size = parameters[:2]
+            goal = self.plant.target.copy()
             for begin in range(2, len(parameters), 1 + size):
-                index = parameters[begin] - 1
+                index, data = parameters[begin] - 1, parameters[begin + 1 : begin + 1 + size]
                 if index in present:
-                    self._set(index, address, parameters[begin + 1 : begin + 1 + size])
+                    self._set(index, address, data)
+                if address == 42:
+                    goal[index] = self._angle(index, _number(int.from_bytes(data[:2], 'little')))
             if address == 42:
-                goal = [self._angle(i, _number(self._get(i, 42))) for i in range(len(MOTORS))]
-                self.written.append((time.perf_counter(), np.array(goal)))
+                self.written.append((time.perf_counter(), goal))
             return b''
         if motor - 1 not in present:
             return b''

@@ -12,6 +12,9 @@ class So101Params(SerialParams, DriverParams):
 
     port: str = param('Serial port, best by /dev/serial/by-id.', '/dev/ttyACM0')
     baud: int = param('Bits a second [1/s].', 1_000_000, low=9600, high=1_000_000)
+    lost_after: float = param(
+        'Without a good reply for so long the device counts as lost [s].', 0.1, low=0.01, high=5.0
+    )
     health_period: float = param(
         'Between reads of torque, faults, voltage and temperature [s].', 0.1, low=0.1, high=60.0
     )

@@ -69,14 +69,16 @@ class Bus:
         rows = np.empty((len(order), 1 + size), np.uint8)
         buffer = bytearray()
         end = time.perf_counter() + 2.0 * self._port.timeout  # noise may go on for ever
+        over = False
         for i, motor in enumerate(order):
             while (status := self._status(buffer)) is None:
-                missing = (len(order) - i) * (_EMPTY + size) - len(buffer)
-                data = self._port.read_some(max(missing, 1))
-                buffer += data
-                if not data or time.perf_counter() > end:
-                    rest = ', '.join(map(str, order[i:]))
+                missing = max((len(order) - i) * (_EMPTY + size) - len(buffer), 1)
+                if over:
+                    rest = ', '.join(map(str, sorted(order[i:])))
                     raise NoReplyError(f'no reply of motor {rest}')
+                data = self._port.read_some(missing)
+                buffer += data
+                over = len(data) < missing or time.perf_counter() > end
             if status.motor != motor or len(status.data) != size:
                 raise ProtocolError(
                     f'motor {status.motor} answers with {len(status.data)} bytes '
@@ -119,7 +121,9 @@ def identify(bus: Bus, names: dict[int, str]) -> str:
             'Is a cable of the chain loose?'
         )
     foreign = [
-        f'motor {m} says {model}' for m, (model, _) in found.items() if model != protocol.MODEL
+        f'motor {m} says model {model}'
+        for m, (model, _) in found.items()
+        if model != protocol.MODEL
     ]
     if foreign:
         raise IdentityError(f'no STS3215 motors (model {protocol.MODEL}): {", ".join(foreign)}')
