@@ -22,7 +22,14 @@ PARTS = sorted((ROOT / 'launch/parts').glob('*.launch.xml'))
 FILES = MODES + PARTS + sorted(ROOT.glob('src/**/launch/*.launch.xml'))
 PACKAGES = {package.name: package for package in python_packages()}
 # Of an installed ROS; not started unless asked for or there.
-INSTALLED = {('robot_state_publisher', 'robot_state_publisher'), ('rviz2', 'rviz2')}
+INSTALLED = {
+    ('robot_state_publisher', 'robot_state_publisher'),
+    ('rviz2', 'rviz2'),
+    ('controller_manager', 'ros2_control_node'),
+    ('controller_manager', 'spawner'),
+    ('moveit_ros_move_group', 'move_group'),
+    ('moveit_servo', 'servo_node'),
+}
 COMMON = {'use_sim_time'}
 
 each_file = pytest.mark.parametrize(
