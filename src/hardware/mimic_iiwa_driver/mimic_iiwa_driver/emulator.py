@@ -91,9 +91,9 @@ def start(
 
 def _serve(stack: EmulatedStack, namespace: str) -> Any:
     from mimic_core.jtc.emulated.ros import StackServer
-    from mimic_iiwa_driver.ros import state_publisher
+    from mimic_iiwa_driver.ros import SessionPublisher
 
-    extra = state_publisher(stack) if stack.options.has_session else None
+    extra = SessionPublisher(stack) if stack.options.has_session else None
     return StackServer(stack, namespace, extra)
 
 

@@ -1,6 +1,5 @@
 """ROS shell of the link: the messages of lbr_fri_idl."""
 
-from collections.abc import Callable
 from typing import Any
 
 from builtin_interfaces.msg import Time
@@ -35,7 +34,7 @@ def make_link(stack: Stack, params: IiwaParams) -> RosLink:
 
 def session_from_msg(msg: Any, received: float) -> Session:
     """Return what an LBRState says."""
-    warnings = ()
+    warnings: tuple[str, ...] = ()
     if msg.connection_quality <= protocol.POOR:
         quality = protocol.word(protocol.QUALITIES, msg.connection_quality)
         warnings = (f'FRI connection is {quality}',)
@@ -51,32 +50,38 @@ def session_from_msg(msg: Any, received: float) -> Session:
     return Session(problem, warnings, details, received)
 
 
-def state_publisher(stack: EmulatedStack) -> Callable[[Node], Callable[[Time], None]]:
-    """Return what adds the topic of the session to an emulated stack."""
-    from lbr_fri_idl.msg import LBRState
+class SessionPublisher:
+    """The topic of the session of an emulated stack."""
 
-    def extend(node: Node) -> Callable[[Time], None]:
-        publisher = node.create_publisher(LBRState, 'state', 1)
+    def __init__(self, stack: EmulatedStack) -> None:
+        self._stack = stack
 
-        def publish(stamp: Time) -> None:
-            up = stack.session >= FriSession.COMMANDING_WAIT
-            publisher.publish(
-                LBRState(
-                    sample_time=1.0 / stack.options.update_rate,
-                    session_state=int(stack.session),
-                    connection_quality=3 if up else 0,
-                    safety_state=1 if stack.faults.on('brown_out') else 0,
-                    drive_state=2 if up else 0,
-                    client_command_mode=1,
-                    time_stamp_sec=stamp.sec,
-                    time_stamp_nano_sec=stamp.nanosec,
-                    measured_joint_position=stack.plant.position,
-                    commanded_joint_position=stack.plant.target,
-                    ipo_joint_position=stack.plant.target,
-                    tracking_performance=1.0,
-                )
-            )
+    def begin(self, node: Node) -> None:
+        """Add the topic."""
+        from lbr_fri_idl.msg import LBRState
 
-        return publish
+        self._kind = LBRState
+        self._publisher = node.create_publisher(LBRState, 'state', 1)
 
-    return extend
+    def end(self) -> None:
+        """Do nothing: the node destroys its publishers."""
+
+    def publish(self, stamp: Time) -> None:
+        """Publish the state of the session and the joints."""
+        stack = self._stack
+        up = stack.session >= FriSession.COMMANDING_WAIT
+        msg = self._kind(
+            sample_time=1.0 / stack.options.update_rate,
+            session_state=int(stack.session),
+            connection_quality=3 if up else 0,
+            safety_state=1 if stack.faults.on('brown_out') else 0,
+            drive_state=2 if up else 0,
+            client_command_mode=1,
+            time_stamp_sec=stamp.sec,
+            time_stamp_nano_sec=stamp.nanosec,
+            measured_joint_position=stack.plant.position,
+            commanded_joint_position=stack.plant.target,
+            ipo_joint_position=stack.plant.target,
+            tracking_performance=1.0,
+        )
+        self._publisher.publish(msg)

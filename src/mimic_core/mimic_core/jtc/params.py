@@ -23,6 +23,7 @@ class JtcParams(DriverParams):
     joints: tuple[str, ...] = param(
         "The stack's names of the joints, from the base on; empty: those of the stack.", ()
     )
+    state_topic: str = param('Joint states of the stack.', 'joint_states')
     command: str = param(
         'trajectory: <controller>/joint_trajectory; forward: <controller>/commands, positions '
         'in the order of the joints.',
@@ -52,7 +53,7 @@ class Stack:
     controller: str
     joints: tuple[str, ...]  # in the order of the registry
     manager: str  # of the controllers; '' where there is none
-    state_topic: str = 'joint_states'
+    state_topic: str
 
     @classmethod
     def chosen(
@@ -65,6 +66,7 @@ class Stack:
             controller=params.controller or controller,
             joints=params.joints or joints,
             manager=params.controller_manager,
+            state_topic=params.state_topic,
         )
 
     def topic(self, name: str) -> str:

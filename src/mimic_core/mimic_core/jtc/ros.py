@@ -13,6 +13,7 @@ from builtin_interfaces.msg import Duration
 from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.utilities import get_default_context
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
@@ -77,7 +78,9 @@ class RosLink:
             start_parameter_services=False, enable_rosout=False,
         )  # fmt: skip
         name = self._stack.topic
-        node.create_subscription(JointState, name('joint_states'), self._on_states, _NEWEST)
+        node.create_subscription(
+            JointState, name(self._stack.state_topic), self._on_states, _NEWEST
+        )
         if self._session_of is not None:
             kind, topic, read = self._session_of
             node.create_subscription(
@@ -99,7 +102,7 @@ class RosLink:
         self._thread.start()
 
     def _context_to_use(self) -> Context:
-        context = rclpy.get_default_context()
+        context = get_default_context()
         if context.ok():
             return context
         if self._context is None:  # no node runs here: a bench, a test
@@ -133,9 +136,13 @@ class RosLink:
             self._thread.join()
             self._thread = None
         if self._node is not None:
+            self._end()
             self._node.destroy_node()
             self._node = None
         self._clear()
+
+    def _end(self) -> None:
+        """Let go of what `extend` added; the thread is over, the node not yet."""
 
     # What is heard --------------------------------------------------------------------------
 

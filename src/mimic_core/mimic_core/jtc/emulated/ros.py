@@ -5,7 +5,7 @@ import time
 from array import array
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import rclpy
@@ -25,7 +25,18 @@ from mimic_core.jtc.emulated.stack import EmulatedStack
 _MARK = bytes(8)  # stands for the bytes of a message, which faults spoil
 _REPLUG = 0.05  # [s] between looks whether the stack shall be back
 
-Extra = Callable[[Node], Callable[[Time], None]]  # adds to the node; returns what is published
+
+class Extra(Protocol):
+    """Topics and services that one vendor has."""
+
+    def begin(self, node: Node) -> None:
+        """Add them to a node."""
+
+    def publish(self, stamp: Time) -> None:
+        """Publish, once a period."""
+
+    def end(self) -> None:
+        """Let go of what the node does not destroy itself; its thread is over."""
 
 
 class StackServer:
@@ -71,9 +82,11 @@ class StackServer:
             node, self._node = self._node, None
             self._late.clear()
         if node is not None:
+            if self._extra is not None:
+                self._extra.end()
             node.destroy_node()
 
-    def _plug(self) -> None:
+    def _plug(self) -> Node:
         node = Node(
             'emulated_stack', context=self._context, namespace=self._namespace,
             use_global_arguments=False, start_parameter_services=False, enable_rosout=False,
@@ -88,8 +101,10 @@ class StackServer:
         )
         node.create_service(ListControllers, 'controller_manager/list_controllers', self._list)
         node.create_service(SwitchController, 'controller_manager/switch_controller', self._switch)
-        self._publish_extra = self._extra(node) if self._extra is not None else None
+        if self._extra is not None:
+            self._extra.begin(node)
         self._node = node
+        return node
 
     def _spin(self) -> None:
         """Serve the node; the same thread ends it, so that nothing is in its callbacks then."""
@@ -98,10 +113,9 @@ class StackServer:
                 self._unplug()
                 time.sleep(_REPLUG)
                 continue
-            if self._node is None:
-                self._plug()
+            node = self._node or self._plug()
             ros.spin(
-                self._node,
+                node,
                 stopped=lambda: self._stopping.is_set() or self.stack.faults.on('disconnect'),
             )
 
@@ -131,9 +145,9 @@ class StackServer:
             msg.position = array('d', position.tobytes())
             msg.velocity = array('d', velocity.tobytes())
             self._later(now + delay, lambda: self._states.publish(msg))
-            if self._publish_extra is not None:
-                extra = self._publish_extra
-                self._later(now + delay, lambda: extra(stamp))
+            if self._extra is not None:
+                extra = self._extra
+                self._later(now + delay, lambda: extra.publish(stamp))
         with ros.publishing(node):
             while self._late and self._late[0][0] <= now:
                 self._late.popleft()[1]()
