@@ -52,17 +52,17 @@ timed() { # LABEL COMMAND…
 
 clone() {
   git clone -q --no-hardlinks "$ROOT" "$root/mimic"
-  chroot "$root" useradd -m operator
-  chroot "$root" chown -R operator:operator /mimic
+  chroot "$root" useradd -m lab
+  chroot "$root" chown -R lab:lab /mimic
 }
 
 works() { # the twin, the gate and a launch file run, as a user
-  inside operator ./mimic launch shadow -p >/dev/null
-  inside operator ./mimic identify --help >/dev/null
+  inside lab ./mimic launch shadow -p >/dev/null
+  inside lab ./mimic identify --help >/dev/null
   local log=$root/tmp/launch.log states
-  inside operator timeout -s INT 25 ./mimic launch identify hand:=robotiq_2f85 >"$log" 2>&1 &
+  inside lab timeout -s INT 25 ./mimic launch identify hand:=robotiq_2f85 >"$log" 2>&1 &
   sleep 12
-  states=$(inside operator timeout 10 ./mimic shell -c 'python -c "
+  states=$(inside lab timeout 10 ./mimic shell -c 'python -c "
 import rclpy
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
@@ -88,13 +88,13 @@ done
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 rmdir "$root/mimic"
 timed 'clone' clone
-timed 'install.sh lab operator (as root)' inside root docker/install.sh lab operator >&2
-timed 'install.sh lab operator, again' inside root docker/install.sh lab operator >&2
-timed 'install.sh workspace (as a user)' inside operator docker/install.sh workspace >&2
+timed 'install.sh lab USER (as root)' inside root docker/install.sh lab lab >&2
+timed 'install.sh lab USER, again' inside root docker/install.sh lab lab >&2
+timed 'install.sh workspace (as a user)' inside lab docker/install.sh workspace >&2
 timed 'twin and gate run, joint_states flow' works >&2
-groups=$(chroot "$root" id -nG operator)
+groups=$(chroot "$root" id -nG lab)
 for group in dialout input plugdev video realtime; do
-  [[ " $groups " == *" $group "* ]] || fail "operator is not in the group $group: $groups"
+  [[ " $groups " == *" $group "* ]] || fail "lab is not in the group $group: $groups"
 done
 [ -s "$root/etc/udev/rules.d/70-mimic.rules" ] || fail 'no udev rules'
 [ -s "$root/etc/security/limits.d/70-mimic.conf" ] || fail 'no realtime limits'
