@@ -1,0 +1,28 @@
+from setuptools import find_packages, setup
+
+PACKAGE = 'mimic_allegro_driver'
+
+setup(
+    name=PACKAGE,
+    version='0.1.0',
+    packages=find_packages(exclude=['test']),
+    package_data={PACKAGE: ['py.typed']},
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{PACKAGE}']),
+        (f'share/{PACKAGE}', ['package.xml']),
+        (f'share/{PACKAGE}/launch', ['launch/driver.launch.xml']),
+    ],
+    zip_safe=False,
+    maintainer='mimic maintainers',
+    maintainer_email='maintainers@mimic.invalid',
+    description='Driver of the Wonik Allegro Hand, on CAN or behind allegro_hand_ros.',
+    license='Apache-2.0',
+    extras_require={'test': ['pytest']},
+    entry_points={
+        'console_scripts': [
+            'driver = mimic_allegro_driver.node:main',
+            'emulator = mimic_allegro_driver.emulator:main',
+            'topics_emulator = mimic_allegro_driver.topics_emulator_node:main',
+        ]
+    },
+)
