@@ -1,0 +1,518 @@
+"""The driver against emulated grippers: a WSG-50 on TCP, a servo on a pseudo-terminal."""
+
+import socket
+import struct
+import threading
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mimic_core.command import NamedPositions
+from mimic_core.driver import DriverSession, DriverState, Loop
+from mimic_core.errors import (
+    ConfigError,
+    DeviceError,
+    DeviceFaultError,
+    IdentityError,
+    NoReplyError,
+    PortError,
+    UnknownNameError,
+)
+from mimic_core.params import from_mapping
+from mimic_fin_ray_driver import FinRayParams, make_device
+from mimic_fin_ray_driver.emulator import POSSIBLE_FAULTS, start
+from mimic_fin_ray_driver.servo_emulator import ServoDevice
+from mimic_fin_ray_driver.wsg_emulator import WsgDevice
+
+JOINT = 'fin_ray_right_finger_joint'
+BACKENDS = ('wsg', 'dynamixel')
+KNOWN_WITHIN = 0.2  # [s]
+# A busy machine may run neither the loop nor the emulator for so long [s].
+PATIENCE = 0.15
+TICK = 0.0002  # [m], more than the resolution of both
+
+
+@pytest.fixture(params=BACKENDS)
+def emulator(request, tmp_path):
+    device = WsgDevice(referenced=True) if request.param == 'wsg' else None
+    with start(tmp_path / 'port', request.param, device=device) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def wsg(tmp_path):
+    with start(tmp_path / 'port', device=WsgDevice(referenced=True)) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def servo(tmp_path):
+    with start(tmp_path / 'port', 'dynamixel') as emulator:
+        yield emulator
+
+
+# A machine that is busy with other things is no lost device.
+PATIENT = {'reply_timeout': 0.3, 'lost_after': 1.0}
+STRICT = {'reply_timeout': 0.05, 'lost_after': 0.1}  # the defaults
+
+
+def params_of(emulator, **values) -> FinRayParams:
+    given = {**emulator.params, 'reconnect_period': 0.1, **PATIENT, **values}
+    return from_mapping(FinRayParams, given)
+
+
+def test_strict_is_the_default():
+    params = FinRayParams()
+    assert {name: getattr(params, name) for name in STRICT} == STRICT
+
+
+@contextmanager
+def opened(emulator, **values):
+    device = make_device(params_of(emulator, **values))[0]
+    device.open()
+    try:
+        yield device
+    finally:
+        device.close()
+
+
+def wait(condition, limit=5.0) -> float:
+    begin = time.perf_counter()
+    while not condition():
+        assert time.perf_counter() - begin < limit, 'waited in vain'
+        time.sleep(0.002)
+    return time.perf_counter() - begin
+
+
+class Rig:
+    """A session and its loop, and a client that swings the gripper."""
+
+    def __init__(self, emulator, **values):
+        params = params_of(emulator, **values)
+        device, self.limits, rate = make_device(params)
+        self.emulator = emulator
+        self.session = DriverSession(device, self.limits, replace(params, rate=rate))
+        self.loop = Loop(self.session, time.perf_counter, self._take)
+        self.stamps, self.path, self.goal = [], [], None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._client)
+
+    def _take(self, reading):
+        self.stamps.append((reading.stamp, time.perf_counter()))
+
+    def _client(self):
+        begin = time.perf_counter()
+        while not self._stop.is_set():
+            phase = 2.0 * np.pi * (time.perf_counter() - begin) / 4.0
+            goal = 0.027 - 0.02 * np.cos(phase) if self.goal is None else self.goal
+            if np.isfinite(goal):
+                command = NamedPositions.single((JOINT,), np.array([goal]))
+                self.session.take(command, time.perf_counter())
+                self.loop.wake()
+            self.path.append(float(self.emulator.plant.position[0]))
+            time.sleep(0.01)
+
+    def __enter__(self):
+        self.session.configure(time.perf_counter())
+        self.session.activate(time.perf_counter())
+        self.loop.start()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+        self.loop.stop()
+        self.session.cleanup()
+
+    @property
+    def status(self):
+        return self.session.status
+
+    def follows(self) -> bool:
+        count = len(self.emulator.writes())
+        time.sleep(0.12)
+        active = self.status.state == DriverState.ACTIVE and not self.status.message
+        return active and len(self.emulator.writes()) > count
+
+    def complains(self) -> bool:
+        status = self.status
+        return bool(status.message or status.warnings or status.health.warnings)
+
+    def check_motion(self):
+        path = np.array(self.path)
+        assert ((path >= -1e-4) & (path <= 0.0551)).all()
+        setpoints = np.array([q for _, q in self.emulator.writes()])
+        assert ((setpoints >= -TICK) & (setpoints <= 0.055 + TICK)).all()
+
+
+def test_opens_without_motion_and_says_what_answers(emulator):
+    before = emulator.plant.position.copy()
+    with opened(emulator) as device:
+        text = device.open()
+        assert text.startswith('WSG-50 at 127.0.0.1:') or text == 'XL330-M288, id 1'
+        assert device.joints == (JOINT,)
+        reading = device.read()
+        assert reading.position == pytest.approx(before, abs=TICK)
+        assert reading.velocity == pytest.approx([0.0], abs=1e-3)
+        device.health()
+    assert emulator.writes() == [] and emulator.plant.position == before
+
+
+def test_goes_where_it_is_sent_and_stays(emulator):
+    with opened(emulator) as device:
+        device.enable()
+        for goal in (0.01, 0.05):
+            end = time.perf_counter() + 1.0
+            while time.perf_counter() < end:
+                with suppress(DeviceError):  # of a machine that is busy
+                    device.write(np.array([goal]))
+                    reading = device.read()
+            assert reading.position == pytest.approx([goal], abs=1e-3)
+        device.disable(hold=True)
+        time.sleep(0.1)
+        position = emulator.plant.position.copy()
+        time.sleep(0.2)
+        assert emulator.plant.position == pytest.approx(position, abs=1e-4)
+        device.enable()
+        device.disable(hold=False)
+        wait(lambda: not emulator.plant.torque[0])
+        device.enable()  # from a fast stop, or from no torque
+        wait(lambda: bool(emulator.plant.torque[0]))
+
+
+def test_the_first_command_is_where_it_is_and_the_speed_is_bounded(emulator):
+    with Rig(emulator) as rig:
+        rig.goal = 0.05
+        wait(lambda: emulator.plant.position[0] > 0.048)
+    (_, first), *_ = emulator.writes()
+    assert first == pytest.approx([0.0275], abs=1e-3)
+    times = np.array([t for t, _ in emulator.writes()])
+    ways = np.array([q[0] for _, q in emulator.writes()])
+    # A set-point may be left out, and the next one then makes its step too.
+    assert (np.diff(ways) <= 0.21 * (np.diff(times) + 0.07) + TICK).all()
+    rig.check_motion()
+
+
+def test_stamps_are_of_the_measurement(emulator):
+    with Rig(emulator) as rig:
+        wait(lambda: len(rig.stamps) > 20)
+    ages = np.array([now - stamp for stamp, now in rig.stamps[5:]])
+    assert (ages >= 0.0).all() and np.median(ages) < 0.06
+    assert (np.diff([stamp for stamp, _ in rig.stamps]) > 0.0).all()
+
+
+def test_contact_is_told_and_no_warning(emulator):
+    emulator.plant.obstacle_lower[:] = 0.02
+    with Rig(emulator) as rig:
+        rig.goal = 0.005
+        wait(lambda: rig.status.health.details.get('contact') in ('while closing', 'True'))
+        time.sleep(0.3)
+        assert not rig.complains()
+        assert emulator.plant.position == pytest.approx([0.02], abs=1e-4)
+
+
+def test_site_limits(emulator):
+    limits = make_device(params_of(emulator), {JOINT: {'upper': 0.03}})[1]
+    assert limits.upper == pytest.approx([0.03])
+    tight = {f'left_{JOINT}': {'max_speed': 0.1}}
+    assert make_device(params_of(emulator, prefix='left_'), tight)[1].max_speed[0] == 0.1
+    with pytest.raises(ConfigError, match='only tighten'):
+        make_device(params_of(emulator), {JOINT: {'upper': 0.2}})
+    with pytest.raises(UnknownNameError):
+        make_device(params_of(emulator), {'nonsense': {'upper': 0.1}})
+    with pytest.raises(ConfigError, match='no gripper of one joint'):
+        make_device(params_of(emulator, hand='allegro'))
+
+
+# Faults -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('fault', POSSIBLE_FAULTS)
+def test_every_fault(emulator, fault):
+    with Rig(emulator, **STRICT) as rig:
+        wait(rig.follows)
+        time.sleep(0.3)
+        errors = rig.status.errors.total()
+        emulator.faults.set(fault)
+        known = wait(lambda: rig.complains() or rig.status.errors.total() > errors, 1.5)
+        limit = KNOWN_WITHIN + PATIENCE + (0.15 if fault == 'stuck' else 0.0)
+        assert known < limit
+        # Sound frames between noise are as good as without it.
+        passes = fault == 'stuck' or (fault == 'noise' and emulator.params['backend'] == 'wsg')
+        if not passes:
+            bad = (DriverState.LOST, DriverState.FAULT)
+            wait(lambda: rig.status.state in bad, KNOWN_WITHIN + PATIENCE)
+            count = len(emulator.writes())
+            wait(lambda: rig.status.state in bad)
+            time.sleep(0.2)
+            assert len(emulator.writes()) == count
+        emulator.faults.clear(fault)
+        if fault in ('brown_out', 'over_temperature'):
+            wait(lambda: rig.status.state == DriverState.FAULT or rig.follows())
+            if rig.status.state == DriverState.FAULT:
+                rig.session.reset(time.perf_counter())
+        wait(rig.follows, 8.0)
+        rig.check_motion()
+
+
+def test_a_single_bad_reply_costs_one_period(emulator):
+    with Rig(emulator) as rig:
+        wait(rig.follows)
+        for fault in ('checksum', 'noise'):
+            errors = rig.status.errors.total()
+            emulator.faults.set(fault, 1)
+            wait(lambda before=errors: rig.status.errors.total() > before)
+            wait(rig.follows)
+        assert rig.status.reconnects == 0
+
+
+def test_unplug_and_replug_without_a_jump(emulator):
+    with Rig(emulator) as rig:
+        wait(rig.follows)
+        emulator.faults.set('disconnect')
+        wait(lambda: rig.status.state == DriverState.LOST)
+        time.sleep(0.1)
+        before = len(emulator.writes())
+        position = float(emulator.plant.position[0])
+        emulator.faults.clear()
+        wait(rig.follows)
+        assert emulator.writes()[before][1] == pytest.approx([position], abs=1e-3)
+        assert rig.status.reconnects == 1
+        rig.check_motion()
+
+
+def test_a_brown_out_is_named(emulator):
+    with Rig(emulator) as rig:
+        wait(rig.follows)
+        emulator.faults.set('brown_out')
+        wait(lambda: rig.status.state == DriverState.FAULT, 3.0)
+        assert 'restarted (brown-out?)' in rig.status.message
+        position = float(emulator.plant.position[0])
+        time.sleep(0.3)
+        assert emulator.plant.position[0] == pytest.approx(position, abs=1e-4)
+
+
+def test_a_stuck_motor_is_named(emulator):
+    with Rig(emulator) as rig:
+        wait(rig.follows)
+        emulator.faults.set('stuck')
+        wait(lambda: rig.status.health.warnings)
+        assert JOINT in rig.status.health.warnings[0]
+
+
+@pytest.mark.parametrize('policy', ['hold', 'limp'])
+def test_lost_client(emulator, policy):
+    with Rig(emulator, on_lost_client=policy, command_timeout=0.1) as rig:
+        wait(rig.follows)
+        rig.goal = np.nan
+        wait(lambda: rig.status.client == 'lost')
+        time.sleep(0.3)
+        assert bool(emulator.plant.torque[0]) == (policy == 'hold')
+        position = emulator.plant.position.copy()
+        time.sleep(0.2)
+        assert emulator.plant.position == pytest.approx(position, abs=1e-4)
+        rig.goal = None
+        wait(rig.follows)
+
+
+# WSG-50 only ------------------------------------------------------------------------------------
+
+
+def test_homing_of_a_gripper_that_is_not_referenced(tmp_path):
+    with start(tmp_path / 'port') as emulator, opened(emulator) as device:
+        assert device.open().endswith('not referenced')
+        device.enable()
+        assert device.read().position == pytest.approx([0.055], abs=TICK)
+        assert 0x20 in emulator.device.commands
+        device.enable()
+        assert emulator.device.commands.count(0x20) == 1
+
+
+def test_the_bytes_of_a_step_are_those_of_umi(wsg):
+    with opened(wsg) as device:
+        device.enable()
+        device.write(np.array([0.025]))
+        wait(lambda: wsg.writes())
+        time.sleep(0.1)
+    goodbye = bytes.fromhex('AA AA AA 07 00 00')
+    wait(lambda: goodbye in wsg.server.received)
+    data = bytes(wsg.server.received)
+    begin = data.index(b'\xaa\xaa\xaa\xb1\x19\x00')
+    values = struct.unpack('<B6f', data[begin + 6 : begin + 31])
+    assert values == pytest.approx((0, 50.0, 0.0, 15.0, 0.001, 80.0, 80.0))
+    assert wsg.plant.torque[0]  # it took its leave: no fast stop
+
+
+def test_no_second_step_before_the_script_answered_the_first(wsg):
+    with opened(wsg) as device:
+        device.enable()
+        for _ in range(20):
+            device.write(np.array([0.025]))
+        time.sleep(0.05)
+        assert len(wsg.writes()) == 1
+        assert device.read().age > 0.01  # it came while nobody asked
+        device.write(np.array([0.026]))
+        wait(lambda: len(wsg.writes()) == 2)
+
+
+def test_a_step_without_a_reply_stops_the_gripper(wsg):
+    with opened(wsg, **STRICT) as device:
+        device.enable()
+        wsg.faults.set('silent')
+        device.write(np.array([0.05]))
+        with pytest.raises(NoReplyError, match='0xb1'):
+            device.read()
+        wait(lambda: 0x22 in wsg.device.commands)
+        position = wsg.plant.position.copy()
+        time.sleep(0.2)
+        assert wsg.plant.position == pytest.approx(position, abs=1e-3)
+        wsg.faults.clear()
+        device.read()
+
+
+def test_a_late_reply_is_not_that_of_the_next_request(wsg):
+    with opened(wsg, **STRICT) as device:
+        device.enable()
+        device.write(np.array([0.027]))
+        wsg.device.faults.set('slow', 1)
+        with pytest.raises(NoReplyError):
+            device.read()
+        wsg.plant.position[:] = 0.01
+        time.sleep(0.4)
+        for _ in range(3):
+            assert device.read().position == pytest.approx([0.01], abs=TICK)
+
+
+def test_a_fast_stop_of_a_client_that_left_without_leave_is_acknowledged(wsg):
+    with socket.create_connection((wsg.params['host'], wsg.params['tcp_port'])):
+        time.sleep(0.05)
+    wait(lambda: not wsg.plant.torque[0])
+    with opened(wsg) as device:
+        device.enable()
+        wait(lambda: bool(wsg.plant.torque[0]))
+        assert 0x24 in wsg.device.commands
+
+
+def test_a_fast_stop_while_active_is_a_fault(wsg):
+    with Rig(wsg) as rig:
+        wait(rig.follows)
+        wsg.device._fast_stopped = True
+        wait(lambda: rig.status.state == DriverState.FAULT)
+        assert 'fast stop' in rig.status.message
+        rig.session.reset(time.perf_counter())
+        wait(rig.follows)
+
+
+@pytest.mark.parametrize(
+    ('options', 'words'),
+    [({'script': False}, 'cmd_measure.lua'), ({'text': True}, 'text based interface off')],
+)
+def test_a_gripper_that_is_set_up_otherwise(tmp_path, options, words):
+    with (
+        start(tmp_path / 'port', device=WsgDevice(**options)) as emulator,
+        pytest.raises(IdentityError, match=words),
+    ):
+        make_device(params_of(emulator))[0].open()
+
+
+def test_nobody_listens(tmp_path):
+    with start(tmp_path / 'port') as emulator:
+        params = params_of(emulator)
+    with pytest.raises(PortError, match=r'refuses TCP port .*no other program'):
+        make_device(params)[0].open()
+
+
+def test_without_system_state(tmp_path):
+    device = WsgDevice(referenced=True)
+    with (
+        start(tmp_path / 'port', device=device) as emulator,
+        opened(emulator, system_state=False) as gripper,
+    ):
+        gripper.enable()
+        gripper.health()
+        assert 0x40 not in device.commands and 0x24 in device.commands
+
+
+# Servo only -------------------------------------------------------------------------------------
+
+
+def test_set_up_of_the_servo(servo):
+    with opened(servo, current_limit=0.3) as device:
+        device.enable()
+        table = servo.device._table
+        assert table[11] == 5 and table[64] == 1
+        assert int.from_bytes(table[102:104], 'little') == 300
+        device.write(np.array([0.054]))
+        assert bytes(servo.server.received[-16:-2]) == bytes.fromhex(
+            'FF FF FD 00 01 09 00 03 74 00 00 0C 00 00'
+        )
+        assert device.health().temperature == {'motor': 36.0}
+        assert device.health().voltage == pytest.approx(5.0)
+
+
+def test_over_temperature_of_the_servo_stays_until_reset(servo):
+    with Rig(servo) as rig:
+        wait(rig.follows)
+        servo.faults.set('over_temperature')
+        wait(lambda: rig.status.state == DriverState.FAULT)
+        assert rig.status.message == 'motor 1: over-temperature'
+        with pytest.raises(DeviceFaultError):
+            rig.session.reset(time.perf_counter())
+        servo.faults.clear()
+        time.sleep(0.3)
+        assert rig.status.state == DriverState.FAULT
+        rig.session.reset(time.perf_counter())
+        wait(rig.follows)
+
+
+def test_a_late_reply_of_the_servo_is_not_that_of_the_next_request(servo):
+    with opened(servo, **STRICT) as device:
+        servo.faults.set('slow', 1)
+        with pytest.raises(NoReplyError):
+            device.read()
+        servo.plant.position[:] = 0.01
+        time.sleep(0.27)  # the late reply comes while the next one is awaited
+        try:
+            position = device.read().position
+        except DeviceError:
+            position = device.read().position
+        assert position == pytest.approx([0.01], abs=TICK)
+
+
+def test_a_missing_servo_is_named(tmp_path):
+    with (
+        start(tmp_path / 'port', 'dynamixel', device=ServoDevice(motor=4)) as emulator,
+        pytest.raises(NoReplyError, match=r'no reply of motor 9 on .*port at 57600 .*motor_id'),
+    ):
+        make_device(params_of(emulator, motor_id=9, **STRICT))[0].open()
+
+
+def test_wrong_baud_is_told(tmp_path):
+    with (
+        start(tmp_path / 'port', 'dynamixel', device_baud=1_000_000) as emulator,
+        pytest.raises(NoReplyError, match='answers at 1000000 bit/s'),
+    ):
+        make_device(params_of(emulator))[0].open()
+
+
+def test_another_model(tmp_path):
+    with start(tmp_path / 'port', 'dynamixel', device=ServoDevice(model=1020)) as emulator:
+        with pytest.raises(IdentityError, match='motor 1 is of model 1020, not 1190, 1200'):
+            make_device(params_of(emulator))[0].open()
+        assert make_device(params_of(emulator, motor_model=1020))[0].open() == 'model 1020, id 1'
+
+
+def test_busy_and_unknown_ports(servo, tmp_path):
+    with opened(servo), pytest.raises(PortError, match='busy'):
+        make_device(params_of(servo))[0].open()
+    with pytest.raises(PortError, match='there is no port'):
+        make_device(params_of(servo, port=str(tmp_path / 'nothing')))[0].open()
+
+
+def test_ticks_that_are_the_same(servo):
+    with pytest.raises(ConfigError, match='both 1024'):
+        make_device(params_of(servo, open_ticks=1024, closed_ticks=1024))
