@@ -24,7 +24,9 @@ CONFIDENCE: Final = 1.96  # [1] standard deviations in an interval of 95 %
 _LAGS: Final = np.arange(-0.04, 0.6, 0.004)  # [s] tried for a first guess
 _T_MIN: Final = 1e-4  # [s]
 _STEPS: Final = np.array([2e-4, 1e-2, 1e-2, 1e-4, 1e-4, 1e-3])  # of the derivatives, scaled
+_FIRST_ROUNDS: Final = 8  # of each start
 _ROUNDS: Final = 40
+_COARSE: Final = 0.01  # [1] of the excursion: noise, before it is known
 _LINEAR: Final = 3.0  # [1] of the noise: residuals beyond count less
 _DECISIVE: Final = 10.0  # [1] of the information criterion, for a higher order
 _MATTERS: Final = 0.99  # [1] of the variance: steps of an encoder are no noise, and no dynamics
@@ -116,7 +118,7 @@ def _best(record: JointRecord, guess: tuple[float, float], keep: BoolArray) -> _
     size = max(record.excursion, 1e-9)
     solutions = []
     for order in ORDERS:
-        tries = []
+        tries, problem = [], _Problem(record, order, keep)
         for share in (0.2, 0.7) if order else (0.0,):
             dynamic = max(share * lag, 2e-3) if order else 0.0
             t = (0.0, dynamic, 0.5 * dynamic)[order]
@@ -126,8 +128,9 @@ def _best(record: JointRecord, guess: tuple[float, float], keep: BoolArray) -> _
                     gain, float(np.mean(record.positions - gain * _shifted(record, lag))),
                     width * size,
                 )  # fmt: skip
-                tries.append(_Problem(record, order, keep).solve(start))
-        solutions.append(min(tries, key=lambda s: s.variance))
+                tries.append(problem.near(start))
+        nearest = min(range(len(tries)), key=lambda i: tries[i][0])
+        solutions.append(problem.solve(tries[nearest][1]))
     # What a poor model leaves is correlated: the number of samples is that of the closest fit.
     effective = min(solutions, key=lambda s: s.variance).effective
     best = solutions[0]
@@ -153,23 +156,26 @@ class _Problem:
              50.0, 50.0, 2.0]
         )  # fmt: skip
 
-    def solve(self, start: JointResponse) -> _Solution:
-        """Return the nearest solution."""
-        used = self._used
-        x = self._scaled(start)
-        self._base = x.copy()
-        noise = max(float(np.median(np.abs(self._residual(x[used])))), _FLOOR * self._size)
-        found = x[used]
+    def near(self, start: JointResponse) -> tuple[float, FloatArray]:
+        """Return the cost [1] and scaled parameters of where a few steps from a start lead."""
+        self._base = self._scaled(start)
+        x, noise = self._base[self._used], _COARSE * self._size
+        return self._descend(x, noise, _FIRST_ROUNDS)
+
+    def solve(self, x: FloatArray) -> _Solution:
+        """Return the solution near scaled parameters."""
         for _ in range(2):  # the scale of the noise is known once it fits
-            result = least_squares(
-                self._residual, found, self._jacobian,
-                bounds=(self._lower[used], self._upper[used]),
-                loss='soft_l1', f_scale=_LINEAR * noise, max_nfev=_ROUNDS,
-            )  # fmt: skip
-            found = result.x
-            residual = self._residual(found)
-            noise = max(1.4826 * float(np.median(np.abs(residual))), _FLOOR * self._size)
-        return self._judged(found, residual)
+            noise = 1.4826 * float(np.median(np.abs(self._residual(x))))
+            x = self._descend(x, max(noise, _FLOOR * self._size), _ROUNDS)[1]
+        return self._judged(x, self._residual(x))
+
+    def _descend(self, x: FloatArray, noise: float, rounds: int) -> tuple[float, FloatArray]:
+        result = least_squares(
+            self._residual, x, self._jacobian,
+            bounds=(self._lower[self._used], self._upper[self._used]),
+            loss='soft_l1', f_scale=_LINEAR * noise, max_nfev=rounds, ftol=1e-7, xtol=1e-7,
+        )  # fmt: skip
+        return float(result.cost), result.x
 
     def _judged(self, x: FloatArray, residual: FloatArray) -> _Solution:
         jacobian = self._jacobian(x)
@@ -228,11 +234,17 @@ class _Problem:
         return np.clip(x, self._lower + margin, self._upper - margin)
 
     def _response(self, x: FloatArray) -> JointResponse:
+        # Rounding may lead a little beyond a bound.
+        t = min(float(np.exp(x[1])), MAX_TIME_CONSTANT) if self._order else 0.0
         return JointResponse(
-            float(x[0] * _DELAY_SCALE), self._order,
-            float(np.exp(x[1])) if self._order else 0.0, float(np.exp(x[2])),
-            float(x[3]), float(np.clip(x[4] * self._size, -10.0, 10.0)), float(x[5] * self._size),
-        )  # fmt: skip
+            float(np.clip(x[0] * _DELAY_SCALE, MIN_DELAY, MAX_DELAY)),
+            self._order,
+            t,
+            min(float(np.exp(x[2])), MAX_DAMPING),
+            float(x[3]),
+            float(np.clip(x[4] * self._size, -10.0, 10.0)),
+            float(x[5] * self._size),
+        )
 
 
 def _shifted(record: JointRecord, lag: float) -> FloatArray:

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.signal import cont2discrete
 
 from mimic_description.response import JointResponse
-from mimic_identification.simulation import play, simulate
+from mimic_identification.simulation import STEP, _discrete, play, simulate
 
 
 def loop_play(x, width, start):
@@ -55,3 +56,16 @@ def test_arguments_are_not_changed():
     simulate(JointResponse(0.01, 1, 0.05, backlash=0.1), knots, targets, stamps)
     for array, copy in zip((knots, targets, stamps), copies, strict=True):
         np.testing.assert_array_equal(array, copy)
+
+
+@pytest.mark.parametrize('t', [2e-4, 0.003, 0.05, 2.0])
+@pytest.mark.parametrize('damping', [None, 0.1, 1.0, 8.0])
+def test_the_filter_is_that_of_scipy(t, damping):
+    if damping is None:
+        response, denominator = JointResponse(0.0, 1, t), [t, 1.0]
+    else:
+        response, denominator = JointResponse(0.0, 2, t, damping), [t * t, 2 * damping * t, 1.0]
+    b, a, _ = cont2discrete(([1.0], denominator), STEP, method='foh')
+    numerator, denominator = _discrete(response)
+    np.testing.assert_allclose(denominator, a, rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(numerator, np.ravel(b), rtol=1e-6, atol=1e-9)
