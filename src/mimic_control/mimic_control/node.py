@@ -17,7 +17,7 @@ from mimic_control.intake import SOURCES
 from mimic_control.move_node import MoveServer
 from mimic_control.output import Mode
 from mimic_control.params import ControlParams
-from mimic_control.site import guarded_robot
+from mimic_control.site import guarded_robot, neighbour_of
 from mimic_core import ros
 from mimic_core.errors import MimicError
 from mimic_description import load_robot
@@ -36,7 +36,8 @@ class ControlNode(Node):
         robot = load_robot(params.arm, params.hand, params.prefix)
         limits, box = ros.nested_params(self, 'limits'), ros.param_group(self, 'workspace')
         robot = guarded_robot(robot, params, limits, box)
-        self._gate = Gate(robot, params)
+        neighbour = neighbour_of(params)
+        self._gate = Gate(robot, params, neighbour)
         self._names = robot.joint_names
         self._outputs = []
         arms = len(robot.arm_joints)
@@ -51,7 +52,12 @@ class ControlNode(Node):
         for source in SOURCES:
             take = partial(self._on_command, source)
             self.create_subscription(JointTrajectory, f'{source}/command', take, ros.COMMAND_QOS)
-        self.create_subscription(JointState, 'joint_states', self._on_state, ros.SENSOR_QOS)
+        take = partial(self._on_state, self._gate.measure)
+        self.create_subscription(JointState, 'joint_states', take, ros.SENSOR_QOS)
+        if neighbour is not None:
+            topic = f'/{params.neighbour_namespace.strip("/")}/joint_states'
+            take = partial(self._on_state, neighbour.measure)
+            self.create_subscription(JointState, topic, take, ros.SENSOR_QOS)
         self.create_subscription(Bool, 'control/enable', self._on_enable, ros.COMMAND_QOS)
         self.create_service(SetMode, 'control/set_mode', self._on_set_mode)
         stop, clear = partial(self._gate.stop, 'control/stop was called'), self._gate.clear
@@ -75,10 +81,10 @@ class ControlNode(Node):
         if refusal:
             self.get_logger().warning(f'refused {refusal}', throttle_duration_sec=1.0)
 
-    def _on_state(self, msg: JointState) -> None:
+    def _on_state(self, take: Callable[..., None], msg: JointState) -> None:
         now, stamp = ros.now(self), ros.seconds(msg.header.stamp)
         try:
-            self._gate.measure(msg.name, np.array(msg.position), stamp, now)
+            take(msg.name, np.array(msg.position), stamp, now)
         except MimicError as error:
             self.get_logger().warning(f'joint state not used: {error}', throttle_duration_sec=1.0)
 

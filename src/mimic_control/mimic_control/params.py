@@ -125,6 +125,7 @@ class ControlParams(GateParams, MoveParams):
     neighbour_arm: str = param("Arm beside this one, or 'none'.", 'none')
     neighbour_hand: str = param("Its hand, or 'none'.", 'none')
     neighbour_prefix: str = param('Put before its joint names.', '')
+    neighbour_namespace: str = param('Namespace of its joint_states.', '')
     neighbour_base_pose: tuple[float, ...] = param(
         'Of its base_link, as base_pose.', (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     )
