@@ -21,7 +21,7 @@ from mimic_description import load_device, load_robot
 from mimic_leap_driver import protocol
 from mimic_leap_driver.params import LeapParams
 from mimic_leap_driver.protocol import Bytes, Counts, Register
-from mimic_leap_driver.transport import Bus
+from mimic_leap_driver.transport import TRIES, Bus
 
 _SIDE_JOINTS: Final = (0, 4, 8)  # index, middle and ring finger sideways
 _QUIET: Final = 0.02  # [s] without a byte before the first request
@@ -86,14 +86,14 @@ class LeapHand:
     def enable(self) -> None:
         """Set mode, gains and current limit where they differ, and put torque on in place."""
         bus = self._the_bus()
-        commands = self._all(bus.sync_read(protocol.COMMANDS))
+        commands = self._all(bus.sync_read(protocol.COMMANDS, TRIES))
         torque = protocol.value_of(commands, protocol.COMMANDS, protocol.TORQUE_ENABLE) == 1
         settled = self._fix(bus, torque)
         for register, wanted in self._wanted():
             if (protocol.value_of(commands, protocol.COMMANDS, register) != wanted).any():
                 bus.sync_write(register, wanted)
         if not (torque.all() and settled):
-            counts = protocol.present(self._all(bus.sync_read(protocol.PRESENT)))[2]
+            counts = protocol.present(self._all(bus.sync_read(protocol.PRESENT, TRIES)))[2]
             bus.sync_write(protocol.GOAL_POSITION, counts)
             self._switch_torque(bus, on=True)
             bus.sync_write(protocol.GOAL_POSITION, counts)
@@ -142,11 +142,13 @@ class LeapHand:
     def reset(self) -> None:
         """Restart motors that report a fault; they forget it when its cause is gone."""
         bus = self._the_bus()
-        for motor in self._alarmed(bus):
+        alarmed = self._alarmed(bus)
+        for motor in alarmed:
             bus.reboot(motor)
+        for motor in alarmed:
             self._await(bus, motor)
         self._enabled, self._restarted = False, []
-        self._all(bus.sync_read(protocol.PRESENT))
+        self._all(bus.sync_read(protocol.PRESENT, TRIES))
 
     # Parts ----------------------------------------------------------------------------------
 
@@ -167,16 +169,19 @@ class LeapHand:
     def _identify(self, bus: Bus) -> dict[int, int]:
         """Return the model of each motor; raises IdentityError or NoReplyError."""
         models: dict[int, int] = {}
-        missing = []
-        for index, motor in enumerate(self._params.ids):
-            try:
-                models[motor] = bus.ping(motor)
-            except (NoReplyError, ProtocolError):
-                missing.append(index)
-            if self._found and not models and len(missing) == _GIVE_UP:
-                raise NoReplyError('no motor of the LEAP Hand answers: is its supply on?')
-        if not models:
-            raise IdentityError(self._why_nobody())
+        why = ''
+        for _ in range(TRIES):
+            for count, motor in enumerate(self._params.ids):
+                if self._found and not models and count == _GIVE_UP:
+                    raise NoReplyError(f'the LEAP Hand does not answer: {why}')
+                if motor not in models:
+                    try:
+                        models[motor] = bus.ping(motor)
+                    except (NoReplyError, ProtocolError) as error:
+                        why = str(error)
+            if not models:
+                raise IdentityError(self._why_nobody())
+        missing = [i for i, motor in enumerate(self._params.ids) if motor not in models]
         if missing:
             raise IdentityError(
                 f'motors do not answer: {self._names(missing)}; {len(models)} others do'
@@ -211,7 +216,7 @@ class LeapHand:
         if not bus.fast:
             return
         try:
-            bus.sync_read(protocol.TORQUE_ENABLE)
+            bus.sync_read(protocol.TORQUE_ENABLE, TRIES)
         except NoReplyError as error:
             raise IdentityError(
                 f'the motors answer, but not to Fast Sync Read (firmware {self._firmware}): '
@@ -235,7 +240,7 @@ class LeapHand:
 
     def _fix(self, bus: Bus, torque: np.ndarray) -> bool:
         """Set the registers in EEPROM where they differ; returns whether none did."""
-        fixed = self._all(bus.sync_read(protocol.FIXED))
+        fixed = self._all(bus.sync_read(protocol.FIXED, TRIES))
         settled = True
         for register, wanted in (
             (protocol.RETURN_DELAY, 0),
@@ -253,7 +258,7 @@ class LeapHand:
     def _switch_torque(self, bus: Bus, *, on: bool) -> None:
         size = len(self._joints)
         bus.sync_write(protocol.TORQUE_ENABLE, np.full(size, int(on), np.int32))
-        errors, data = bus.sync_read(protocol.TORQUE_ENABLE)
+        errors, data = bus.sync_read(protocol.TORQUE_ENABLE, TRIES)
         differ = np.flatnonzero(data[:, 0] != int(on))
         if on:
             self._all((errors, data))
@@ -282,7 +287,7 @@ class LeapHand:
 
     def _alarmed(self, bus: Bus) -> list[int]:
         """Return the ids of motors with a hardware error."""
-        errors, _ = bus.sync_read(protocol.HARDWARE_ERROR)
+        errors, _ = bus.sync_read(protocol.HARDWARE_ERROR, TRIES)
         return [
             m for m, e in zip(self._params.ids, errors.tolist(), strict=True) if e & protocol.ALERT
         ]

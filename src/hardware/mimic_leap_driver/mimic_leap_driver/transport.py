@@ -5,7 +5,8 @@ takes, and never ends while bytes of noise keep coming. Its packet handler takes
 """
 
 import time
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 import dynamixel_sdk
 import numpy as np
@@ -14,7 +15,19 @@ from mimic_core.driver import SerialPort
 from mimic_core.errors import NoReplyError, ProtocolError
 from mimic_leap_driver.protocol import ALERT, REPLY_ERRORS, Bytes, Counts, Register
 
+TRIES: Final = 3  # where no period is to be kept
 _BROADCAST: Final = dynamixel_sdk.BROADCAST_ID
+T = TypeVar('T')
+
+
+def _tried(ask: Callable[[], T], tries: int) -> T:
+    """Return what a request gives that may fail now and then, as on any bus."""
+    for _ in range(tries - 1):
+        try:
+            return ask()
+        except (NoReplyError, ProtocolError):
+            continue
+    return ask()
 
 
 class _SdkPort:
@@ -85,19 +98,28 @@ class Bus:
 
     def read(self, motor: int, register: Register) -> int:
         """Return the unsigned value of a register of one motor."""
-        self._port.is_using = False
-        data, result, error = self._handler.readTxRx(self._port, motor, *register)
-        self._check(result, f'motor {motor}')
+
+        def ask() -> tuple[bytes, int]:
+            self._port.is_using = False
+            data, result, error = self._handler.readTxRx(self._port, motor, *register)
+            self._check(result, f'motor {motor}')
+            return bytes(data), error
+
+        data, error = _tried(ask, TRIES)
         self._refused(motor, error)
-        return int.from_bytes(bytes(data), 'little')
+        return int.from_bytes(data, 'little')
 
     def write(self, motor: int, register: Register, value: int) -> None:
         """Set a register of one motor, which confirms it; raises ProtocolError when refused."""
-        self._port.is_using = False
         data = list(value.to_bytes(register.size, 'little'))
-        result, error = self._handler.writeTxRx(self._port, motor, *register, data)
-        self._check(result, f'motor {motor}')
-        self._refused(motor, error)
+
+        def ask() -> int:
+            self._port.is_using = False
+            result, error = self._handler.writeTxRx(self._port, motor, *register, data)
+            self._check(result, f'motor {motor}')
+            return int(error)
+
+        self._refused(motor, _tried(ask, TRIES))
 
     def reboot(self, motor: int) -> None:
         """Restart one motor; its reply, which may get lost in the restart, is not needed."""
@@ -114,13 +136,16 @@ class Bus:
         data = rows.ravel().tolist()
         self._handler.syncWriteTxOnly(self._port, *register, data, len(data))
 
-    def sync_read(self, block: Register) -> tuple[Bytes, Bytes]:
-        """Return (J,) error bytes and (J, N) bytes of all motors.
+    def sync_read(self, block: Register, tries: int = 1) -> tuple[Bytes, Bytes]:
+        """Return (J,) error bytes and (J, N) bytes of all motors, after so many tries at most.
 
         Raises:
             NoReplyError: A reply is missing; says how much came.
             ProtocolError: A reply is damaged, or not to this request.
         """
+        return _tried(lambda: self._sync_read(block), tries)
+
+    def _sync_read(self, block: Register) -> tuple[Bytes, Bytes]:
         order = self._order()
         try:
             rows = self._fast_reply(block, order) if self.fast else self._replies(block, order)

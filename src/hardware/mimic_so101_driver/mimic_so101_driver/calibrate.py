@@ -14,7 +14,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from mimic_core.driver import SerialPort
-from mimic_core.errors import ConfigError, DeviceError, MimicError, NoReplyError, ProtocolError
+from mimic_core.errors import ConfigError, DeviceError, MimicError
 from mimic_description import load_robot
 from mimic_so101_driver import protocol
 from mimic_so101_driver.calibration import (
@@ -28,11 +28,10 @@ from mimic_so101_driver.calibration import (
     save,
 )
 from mimic_so101_driver.protocol import COUNTS, RADIANS_PER_COUNT, Counts
-from mimic_so101_driver.transport import Bus, calibration_registers, identify
+from mimic_so101_driver.transport import TRIES, Bus, calibration_registers, identify
 
 _IDS: Final = (1, 2, 3, 4, 5, 6)
 _PERIOD: Final = 0.02  # [s] between looks while a person moves the arm
-_RETRIES: Final = 3
 _LEAST_SPAN: Final = 0.85  # [1] of the joint's range in the registry
 _MOST_SPAN: Final = 1.25
 
@@ -132,11 +131,11 @@ class Calibrator:
         for name, motor in calibration.items():
             offset = int(protocol.encode_signed(np.array([motor.homing_offset], np.int32), 11)[0])
             limits = motor.range_min | motor.range_max << 16
-            self._write(motor.id, protocol.TORQUE_ENABLE, 0)
-            self._write(motor.id, protocol.LOCK, 0)
-            self._write(motor.id, protocol.HOMING_OFFSET, offset)
-            self._write(motor.id, protocol.POSITION_LIMITS, limits)
-            self._write(motor.id, protocol.LOCK, 1)
+            self._bus.write(motor.id, protocol.TORQUE_ENABLE, 0)
+            self._bus.write(motor.id, protocol.LOCK, 0)
+            self._bus.write(motor.id, protocol.HOMING_OFFSET, offset)
+            self._bus.write(motor.id, protocol.POSITION_LIMITS, limits)
+            self._bus.write(motor.id, protocol.LOCK, 1)
             wanted = (motor.homing_offset, motor.range_min, motor.range_max)
             if (held := calibration_registers(self._bus, motor.id)) != wanted:
                 raise DeviceError(f'{name} holds {held} after {wanted} was written')
@@ -149,26 +148,10 @@ class Calibrator:
 
     def _release(self) -> None:
         for motor in self._bus.ids:
-            self._write(motor, protocol.TORQUE_ENABLE, 0)
-
-    def _write(self, motor: int, register: protocol.Register, value: int) -> None:
-        for attempt in range(_RETRIES):
-            try:
-                self._bus.write(motor, register, value)
-                return
-            except (NoReplyError, ProtocolError):
-                if attempt == _RETRIES - 1:
-                    raise
+            self._bus.write(motor, protocol.TORQUE_ENABLE, 0)
 
     def _positions(self) -> Counts:
-        for attempt in range(_RETRIES):
-            try:
-                _, data = self._bus.sync_read(protocol.PRESENT)
-                break
-            except (NoReplyError, ProtocolError):
-                if attempt == _RETRIES - 1:
-                    raise
-        return protocol.present(data)[0]
+        return protocol.present(self._bus.sync_read(protocol.PRESENT, TRIES)[1])[0]
 
     def _find_middle(self) -> dict[str, int]:
         """Return the offsets that make the pose in which a person puts the arm its middle."""

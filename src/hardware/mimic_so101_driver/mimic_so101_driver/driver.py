@@ -22,7 +22,7 @@ from mimic_so101_driver import calibration as files
 from mimic_so101_driver import protocol
 from mimic_so101_driver.params import So101Params
 from mimic_so101_driver.protocol import Bytes, Counts, Register
-from mimic_so101_driver.transport import Bus, calibration_registers, identify
+from mimic_so101_driver.transport import TRIES, Bus, calibration_registers, identify
 
 _PACKAGE: Final = 'mimic_so101_driver'  # which drives the gripper, in the registry
 _QUIET: Final = 0.02  # [s] without a byte before the first request
@@ -93,7 +93,7 @@ class So101:
     def enable(self) -> None:
         """Set what differs from the settings, and put torque on in place."""
         bus = self._the_bus()
-        torque = self._all(bus.sync_read(protocol.TORQUE_ENABLE))[:, 0] == 1
+        torque = self._all(bus.sync_read(protocol.TORQUE_ENABLE, TRIES))[:, 0] == 1
         changed = self._settle(bus, torque)
         if changed or not torque.all():
             self._stay(bus)
@@ -149,11 +149,11 @@ class So101:
     def reset(self) -> None:
         """Take the torque off motors that protect themselves, which ends that; look again."""
         bus = self._the_bus()
-        errors, _ = bus.sync_read(protocol.PRESENT)
+        errors, _ = bus.sync_read(protocol.PRESENT, TRIES)
         for index in np.flatnonzero(errors):
             bus.write(self._ids[index], protocol.TORQUE_ENABLE, 0)
         self._enabled, self._restarted = False, []
-        self._all(bus.sync_read(protocol.PRESENT))
+        self._all(bus.sync_read(protocol.PRESENT, TRIES))
 
     # Parts ----------------------------------------------------------------------------------
 
@@ -234,8 +234,8 @@ class So101:
 
     def _settle(self, bus: Bus, torque: np.ndarray) -> bool:
         """Write the settings that differ, without torque; returns whether some did."""
-        held = self._all(bus.sync_read(protocol.SETTINGS))
-        acceleration = self._all(bus.sync_read(protocol.MAX_ACCELERATION))
+        held = self._all(bus.sync_read(protocol.SETTINGS, TRIES))
+        acceleration = self._all(bus.sync_read(protocol.MAX_ACCELERATION, TRIES))
         changed = False
         for i, (name, motor) in enumerate(zip(self._motors, self._ids, strict=True)):
             wrong = [
@@ -261,7 +261,7 @@ class So101:
 
     def _stay(self, bus: Bus) -> None:
         """Make the goal of each motor the place where it is, at full speed."""
-        counts, _, _ = protocol.present(self._all(bus.sync_read(protocol.PRESENT)))
+        counts, _, _ = protocol.present(self._all(bus.sync_read(protocol.PRESENT, TRIES)))
         goal: Counts = np.zeros((len(self._ids), 3), np.int32)
         goal[:, 0] = protocol.encode_signed(counts, 15)
         bus.sync_write(protocol.GOAL, protocol.word_bytes(goal))
@@ -269,7 +269,7 @@ class So101:
     def _switch_torque(self, bus: Bus, *, on: bool) -> None:
         size = len(self._ids)
         bus.sync_write(protocol.TORQUE_ENABLE, np.full((size, 1), int(on), np.uint8))
-        errors, data = bus.sync_read(protocol.TORQUE_ENABLE)
+        errors, data = bus.sync_read(protocol.TORQUE_ENABLE, TRIES)
         differ = np.flatnonzero(data[:, 0] != int(on))
         if on:
             self._all((errors, data))

@@ -303,7 +303,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description='An SO-ARM101 on a pseudo-terminal.')
     parser.add_argument('--link', type=Path, default=Path('so101_port'), help='path of the port')
     parser.add_argument('--baud', type=int, default=0, help='bits a second of replies; 0: none')
-    options = parser.parse_args()
+    options, _ = parser.parse_known_args()  # a launch file adds arguments of ROS
     with start(options.link, baud=options.baud) as running:
 
         def state() -> str:

@@ -1,7 +1,8 @@
 """A bus of Feetech motors on a serial port; every call has a time limit."""
 
 import time
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -10,7 +11,19 @@ from mimic_core.errors import IdentityError, NoReplyError, ProtocolError
 from mimic_so101_driver import protocol
 from mimic_so101_driver.protocol import Bytes, Counts, Register
 
+TRIES: Final = 3  # where no period is to be kept
 _EMPTY: Final = 6  # [bytes] of a reply without data
+T = TypeVar('T')
+
+
+def _tried(ask: Callable[[], T], tries: int) -> T:
+    """Return what a request gives that may fail now and then, as on any bus."""
+    for _ in range(tries - 1):
+        try:
+            return ask()
+        except (NoReplyError, ProtocolError):
+            continue
+    return ask()
 
 
 class Bus:
@@ -29,19 +42,21 @@ class Bus:
 
     def read(self, motor: int, register: Register) -> bytes:
         """Return the bytes of a register of one motor."""
-        rows = self._ask(protocol.read(motor, register), [motor], register.size)
+        request = protocol.read(motor, register)
+        rows = _tried(lambda: self._ask(request, [motor], register.size), TRIES)
         return rows[0, 1:].tobytes()
 
     def write(self, motor: int, register: Register, value: int) -> None:
         """Set a register of one motor, which confirms it."""
-        self._ask(protocol.write(motor, register, value), [motor], 0)
+        request = protocol.write(motor, register, value)
+        _tried(lambda: self._ask(request, [motor], 0), TRIES)
 
     def sync_write(self, register: Register, data: Bytes) -> None:
         """Set (J, N) bytes in all motors; nobody confirms it."""
         self._port.write(protocol.sync_write(self.ids, register, data))
 
-    def sync_read(self, register: Register) -> tuple[Bytes, Bytes]:
-        """Return (J,) error bytes and (J, N) bytes of all motors.
+    def sync_read(self, register: Register, tries: int = 1) -> tuple[Bytes, Bytes]:
+        """Return (J,) error bytes and (J, N) bytes of all motors, after so many tries at most.
 
         The ids are asked in an order that turns on by one after each failure. Motors answer in the
         order in which they are asked, so the late reply to a request that was given up does not
@@ -51,6 +66,9 @@ class Bus:
             NoReplyError: Replies are missing; says of which motors.
             ProtocolError: A reply is damaged, or not to this request.
         """
+        return _tried(lambda: self._sync_read(register), tries)
+
+    def _sync_read(self, register: Register) -> tuple[Bytes, Bytes]:
         self._turn %= len(self.ids)
         order = [*self.ids[self._turn :], *self.ids[: self._turn]]
         try:
@@ -106,15 +124,17 @@ def identify(bus: Bus, names: dict[int, str]) -> str:
         IdentityError: Some are missing or something else; says which.
     """
     found: dict[int, tuple[int, str]] = {}
+    why = ''
     for motor in bus.ids:
         try:
             major, minor, _, low, high = bus.read(motor, protocol.IDENTITY)
-        except (NoReplyError, ProtocolError):
+        except (NoReplyError, ProtocolError) as error:
+            why = str(error)
             continue
         found[motor] = low + 256 * high, f'{major}.{minor}'
-    missing = [f'{names[motor]} (motor {motor})' for motor in bus.ids if motor not in found]
     if not found:
-        raise NoReplyError('no motor of the SO-ARM101 answers: is its supply on?')
+        raise NoReplyError(f'the SO-ARM101 does not answer: {why}')
+    missing = [f'{names[motor]} (motor {motor})' for motor in bus.ids if motor not in found]
     if missing:
         raise IdentityError(
             f'motors do not answer: {", ".join(missing)}; {len(found)} others do. '
