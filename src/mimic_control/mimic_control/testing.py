@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+import coal
 import numpy as np
 import pinocchio as pin
 
@@ -108,6 +109,51 @@ class Audit:
             self.robot.full(q),
         )
         return np.array([r.min_distance for r in self._geometry_data.distanceResults])
+
+
+class Distance:
+    """The smallest distance between two robots, from their own models, shape by shape."""
+
+    def __init__(self, robots: list[RobotModel], bases: list[FloatArray]) -> None:
+        """Args: robots: two; bases: (4, 4) of each base_link in one frame."""
+        self._bases = [pin.SE3(base) for base in bases]
+        self._robots = robots
+        self._models = [robot.collision_model() for robot in robots]
+        self._data = [robot.pin_model.createData() for robot in robots]
+        self._geometry_data = [model.createData() for model in self._models]
+
+    def __call__(self, qs: list[FloatArray]) -> float:
+        """Return it [m] at (J,) positions of each."""
+        shapes = []
+        for k, robot in enumerate(self._robots):
+            pin.updateGeometryPlacements(
+                robot.pin_model, self._data[k], self._models[k], self._geometry_data[k],
+                robot.full(qs[k]),
+            )  # fmt: skip
+            objects = self._models[k].geometryObjects
+            shapes.append(
+                [(o.geometry, self._bases[k] * self._geometry_data[k].oMg[i])
+                 for i, o in enumerate(objects)]
+            )  # fmt: skip
+        spheres = []
+        for row in shapes:
+            for geometry, _ in row:
+                geometry.computeLocalAABB()
+            spheres.append((
+                np.array([place.act(np.array(g.aabb_center)) for g, place in row]),
+                np.array([g.aabb_radius for g, _ in row]),
+            ))  # fmt: skip
+        apart = np.linalg.norm(spheres[0][0][:, None] - spheres[1][0][None], axis=2)
+        apart -= spheres[0][1][:, None] + spheres[1][1][None]
+        best = np.inf
+        for i, j in sorted(np.ndindex(apart.shape), key=lambda ij: apart[ij]):
+            if apart[i, j] > best:
+                break
+            request, result = coal.DistanceRequest(), coal.DistanceResult()
+            (a, a_place), (b, b_place) = shapes[0][i], shapes[1][j]
+            place = [coal.Transform3s(p.rotation, p.translation) for p in (a_place, b_place)]
+            best = min(best, coal.distance(a, place[0], b, place[1], request, result))
+        return float(best)
 
 
 class Adversary:

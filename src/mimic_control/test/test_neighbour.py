@@ -1,63 +1,18 @@
 """Two gates, two arms, each knowing the other from joint states that are old: they never meet."""
 
 import numpy as np
-import pinocchio as pin
 import pytest
 from scipy.spatial.transform import Rotation
 
 from mimic_control import Gate, GateParams, Mode
 from mimic_control.neighbour import Neighbour
+from mimic_control.testing import Distance
 from mimic_core.arrays import FloatArray
 from mimic_core.command import NamedPositions
 from mimic_core.frames import inverse, transform
 from mimic_description import RobotModel, load_robot
 
 MARGIN = 0.03
-
-
-class Distance:
-    """The smallest distance between two robots, from their own models, shape by shape."""
-
-    def __init__(self, robots: list[RobotModel], bases: list[FloatArray]) -> None:
-        import coal
-
-        self._coal, self._bases = coal, [pin.SE3(base) for base in bases]
-        self._robots = robots
-        self._models = [robot.collision_model() for robot in robots]
-        self._data = [robot.pin_model.createData() for robot in robots]
-        self._geometry_data = [model.createData() for model in self._models]
-
-    def __call__(self, qs: list[FloatArray]) -> float:
-        shapes = []
-        for k, robot in enumerate(self._robots):
-            pin.updateGeometryPlacements(
-                robot.pin_model, self._data[k], self._models[k], self._geometry_data[k],
-                robot.full(qs[k]),
-            )  # fmt: skip
-            objects = self._models[k].geometryObjects
-            shapes.append(
-                [(o.geometry, self._bases[k] * self._geometry_data[k].oMg[i])
-                 for i, o in enumerate(objects)]
-            )  # fmt: skip
-        spheres = []
-        for row in shapes:
-            for geometry, _ in row:
-                geometry.computeLocalAABB()
-            spheres.append((
-                np.array([place.act(np.array(g.aabb_center)) for g, place in row]),
-                np.array([g.aabb_radius for g, _ in row]),
-            ))  # fmt: skip
-        apart = np.linalg.norm(spheres[0][0][:, None] - spheres[1][0][None], axis=2)
-        apart -= spheres[0][1][:, None] + spheres[1][1][None]
-        best = np.inf
-        for i, j in sorted(np.ndindex(apart.shape), key=lambda ij: apart[ij]):
-            if apart[i, j] > best:
-                break
-            request, result = self._coal.DistanceRequest(), self._coal.DistanceResult()
-            (a, a_place), (b, b_place) = shapes[0][i], shapes[1][j]
-            place = [self._coal.Transform3s(p.rotation, p.translation) for p in (a_place, b_place)]
-            best = min(best, self._coal.distance(a, place[0], b, place[1], request, result))
-        return float(best)
 
 
 class Pair:
