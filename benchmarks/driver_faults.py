@@ -35,6 +35,7 @@ _BEFORE, _DURING, _AFTER = 1.0, 1.2, 6.0  # [s] of motion before, with and (at m
 _STUCK: Final = 4.0  # [s] with a stuck motor: the command must go far and stay there
 _TOLERATED: Final = 0.9  # [1] of the reads of the same time without a fault
 _COMMAND_RATE: Final = 100.0  # [Hz]
+_PAUSE: Final = 0.3  # [s] without a write
 _SWING: Final = 0.6  # [1] of a joint's range
 _SWING_PERIOD: Final = 4.0  # [s]
 
@@ -71,6 +72,7 @@ class Rig:
         self.loop = Loop(self.session, time.perf_counter, self._take)
         self.reads = 0
         self.positions: list[FloatArray] = []
+        self.times: list[float] = []  # [s] of `positions`
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._command, daemon=True)
 
@@ -91,6 +93,7 @@ class Rig:
             command = NamedPositions(self.joints, goal, np.array([1.0 / _COMMAND_RATE]))
             self.session.take(command, time.perf_counter())
             self.loop.wake()
+            self.times.append(time.perf_counter())
             self.positions.append(self.emulator.plant.position.copy())
             due += 1.0 / _COMMAND_RATE
             self._stop.wait(max(due - time.perf_counter(), 0.0))
@@ -146,6 +149,7 @@ def scenario(running: Rig, fault: str) -> Outcome:
     _wait(running.following, _AFTER)
     time.sleep(_BEFORE)
     began_writes = len(running.emulator.writes())
+    running.times.clear()
     running.positions.clear()
     running.changes.clear()
     errors, reads = session.status.errors.total(), running.reads
@@ -199,11 +203,20 @@ def _outside(limits: JointLimits, positions: list[FloatArray]) -> int:
 
 
 def _jump(running: Rig, writes: list[tuple[float, FloatArray]]) -> float:
-    """Return the largest step between two writes, over that of two periods at top speed."""
+    """Return the largest step between two writes, over that of two periods at top speed.
+
+    After a pause the step is from where the motors are: a gripper that is activated anew has swept
+    its stroke meanwhile.
+    """
     if len(writes) < 2:
         return 0.0
+    times = np.array([when for when, _ in writes])
     q = np.array([position for _, position in writes])
-    step = np.abs(np.diff(q, axis=0))
+    before = q[:-1].copy()
+    for i in np.flatnonzero(np.diff(times) > _PAUSE):
+        sample = max(int(np.searchsorted(running.times, times[i + 1])) - 1, 0)
+        before[i] = running.positions[sample]
+    step = np.abs(q[1:] - before)
     resolution = 0.01 * (running.limits.upper - running.limits.lower)  # counts of the device
     allowed = running.limits.max_speed * 2.0 * running.session.period + resolution
     return float((step / allowed).max())
