@@ -14,7 +14,7 @@ from mimic_core.arrays import FloatArray
 from mimic_core.emulator import Faults, Plant
 from mimic_core.limits import JointLimits
 
-TRAVEL: Final = 0.055  # [m] of a finger: 110 mm of width
+TRAVEL: Final = 0.054  # [m] of a finger: 108 mm of width with Fin Ray fingers
 TOP_SPEED: Final = 0.21  # [m/s] of a finger: 420 mm/s
 _HOMING_SPEED = 0.1  # [m/s] of a finger
 _REBOOT = 0.3  # [s] without a connection; a real one takes longer
@@ -181,7 +181,7 @@ class WsgDevice:
         self.plant.target[:] = goal
         self.plant.step(dt)
         replies = []
-        if self._homing and self.plant.position[0] > TRAVEL - 1e-4:
+        if self._homing and self.plant.position[0] > TRAVEL - 2e-4:
             self._homing, self._referenced, self._speed = False, True, 0.0
             replies.append(_reply(0x20, 0))
         while self._script_replies and self._script_replies[0][0] <= self._clock:

@@ -144,9 +144,9 @@ class Rig:
 
     def check_motion(self):
         path = np.array(self.path)
-        assert ((path >= -1e-4) & (path <= 0.0551)).all()
+        assert ((path >= -1e-4) & (path <= 0.0541)).all()
         setpoints = np.array([q for _, q in self.emulator.writes()])
-        assert ((setpoints >= -TICK) & (setpoints <= 0.055 + TICK)).all()
+        assert ((setpoints >= -TICK) & (setpoints <= 0.054 + TICK)).all()
 
 
 def test_opens_without_motion_and_says_what_answers(emulator):
@@ -326,7 +326,7 @@ def test_homing_of_a_gripper_that_is_not_referenced(tmp_path):
     with start(tmp_path / 'port') as emulator, opened(emulator) as device:
         assert device.open().endswith('not referenced')
         device.enable()
-        assert device.read().position == pytest.approx([0.055], abs=TICK)
+        assert device.read().position == pytest.approx([0.054], abs=2.0 * TICK)
         assert 0x20 in emulator.device.commands
         device.enable()
         assert emulator.device.commands.count(0x20) == 1

@@ -65,7 +65,7 @@ def test_the_emulator_ends_its_homing_with_the_golden_frame():
     device = WsgDevice()
     device.feed(bytes.fromhex('AA AA AA 20 01 00 01 AE 93'))
     frames = [reply for _ in range(1000) for reply in device.step(0.002)]
-    assert frames == [DONE] and device.plant.position[0] > 0.0548
+    assert frames == [DONE] and device.plant.position[0] > 0.0537
 
 
 def test_the_emulator_refuses_a_wrong_checksum():

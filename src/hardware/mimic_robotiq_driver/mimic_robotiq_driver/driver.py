@@ -2,14 +2,20 @@
 
 import contextlib
 import time
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
 
 import numpy as np
 
 from mimic_core.arrays import FloatArray
 from mimic_core.driver import Device, Health, Reading
-from mimic_core.errors import ConfigError, DeviceError, DeviceFaultError, NoReplyError
+from mimic_core.errors import (
+    ConfigError,
+    DeviceError,
+    DeviceFaultError,
+    NoReplyError,
+    ProtocolError,
+)
 from mimic_core.limits import JointLimits
 from mimic_description import load_robot, with_site
 from mimic_robotiq_driver.params import RobotiqParams
@@ -27,8 +33,10 @@ from mimic_robotiq_driver.protocol import (
 )
 from mimic_robotiq_driver.transport import ModbusLine
 
+T = TypeVar('T')
+
 _BAUDS: Final = (115200, 9600, 19200, 38400, 57600)  # [1/s] of the vendor's tool
-_TRIES: Final = 3  # of a request while activating: one damaged reply is no reason to give up
+_TRIES: Final = 3  # of a request that no motion waits for
 _POLL: Final = 0.02  # [s] between looks whether activation is over
 _STILL: Final = 2  # [counts] of position that are no motion
 
@@ -67,7 +75,7 @@ class RobotiqGripper:
         self.close()
         try:
             self._line = self._open_line(self._params.baud)
-            status = self._ask()
+            status = self._patiently(self._ask)
         except NoReplyError as error:
             self.close()
             if self._known:
@@ -90,7 +98,7 @@ class RobotiqGripper:
 
     def enable(self) -> None:
         """Let it take positions; a gripper that is not activated sweeps its whole stroke first."""
-        status = self._patient_ask()
+        status = self._patiently(self._ask)
         self._refuse_faults(status)
         if not status.active:
             self._activate()
@@ -100,7 +108,7 @@ class RobotiqGripper:
         """Stop where it is and stay activated, or take the torque off, which ends activation."""
         position = self._status.position if self._status is not None else 0
         self._enabled = False
-        self._bus().command(Command(activate=hold, position=position * hold, force=self._force))
+        self._order(Command(activate=hold, position=position * hold, force=self._force))
 
     def read(self) -> Reading:
         """Return the knuckle's angle."""
@@ -139,13 +147,13 @@ class RobotiqGripper:
 
     def reset(self) -> None:
         """Clear a fault, which ends activation; does nothing to a gripper without one."""
-        status = self._ask()
+        status = self._patiently(self._ask)
         lost_activation = self._enabled and not status.active
         if not (lost_activation or status.controller_fault or _fault(status)):
             return
-        self._bus().command(Command())
+        self._order(Command())
         self._enabled = False
-        self._refuse_faults(self._ask())
+        self._refuse_faults(self._patiently(self._ask))
 
     # Parts ----------------------------------------------------------------------------------
 
@@ -166,20 +174,23 @@ class RobotiqGripper:
         self._status = status
         return status
 
-    def _patient_ask(self) -> Status:
+    def _patiently(self, act: Callable[[], T]) -> T:
+        """Do something up to three times: one damaged reply is no reason to give up."""
         for _ in range(_TRIES - 1):
-            with contextlib.suppress(DeviceError):
-                return self._ask()
-        return self._ask()
+            with contextlib.suppress(NoReplyError, ProtocolError):
+                return act()
+        return act()
+
+    def _order(self, command: Command) -> None:
+        self._patiently(lambda: self._bus().command(command))
 
     def _activate(self) -> None:
-        line = self._bus()
-        line.command(Command())
-        line.command(Command(activate=True))
+        self._order(Command())
+        self._order(Command(activate=True))
         end = time.perf_counter() + self._params.activation_timeout
         while time.perf_counter() < end:
             time.sleep(_POLL)
-            status = self._patient_ask()
+            status = self._patiently(self._ask)
             if fault := _fault(status):
                 raise DeviceFaultError(f'activation failed: {fault}')
             if status.active:

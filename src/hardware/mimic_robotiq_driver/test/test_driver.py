@@ -36,8 +36,19 @@ def emulator(tmp_path):
         yield emulator
 
 
+# A machine that is busy with other things is no lost device.
+PATIENT = {'reply_timeout': 0.3, 'lost_after': 1.0}
+STRICT = {'reply_timeout': 0.03, 'lost_after': 0.1}  # the defaults
+
+
 def params_of(emulator, **values) -> RobotiqParams:
-    return from_mapping(RobotiqParams, {**emulator.params, 'reconnect_period': 0.1, **values})
+    given = {**emulator.params, 'reconnect_period': 0.1, **PATIENT, **values}
+    return from_mapping(RobotiqParams, given)
+
+
+def test_strict_is_the_default():
+    params = RobotiqParams()
+    assert {name: getattr(params, name) for name in STRICT} == STRICT
 
 
 @contextmanager
@@ -255,7 +266,7 @@ def test_first_command_is_where_it_is_and_the_speed_is_bounded(emulator):
 
 @pytest.mark.parametrize('fault', POSSIBLE_FAULTS)
 def test_every_fault(emulator, fault):
-    with Rig(emulator) as rig:
+    with Rig(emulator, **STRICT) as rig:
         wait(rig.follows)
         time.sleep(0.3)
         errors = rig.status.errors.total()
@@ -394,7 +405,7 @@ def test_missing_slave(emulator):
     with pytest.raises(
         NoReplyError, match=r'no reply from slave 9 on .*port at 115200 bit/s.*slave_id'
     ):
-        make_device(params_of(emulator))[0].open()
+        make_device(params_of(emulator, **STRICT))[0].open()
 
 
 def test_wrong_baud_is_told(tmp_path):
@@ -402,7 +413,7 @@ def test_wrong_baud_is_told(tmp_path):
         start(tmp_path / 'port', device_baud=38400) as emulator,
         pytest.raises(NoReplyError, match='answers at 38400 bit/s: set the parameter baud'),
     ):
-        make_device(params_of(emulator))[0].open()
+        make_device(params_of(emulator, **STRICT))[0].open()
 
 
 def test_another_device_answers(emulator):
