@@ -127,7 +127,9 @@ class DriverNode(LifecycleNode):
     def _start(self) -> None:
         for step in (self.trigger_configure, self.trigger_activate):
             if step() != TransitionCallbackReturn.SUCCESS:
-                raise DeviceError(self._failure)
+                failure = self._failure
+                self._leave()  # nobody destroys a node that was never made
+                raise DeviceError(failure)
 
     def _try(self, act: Callable[[], None]) -> bool:
         self._failure = ''

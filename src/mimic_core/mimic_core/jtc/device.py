@@ -116,6 +116,13 @@ class JtcDevice:
         """Wait for joint states and the controller; returns who answered."""
         self.link.open()
         self._session_lost = False
+        try:
+            return self._identify()
+        except DeviceError:
+            self.link.close()
+            raise
+
+    def _identify(self) -> str:
         patience = (
             min(_REOPEN, self._params.open_timeout) if self._known else self._params.open_timeout
         )
