@@ -200,7 +200,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description='A PSYONIC Ability Hand on a pseudo-terminal.')
     parser.add_argument('--link', type=Path, default=Path('ability'), help='path of the port')
     parser.add_argument('--baud', type=int, default=0, help='line time of replies; 0: none')
-    options = parser.parse_args()
+    options, _ = parser.parse_known_args()  # a launch file adds arguments of ROS
     with start(options.link, baud=options.baud) as emulator:
 
         def state() -> str:

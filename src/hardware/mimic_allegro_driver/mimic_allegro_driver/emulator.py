@@ -312,7 +312,7 @@ def main() -> None:
     parser.add_argument('--interface', default='udp_multicast', help='of python-can')
     parser.add_argument('--channel', default=f'{_GROUP}:43113', help='of that interface')
     parser.add_argument('--dialect', default='v4', choices=('v4', 'v3'), help='of the frames')
-    options = parser.parse_args()
+    options, _ = parser.parse_known_args()  # a launch file adds arguments of ROS
     with start(
         interface=options.interface, channel=options.channel, dialect=options.dialect
     ) as emulator:
