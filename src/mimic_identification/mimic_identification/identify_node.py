@@ -75,7 +75,7 @@ def _identify_live(
     records: list[JointRecord | Outcome] = []
     failure = ''
     try:
-        node.connect(robot.joint_names)
+        node.connect(robot.joint_names, options.wait)
         _run(node, options, robot, joints, records)
     except IdentificationError as error:
         failure = str(error)

@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument('--joints', default='', help='only these, separated by commas')
     p.add_argument('--speed', type=_share, default=1.0,
                    help='of the usual motion, up to half of the limits at 1')  # fmt: skip
+    p.add_argument('--wait', type=float, default=10.0, help='for gate and drivers [s]')
     p.add_argument('--stay', action='store_true', help='begin where the robot is, not at home')
     p.add_argument('--bag', type=Path, help='folder of an episode to use: nothing moves')
     p.add_argument('--out', type=Path, default=Path('out/identify'), help='folder of the results')

@@ -74,10 +74,12 @@ class IdentifyNode(Node):
         self.wait(future.done, why, timeout)
         return future.result()
 
-    def connect(self, joints: Sequence[str]) -> None:
-        """Wait for the robot; it must be there, complete, and idle."""
-        self.wait(lambda: bool(self.watch.mode), 'there is no gate: ./mimic launch identify')
-        self.wait(lambda: bool(self.measured), 'nobody publishes joint_states')
+    def connect(self, joints: Sequence[str], timeout: float) -> None:
+        """Wait up to a timeout [s] for the robot; it must be complete, and idle."""
+        self.wait(
+            lambda: bool(self.watch.mode), 'there is no gate: ./mimic launch identify', timeout
+        )
+        self.wait(lambda: bool(self.measured), 'nobody publishes joint_states', timeout)
         try:
             self.wait(lambda: set(joints) <= set(self.measured), '', 2.0)
         except IdentificationError:
