@@ -103,6 +103,8 @@ class Bus:
             self._port.is_using = False
             data, result, error = self._handler.readTxRx(self._port, motor, *register)
             self._check(result, f'motor {motor}')
+            if len(data) != register.size and not error & ~ALERT:  # late, of a write
+                raise ProtocolError(f'motor {motor} answers with {len(data)} bytes')
             return bytes(data), error
 
         data, error = _tried(ask, TRIES)

@@ -20,7 +20,9 @@ def link(tmp_path):
 
 
 def device(running, **values):
-    return make_device(from_mapping(LeapParams, {**running.params, **values}))[0]
+    return make_device(
+        from_mapping(LeapParams, {**running.params, 'reply_timeout': 0.1, **values})
+    )[0]
 
 
 def wait(condition, limit=2.0):
@@ -187,7 +189,7 @@ def test_nobody_there(link):
     with emulator.start(link, missing=tuple(range(16))) as running:
         began = time.perf_counter()
         with pytest.raises(IdentityError, match='nor at others: is its supply on'):
-            device(running).open()
+            device(running, reply_timeout=0.03).open()
         assert time.perf_counter() - began < 3.0
 
 
@@ -257,7 +259,7 @@ def test_a_restart_of_one_motor_is_named(link):
 
 def test_calls_take_no_longer_than_their_limit(link):
     with emulator.start(link) as running:
-        hand = device(running)
+        hand = device(running, reply_timeout=0.03)
         hand.open()
         running.faults.set('silent')
         for call in (hand.read, hand.health):

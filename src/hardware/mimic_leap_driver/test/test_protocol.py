@@ -185,3 +185,10 @@ def test_a_motor_that_refuses_says_why():
 def test_hardware_errors_in_words():
     assert protocol.hardware_error(0x24) == 'too hot, overload'
     assert protocol.hardware_error(0x42) == 'hardware error 0x42'
+
+
+def test_the_late_confirmation_of_a_write_is_no_value():
+    hand = emulator.LeapEmulator()
+    (value,) = hand.feed(emulator.frame(2, bytes([2, 11, 0, 1, 0])))
+    confirmation = emulator.frame(2, b'\x55\x00')
+    assert Bus(Wire(confirmation, value), (2,)).read(2, protocol.OPERATING_MODE) == 3

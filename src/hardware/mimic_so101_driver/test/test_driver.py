@@ -20,7 +20,9 @@ def link(tmp_path):
 
 
 def device(running, **values):
-    return make_device(from_mapping(So101Params, {**running.params, **values}))[0]
+    return make_device(
+        from_mapping(So101Params, {**running.params, 'reply_timeout': 0.1, **values})
+    )[0]
 
 
 def wait(condition, limit=3.0):
