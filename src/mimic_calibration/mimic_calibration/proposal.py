@@ -141,7 +141,7 @@ def propose(
     found: list[FloatArray] = []
     features: list[FloatArray] = []
     for _ in range(_TRIES_PER_POSE * count):
-        camera_T_board = _random_view(board, intrinsics, rng)
+        camera_T_board = random_view(board, intrinsics, rng)
         motion = guess.reference_T_camera @ camera_T_board @ inverse(guess.carrier_T_board)
         flange = motion if guess.mount == 'eye_to_hand' else inverse(motion)
         near = sorted(found, key=lambda q: float(
@@ -150,7 +150,7 @@ def propose(
         q = solve_ik(arm, flange, [*near, start, home])
         if q is None or not clear.check(q, carried):
             continue
-        if not _is_seen(board, camera_T_board, intrinsics):
+        if not is_seen(board, camera_T_board, intrinsics):
             continue
         found.append(q)
         features.append(_feature(camera_T_board, board, intrinsics))
@@ -204,7 +204,7 @@ def around(
     return found
 
 
-def _random_view(board: Board, optics: Intrinsics, rng: np.random.Generator) -> FloatArray:
+def random_view(board: Board, optics: Intrinsics, rng: np.random.Generator) -> FloatArray:
     """Return a camera_T_board that shows the board somewhere, tilted somehow."""
     diagonal = float(np.hypot(*board.size))
     picture = float(np.hypot(optics.width / optics.fx, optics.height / optics.fy))
@@ -219,7 +219,8 @@ def _random_view(board: Board, optics: Intrinsics, rng: np.random.Generator) -> 
     return transform(rotation, distance * ray / np.linalg.norm(ray) - rotation @ board.centre())
 
 
-def _is_seen(board: Board, camera_T_board: FloatArray, optics: Intrinsics) -> bool:
+def is_seen(board: Board, camera_T_board: FloatArray, optics: Intrinsics) -> bool:
+    """Return whether a camera sees a board as a whole."""
     width, height = board.size
     corners = np.array([[0, 0, 0], [width, 0, 0], [width, height, 0], [0, height, 0.0]])
     if (corners @ camera_T_board[2, :3] + camera_T_board[2, 3]).min() < 0.05:

@@ -223,15 +223,27 @@ class TwinCell:
 
     def see(self, q: FloatArray) -> Image:
         """Return the picture (H, W, 3) at (A,) positions."""
-        base_T_flange = self._true_arm.flange_pose(q + self._offsets)
-        base_T_reference = base_T_flange if self.mount == 'eye_in_hand' else np.eye(4)
-        base_T_carrier = base_T_flange if self.mount == 'eye_to_hand' else np.eye(4)
+        base_T_camera, base_T_board = self._poses(q)
+        return self._picture(q, base_T_camera, base_T_board)
+
+    def show(self, camera_T_board: FloatArray) -> Image:
+        """Return the picture (H, W, 3) of a board that a person holds, the robot at home."""
+        q = self.arm.robot.home
+        base_T_camera, _ = self._poses(q)
+        return self._picture(q, base_T_camera, base_T_camera @ camera_T_board)
+
+    def _poses(self, q: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return base_T_camera and base_T_board at (A,) positions."""
+        flange, here = self._true_arm.flange_pose(q + self._offsets), np.eye(4)
+        reference, carrier = (here, flange) if self.mount == 'eye_to_hand' else (flange, here)
+        return reference @ self.truth.reference_T_camera, carrier @ self.truth.carrier_T_board
+
+    def _picture(
+        self, q: FloatArray, base_T_camera: FloatArray, base_T_board: FloatArray
+    ) -> Image:
         world_T_base = self._robot.fk(self._robot.home, BASE)
-        self._place(
-            'camera',
-            world_T_base @ base_T_reference @ self.truth.reference_T_camera @ _OPTICAL_T_MUJOCO,
-        )
-        self._place('board', world_T_base @ base_T_carrier @ self.truth.carrier_T_board)
+        self._place('camera', world_T_base @ base_T_camera @ _OPTICAL_T_MUJOCO)
+        self._place('board', world_T_base @ base_T_board)
         full = np.concatenate([q, self._robot.home[len(q) :]])
         self._indices.place(self._robot, self._data, full)
         mujoco.mj_kinematics(self._model, self._data)
