@@ -99,17 +99,20 @@ class Bus:
     def read(self, motor: int, register: Register) -> int:
         """Return the unsigned value of a register of one motor."""
 
-        def ask() -> tuple[bytes, int]:
+        # Not the SDK's readTxRx: it takes a reply of any length, and its CRC for data.
+        def ask() -> bytes:
             self._port.is_using = False
-            data, result, error = self._handler.readTxRx(self._port, motor, *register)
-            self._check(result, f'motor {motor}')
-            if len(data) != register.size and not error & ~ALERT:  # late, of a write
-                raise ProtocolError(f'motor {motor} answers with {len(data)} bytes')
-            return bytes(data), error
+            who = f'motor {motor}'
+            self._check(self._handler.readTx(self._port, motor, *register), who)
+            packet = self._receive(who)
+            refused = packet[8] & ~ALERT
+            if packet[4] != motor or (len(packet) != 11 + register.size and not refused):
+                raise ProtocolError(f'{who} is answered with {len(packet)} bytes of another reply')
+            return packet
 
-        data, error = _tried(ask, TRIES)
-        self._refused(motor, error)
-        return int.from_bytes(data, 'little')
+        packet = _tried(ask, TRIES)
+        self._refused(motor, packet[8])
+        return int.from_bytes(packet[9:-2], 'little')
 
     def write(self, motor: int, register: Register, value: int) -> None:
         """Set a register of one motor, which confirms it; raises ProtocolError when refused."""
