@@ -118,17 +118,18 @@ class ControlParams(GateParams, MoveParams):
     arm: str = param("Name of an arm in config/robots, or 'none'.", 'iiwa14')
     hand: str = param("Name of a hand in config/robots, or 'none'.", 'allegro')
     prefix: str = param('Put before every joint name.', '')
-    base_pose: tuple[float, ...] = param(
-        'x, y, z [m], roll, pitch, yaw [rad] of base_link in a frame of both arms; needed beside '
-        'a neighbour.', (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    )  # fmt: skip
+    base_xyz: tuple[float, ...] = param(
+        'Position of base_link in world [m]; needed beside a neighbour.', (0.0, 0.0, 0.0)
+    )
+    base_rpy: tuple[float, ...] = param('Roll, pitch, yaw of it [rad].', (0.0, 0.0, 0.0))
     neighbour_arm: str = param("Arm beside this one, or 'none'.", 'none')
     neighbour_hand: str = param("Its hand, or 'none'.", 'none')
     neighbour_prefix: str = param('Put before its joint names.', '')
     neighbour_namespace: str = param('Namespace of its joint_states.', '')
-    neighbour_base_pose: tuple[float, ...] = param(
-        'Of its base_link, as base_pose.', (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    neighbour_xyz: tuple[float, ...] = param(
+        'Position of its base_link in world [m].', (0.0, 0.0, 0.0)
     )
+    neighbour_rpy: tuple[float, ...] = param('Roll, pitch, yaw of that [rad].', (0.0, 0.0, 0.0))
     initial_mode: str = param(
         'Mode after the start.', 'idle', choices=('idle', 'shadow', 'policy', 'replay')
     )

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.spatial.transform import Rotation
+import pinocchio as pin
 
 from mimic_control.neighbour import Neighbour
 from mimic_control.params import ControlParams, GateParams
 from mimic_core.arrays import FloatArray, checked
-from mimic_core.errors import ConfigError, ShapeError
+from mimic_core.errors import ConfigError
 from mimic_core.frames import inverse, transform
 from mimic_description import RobotModel, load_robot, with_site
 from mimic_description.registry import NONE
@@ -45,7 +45,7 @@ def neighbour_of(params: ControlParams) -> Neighbour | None:
     """Return the arm beside the guarded one, None where there is none.
 
     Raises:
-        MimicError: It has the same joints or topics, or a base pose is not six numbers.
+        MimicError: It has the same joints or topics, or a place is not three numbers.
     """
     if params.neighbour_arm == NONE and params.neighbour_hand == NONE:
         return None
@@ -55,18 +55,14 @@ def neighbour_of(params: ControlParams) -> Neighbour | None:
             raise ConfigError(f"parameter 'neighbour_{name}' is needed beside a neighbour")
     if params.prefix == params.neighbour_prefix:
         raise ConfigError(f"both arms have the prefix '{params.prefix}'")
-    world_T_base = _pose('base_pose', params.base_pose)
-    world_T_neighbour = _pose('neighbour_base_pose', params.neighbour_base_pose)
+    world_T_base = _pose(params.base_xyz, params.base_rpy)
+    world_T_neighbour = _pose(params.neighbour_xyz, params.neighbour_rpy)
     if np.allclose(world_T_base[:3, 3], world_T_neighbour[:3, 3]):
-        raise ConfigError('base_pose and neighbour_base_pose are one place')
+        raise ConfigError('base_xyz and neighbour_xyz are one place')
     robot = load_robot(params.neighbour_arm, params.neighbour_hand, params.neighbour_prefix)
     return Neighbour(robot, inverse(world_T_base) @ world_T_neighbour, params)
 
 
-def _pose(name: str, numbers: Sequence[float]) -> FloatArray:
-    try:
-        x, y, z, roll, pitch, yaw = checked(numbers, (6,), name)
-    except ShapeError as error:
-        raise ConfigError(f'{error}: x, y, z, roll, pitch, yaw') from error
-    turned = Rotation.from_euler('xyz', [roll, pitch, yaw]).as_matrix()
-    return transform(turned, np.array([x, y, z]))
+def _pose(xyz: Sequence[float], rpy: Sequence[float]) -> FloatArray:
+    turned = pin.rpy.rpyToMatrix(checked(rpy, (3,), 'roll, pitch, yaw of a base'))
+    return transform(turned, checked(xyz, (3,), 'position of a base'))
