@@ -204,6 +204,8 @@ class RobotiqGripper:
         if fault := _fault(status):
             raise DeviceFaultError(f'gripper: {fault}')
         if self._enabled and not status.active:
+            if status.activated:  # a set-point that was sent before we knew began a sweep
+                self._order(Command())
             raise DeviceFaultError(
                 'the gripper restarted (brown-out?) and is not activated; after a reset it '
                 'sweeps its whole stroke'

@@ -367,6 +367,21 @@ def test_auto_reset_brings_it_back_from_a_brown_out(emulator):
         wait(rig.follows, 8.0)
 
 
+def test_a_set_point_after_a_brown_out_begins_no_sweep(emulator):
+    with opened(emulator) as device:
+        device.enable()
+        device.write(np.array([0.4]))
+        emulator.faults.set('brown_out')
+        wait(lambda: not emulator.plant.torque[0])
+        device.write(np.array([0.41]))  # nobody knows yet; its rACT starts an activation
+        wait(lambda: bool(emulator.plant.torque[0]))
+        with pytest.raises(DeviceFaultError, match='restarted'):
+            device.read()
+        assert not emulator.plant.torque[0]
+        with pytest.raises(DeviceFaultError, match='restarted'):
+            device.read()
+
+
 def test_a_brown_out_while_unplugged_is_found_when_it_is_back(emulator):
     with Rig(emulator) as rig:
         wait(rig.follows)
