@@ -143,7 +143,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
         raise CalibrationError(f'--source {options.source} needs --path')
     when = datetime.now().astimezone().isoformat(timespec='seconds')
     if options.out is None:
-        options.out = Path('calibration') / f'{options.name}_{time.strftime("%Y%m%d_%H%M%S")}'
+        options.out = Path('out/calibration') / f'{options.name}_{time.strftime("%Y%m%d_%H%M%S")}'
     if options.command == 'camera':
         return commands.calibrate_camera(options, board_of(options), when, console)
     if options.command == 'hand_eye':

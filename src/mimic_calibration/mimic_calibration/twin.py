@@ -27,6 +27,7 @@ _CAMERA: Final = 'calibrated'
 _MARGIN: Final = 40  # [px] around the picture, for the distortion
 _FINE: Final = 2  # samples for each pixel and direction
 _TEXTURE: Final = 6000.0  # [px/m]
+_AWAY: Final = 4.0  # [m] above the robot nothing hides the board
 _PAPER: Final = 0.012  # [m] white margin of the board
 _THICKNESS: Final = 0.004  # [m]
 _OPTICAL_T_MUJOCO: Final = np.diag([1.0, -1.0, -1.0, 1.0])
@@ -227,9 +228,10 @@ class TwinCell:
         return self._picture(q, base_T_camera, base_T_board)
 
     def show(self, camera_T_board: FloatArray) -> Image:
-        """Return the picture (H, W, 3) of a board that a person holds, the robot at home."""
+        """Return the picture (H, W, 3) of a board that a person holds, away from the robot."""
         q = self.arm.robot.home
-        base_T_camera, _ = self._poses(q)
+        base_T_camera = self._poses(q)[0]
+        base_T_camera[2, 3] += _AWAY
         return self._picture(q, base_T_camera, base_T_camera @ camera_T_board)
 
     def _poses(self, q: FloatArray) -> tuple[FloatArray, FloatArray]:
