@@ -12,6 +12,7 @@ import dynamixel_sdk
 import numpy as np
 
 from mimic_core.driver import SerialPort
+from mimic_core.driver.sdk_port import SdkPort
 from mimic_core.errors import NoReplyError, ProtocolError
 from mimic_leap_driver.protocol import ALERT, REPLY_ERRORS, Bytes, Counts, Register
 
@@ -30,48 +31,6 @@ def _tried(ask: Callable[[], T], tries: int) -> T:
     return ask()
 
 
-class _SdkPort:
-    """What the SDK's packet handler wants of a port; the names are the SDK's."""
-
-    def __init__(self, port: SerialPort) -> None:
-        self._port = port
-        self.timeout = port.timeout
-        self.is_using = False
-        self.received = 0  # bytes since the last request
-        self.timed_out = False
-        self._deadline = 0.0
-
-    def clearPort(self) -> None:  # noqa: N802
-        """Drop what came before a request."""
-        self._port.flush_input()
-        self.received, self.timed_out = 0, False
-        self.setPacketTimeout(0)
-
-    def writePort(self, packet: list[int]) -> int:  # noqa: N802
-        """Send a request."""
-        self._port.write(bytes(packet))
-        return len(packet)
-
-    def readPort(self, size: int) -> bytes:  # noqa: N802
-        """Return up to `size` bytes; none after the deadline, whatever still comes."""
-        if time.perf_counter() > self._deadline:
-            return b''
-        data = self._port.read_some(size)
-        self.received += len(data)
-        return data
-
-    def setPacketTimeout(self, _: int) -> None:  # noqa: N802
-        """Let a reply take as long as the port's reply timeout, however long it is."""
-        self._deadline = time.perf_counter() + self.timeout
-
-    setPacketTimeoutMillis = setPacketTimeout
-
-    def isPacketTimeout(self) -> bool:  # noqa: N802
-        """Tell whether the time for a reply is over."""
-        self.timed_out = time.perf_counter() > self._deadline
-        return self.timed_out
-
-
 class Bus:
     """Requests to motors with known ids. Replies are in the order of `ids`."""
 
@@ -86,7 +45,7 @@ class Bus:
         self.ids, self.fast = ids, fast
         self.noise = 0  # bytes that came before replies and belong to none
         self._handler = dynamixel_sdk.Protocol2PacketHandler()
-        self._port = _SdkPort(port)
+        self._port = SdkPort(port)
         self._turn = 0  # see _order
 
     def ping(self, motor: int) -> int:
