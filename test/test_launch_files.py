@@ -1,7 +1,10 @@
 """What a launch file names exists: files, packages, executables, parameters, arguments, topics."""
 
 import dataclasses
+import importlib
 import re
+import sys
+import typing
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,6 +23,7 @@ from mimic_core.topics import TOPICS
 MODES = sorted((ROOT / 'launch').glob('*.launch.xml'))
 PARTS = sorted((ROOT / 'launch/parts').glob('*.launch.xml'))
 FILES = MODES + PARTS + sorted(ROOT.glob('src/**/launch/*.launch.xml'))
+DRIVERS = sorted(ROOT.glob('src/hardware/*/launch/driver.launch.xml'))
 PACKAGES = {package.name: package for package in python_packages()}
 # Of an installed ROS; not started unless asked for or there.
 INSTALLED = {
@@ -134,7 +138,8 @@ def _executable_of(plugin: str, package) -> str:
 @each_file
 def test_included_files_and_parameter_files_exist(path: Path):
     for include in _walk(read_xml(path), 'include'):
-        if '$(var driver)' not in include.attributes['file']:
+        # Those of drivers are found by the registry; a test below reads them.
+        if 'driver)' not in include.attributes['file']:
             assert (ROOT / 'launch' / _file_of(include)).is_file()
 
 
@@ -180,6 +185,35 @@ def test_joints_of_the_registry_are_joints_of_the_urdf():
     assert wrong == []
 
 
+def test_the_site_file_stands_at_the_defaults():
+    content = yaml.safe_load((ROOT / 'config/site.yaml').read_text())
+    drivers = [p for name, p in PACKAGES.items() if name.endswith('_driver')]
+    of_drivers = [_driver_params(package) for package in drivers]
+    classes = {'control': [params_class(PACKAGES['mimic_control'], 'control')]}
+    wrong = []
+    for section, values in content.items():
+        for name, value in values['ros__parameters'].items():
+            known = classes.get(section.removeprefix('/**/'), of_drivers)
+            fields = [f for cls in known for f in dataclasses.fields(cls) if f.name == name]
+            if value not in [field.default for field in fields]:
+                wrong.append(f'{section}: {name}: {value!r}, not {[f.default for f in fields]}')
+    assert wrong == []
+
+
+def _driver_params(package):
+    module = importlib.import_module(f'{package.name}.driver')
+    return typing.get_type_hints(module.make_device)['params']
+
+
+@pytest.mark.parametrize('path', DRIVERS, ids=lambda p: p.parents[1].name)
+def test_what_a_launch_file_says_wins_over_the_site_file(path: Path):
+    """Else emulator:=true would drive the real device."""
+    for node in _walk(read_xml(path), 'node'):
+        sources = ['from' in param.attributes for param in node.named('param')]
+        if node.attributes['exec'] == 'driver':
+            assert sources[0] and not any(sources[1:]), f'line {node.line}'
+
+
 # Whole modes ------------------------------------------------------------------------------------
 
 
@@ -195,6 +229,15 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         file = prefix / 'lib' / package / executable
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o755)
+    asked = prefix / 'lib/mimic_description/driver_package'  # launch files run it
+    asked.write_text(
+        f'#!{sys.executable}\nimport sys\nsys.path[:0] = {sys.path!r}\n'
+        'from mimic_description.drivers import main\nsys.exit(main())\n'
+    )
+    for path in DRIVERS:
+        folder = prefix / 'share' / path.parents[1].name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / 'launch').symlink_to(path.parent)
     (prefix / 'share/mimic_bringup').mkdir(parents=True)
     for name in ('launch', 'config'):
         (prefix / 'share/mimic_bringup' / name).symlink_to(ROOT / name)
@@ -221,7 +264,18 @@ SHADOW = ['control', 'retargeting', 'state_publisher', 'tracking', 'viewer']
     [
         ('shadow', {}, [*SHADOW, 'demonstrator', 'twin']),
         ('shadow', {'viewer': '0', 'camera': 'webcam'}, [*SHADOW[:-1], 'camera', 'twin']),
-        ('shadow', {'twin': 'false'}, [*SHADOW, 'demonstrator']),
+        ('shadow', {'twin': 'false'}, [*SHADOW, 'demonstrator', 'driver', 'driver']),
+        ('shadow', {'twin': 'false', 'driver': 'none'}, [*SHADOW, 'demonstrator']),
+        (
+            'shadow',
+            {'twin': 'false', 'emulator': 'true', 'hand': 'leap'},
+            [*SHADOW, 'demonstrator', 'driver', 'driver', 'emulator', 'emulator'],
+        ),
+        (
+            'replay',
+            {'twin': 'false', 'arm': 'panda', 'hand': 'panda_hand'},
+            ['control', 'driver', 'replay', 'state_publisher', 'viewer'],
+        ),
         ('shadow', {'record': 'true'}, [*SHADOW, 'demonstrator', 'twin', 'recorder']),
         (
             'shadow',
