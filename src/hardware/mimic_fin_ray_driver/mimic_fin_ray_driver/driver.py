@@ -8,13 +8,19 @@ from mimic_core.limits import JointLimits
 from mimic_description import load_robot, with_site
 from mimic_fin_ray_driver.params import FinRayParams
 from mimic_fin_ray_driver.servo import ServoGripper
+from mimic_fin_ray_driver.servo_protocol import BITS_PER_BYTE, CYCLE_BYTES
 from mimic_fin_ray_driver.wsg import WsgGripper
+
+_SERVO_RATE = 200.0  # [Hz]
+_LINE_SHARE = 0.6  # [1] of the time of a serial line; the rest is for replies and health
 
 
 def make_device(
     params: FinRayParams, site: Mapping[str, Mapping[str, float]] | None = None
 ) -> tuple[Device, JointLimits, float]:
     """Return the gripper (not connected), the bounds of its joint and its rate [Hz].
+
+    The registry's rate is that of the WSG-50; a servo's is what its line allows.
 
     Args:
         params: Of the driver.
@@ -30,11 +36,9 @@ def make_device(
     if robot.hand is None or len(robot.joint_names) != 1:
         raise ConfigError(f'{params.hand} is no gripper of one joint')
     (joint,) = robot.joint_names
-    device: Device
     if params.backend == 'wsg':
-        device = WsgGripper(params, joint)
-    else:
-        if params.open_ticks == params.closed_ticks:
-            raise ConfigError(f'open_ticks and closed_ticks are both {params.open_ticks}')
-        device = ServoGripper(params, joint, whole.limits)
-    return device, robot.limits, robot.hand.driver.rate
+        return WsgGripper(params, joint), robot.limits, robot.hand.driver.rate
+    if params.open_ticks == params.closed_ticks:
+        raise ConfigError(f'open_ticks and closed_ticks are both {params.open_ticks}')
+    rate = min(_SERVO_RATE, _LINE_SHARE * params.baud / (BITS_PER_BYTE * CYCLE_BYTES))
+    return ServoGripper(params, joint, whole.limits), robot.limits, rate

@@ -38,6 +38,9 @@ HARDWARE_ERRORS: Final = {
 }  # fmt: skip
 BAUDS: Final = (57600, 1_000_000, 115200, 9600, 2_000_000, 3_000_000, 4_000_000)  # [1/s]
 
+BITS_PER_BYTE: Final = 10  # on the line: start, 8 data, stop
+CYCLE_BYTES: Final = 14 + 21 + 16 + 11  # read PRESENT, write GOAL_POSITION, and their replies
+
 TICKS_PER_TURN: Final = 4096
 AMPERE_PER_COUNT: Final = 0.001
 TURNS_PER_SECOND_PER_COUNT: Final = 0.229 / 60.0  # of velocity

@@ -39,6 +39,7 @@ from mimic_fin_ray_driver.wsg_protocol import (
 from mimic_fin_ray_driver.wsg_transport import WsgLink
 
 _MM = 2000.0  # [mm] of width per metre of one finger
+_STEPS = 2  # that the script has at most: the one it does, and the next
 _SETUP_TIMEOUT = 0.5  # [s] for a reply while no motion waits for it
 
 
@@ -109,7 +110,7 @@ class WsgGripper:
         """Return way, speed and force of the finger."""
         link = self._bus()
         try:
-            pending = link.waiting(SCRIPT_STEP)
+            pending = link.outstanding(SCRIPT_STEP)
             reply = link.newest(SCRIPT_STEP)
             if reply is None and not pending:
                 link.send(query())
@@ -133,14 +134,15 @@ class WsgGripper:
         )
 
     def write(self, position: FloatArray) -> None:
-        """Send the way of the finger (1,) [m]; while a step runs, that of the next period counts.
+        """Send the way of the finger (1,) [m].
 
-        The script takes one command after the other: more than it answers would queue up.
+        The script takes one step after the other, more would queue up: while it does one and has
+        the next, this one is left out, and that of the next period counts.
         """
         if not self._enabled:
             raise DeviceError('the gripper is not enabled')
         link, p = self._bus(), self._params
-        if link.waiting(SCRIPT_STEP):
+        if link.outstanding(SCRIPT_STEP) >= _STEPS:
             return
         goal, now = float(position[0]), time.perf_counter()
         speed = 0.0

@@ -81,8 +81,8 @@ class WsgLink:
         self.tell(data)
         self._requests[_lane(data[3])].extend(_Request(data[3]) for _ in range(replies))
 
-    def waiting(self, command: int) -> bool:
-        """Tell whether a reply to a command is still to come, after a look at what has come.
+    def outstanding(self, command: int) -> int:
+        """Return how many replies to a command are still to come, after a look at what has come.
 
         Raises:
             PortError: The connection is gone.
@@ -90,7 +90,7 @@ class WsgLink:
         """
         self._take(0.0)
         lane = self._requests[_lane(command)]
-        return any(r.command == command and not r.given_up for r in lane)
+        return sum(r.command == command and not r.given_up for r in lane)
 
     def reply(self, command: int, timeout: float | None = None) -> tuple[Frame, float]:
         """Return the next reply to a command, and when it came [s, perf_counter].

@@ -347,16 +347,16 @@ def test_the_bytes_of_a_step_are_those_of_umi(wsg):
     assert wsg.plant.torque[0]  # it took its leave: no fast stop
 
 
-def test_no_second_step_before_the_script_answered_the_first(wsg):
+def test_no_more_steps_than_the_script_can_do(wsg):
     with opened(wsg) as device:
         device.enable()
         for _ in range(20):
             device.write(np.array([0.025]))
-        time.sleep(0.05)
-        assert len(wsg.writes()) == 1
+        time.sleep(0.1)
+        assert len(wsg.writes()) == 2
         assert device.read().age > 0.01  # it came while nobody asked
         device.write(np.array([0.026]))
-        wait(lambda: len(wsg.writes()) == 2)
+        wait(lambda: len(wsg.writes()) == 3)
 
 
 def test_a_step_without_a_reply_stops_the_gripper(wsg):
@@ -511,6 +511,11 @@ def test_busy_and_unknown_ports(servo, tmp_path):
         make_device(params_of(servo))[0].open()
     with pytest.raises(PortError, match='there is no port'):
         make_device(params_of(servo, port=str(tmp_path / 'nothing')))[0].open()
+
+
+@pytest.mark.parametrize(('baud', 'rate'), [(57600, 55.7), (1_000_000, 200.0)])
+def test_the_rate_of_a_servo_is_what_its_line_allows(servo, baud, rate):
+    assert make_device(params_of(servo, baud=baud))[2] == pytest.approx(rate, abs=0.1)
 
 
 def test_ticks_that_are_the_same(servo):
