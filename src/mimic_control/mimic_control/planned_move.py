@@ -167,7 +167,7 @@ class PlannedMove:
             if self._path is not None:
                 path = TimedPath(*self._path, now)
             else:
-                path = TimedPath.lines(reply.points, self._limits, now, reply.sizes)
+                path = TimedPath.lines(reply.points, self._limits, now)
             self._gate.move_along(path)
         except MimicError as error:
             self._failure = str(error)
