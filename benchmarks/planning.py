@@ -66,12 +66,12 @@ def _free(planner: Planner, rng: np.random.Generator) -> FloatArray:
 def _contacts(checker: Contacts, planner: Planner, path: TimedPath) -> int:
     """Return at how many places there is a contact, each `FINE` of motion of any part."""
     q, _ = path.at(np.arange(0.0, path.duration + 2.0 * PERIOD, PERIOD))
-    last, found = q[0], checker.at(q[0]) > 0
+    last, found = q[0], int(checker.at(q[0]) > 0)
     for row in q:
         if planner.scene.reach @ np.abs(row - last) >= FINE:
             last = row
-            found += checker.at(row) > 0
-    return int(found)
+            found += int(checker.at(row) > 0)
+    return found
 
 
 def _worst(path: TimedPath, limits: JointLimits) -> float:
