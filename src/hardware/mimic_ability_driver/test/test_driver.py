@@ -17,7 +17,8 @@ GOAL = np.array([0.6, 0.5, 0.4, 0.3, 0.5, -0.8])
 
 
 def _device(emulator, **params):
-    return make_device(from_mapping(AbilityParams, {**emulator.params, **params}))[0]
+    params = {**emulator.params, **params}
+    return make_device(from_mapping(AbilityParams, params))[0]
 
 
 @pytest.fixture

@@ -33,7 +33,8 @@ from mimic_core.limits import JointLimits
 from mimic_description import load_device, load_robot
 
 _LISTEN = 0.02  # [s] for frames of somebody else who commands the hand
-_ANSWER = 0.1  # [s] within which information and first positions must come
+_ANSWER = 0.3  # [s] within which information and first positions must come
+_OFF_TWICE = 2  # answers in a row that say the motors are off; one may be older than the command
 _ZERO = np.zeros(JOINTS)
 
 
@@ -60,6 +61,7 @@ class AllegroHand:
         self._returned = 0  # sets that were returned
         self._stiff = False  # whether the motors are on, as far as we know
         self._enabled_at = self._asked_at = 0.0  # [s] perf_counter
+        self._off_seen = 0  # answers in a row that say the motors are off
         self._unanswered = 0  # requests for information in a row
         self._hold: FloatArray | None = None  # set-point that is kept without being written
         self._setpoint: FloatArray | None = None
@@ -96,6 +98,7 @@ class AllegroHand:
             [self._dialect.period(self._params.period_ms, self._params.temperature_period_ms)]
         )
         sets = self._state.sets
+        self._state.forget()
         self._receive(_ANSWER, lambda: self._state.sets > sets)
         if self._state.sets == sets:
             raise IdentityError(
@@ -222,11 +225,13 @@ class AllegroHand:
     # Faults ---------------------------------------------------------------------------------
 
     def _ask_info(self) -> None:
-        if self._dialect.info_id is None:
-            return
-        now = time.perf_counter()
-        if now - self._asked_at >= self._params.info_period:
-            self._asked_at = now
+        """Ask for the status of the hand when that is due; the answer comes with the positions."""
+        if time.perf_counter() - self._asked_at >= self._params.info_period:
+            self._ask()
+
+    def _ask(self) -> None:
+        if self._dialect.info_id is not None:
+            self._asked_at = time.perf_counter()
             self._unanswered += 1
             self._send([Frame(self._dialect.info_id, remote=True)])
 
@@ -239,8 +244,11 @@ class AllegroHand:
         hot = info.over_temperature or info.internal_fault
         if self._stiff and hot:
             self._off()
-        elif self._stiff and not info.servo and self._asked_at > self._enabled_at:
-            self._stiff = False
+            return
+        off = self._stiff and not info.servo and self._asked_at > self._enabled_at
+        self._off_seen = self._off_seen + 1 if off else 0
+        if self._off_seen >= _OFF_TWICE:
+            self._stiff, self._off_seen = False, 0
             self._fault = 'the hand restarted, or its motors were switched off: reset it'
 
     def _raise_fault(self) -> None:
@@ -253,9 +261,14 @@ class AllegroHand:
             raise DeviceFaultError('internal communication fault')
 
     def _complain(self) -> None:
-        """Raise what the absence of positions means; the torque is zero from here on."""
+        """Raise what the absence of positions means, unless they come after all.
+
+        The torque is zero from here on.
+        """
         state, bus, timeout = self._state, self._open_bus(), self._params.reply_timeout
         missing = ', '.join(state.missing())
+        if len(state.missing()) == len(FINGERS):
+            missing = 'any finger'
         if self._stiff:
             self._send_pwm(_ZERO)
         damage, state.damage = state.damage, ''
@@ -263,20 +276,27 @@ class AllegroHand:
         if damage:
             raise ProtocolError(f'{bus.where}: {damage}')
         if self._dialect.info_id is not None:
-            state.info_count = 0
-            self._asked_at = time.perf_counter()
-            self._send([Frame(self._dialect.info_id, remote=True)])
-            self._receive(timeout, lambda: bool(state.info_count or state.sets > self._returned))
-            answered = bool(state.info_count)
-            self._check_info()
+            answered = self._probe(0.5 * timeout)
+            while answered and self._off_seen:
+                answered = self._probe(0.5 * timeout)
             self._raise_fault()
+            if state.sets > self._returned:
+                return
             if answered:
                 raise NoReplyError(
                     f'{bus.where}: the hand answers, but sends no positions of {missing}'
                 )
-        if len(state.missing()) == len(FINGERS):
-            missing = 'any finger'
         raise NoReplyError(f'{bus.where}: no positions of {missing} in {timeout} s')
+
+    def _probe(self, timeout: float) -> bool:
+        """Ask the hand for its status now; returns whether it answered."""
+        state = self._state
+        state.info_count = 0
+        self._ask()
+        self._receive(timeout, lambda: bool(state.info_count or state.sets > self._returned))
+        answered = bool(state.info_count)
+        self._check_info()
+        return answered
 
     # Bus ------------------------------------------------------------------------------------
 

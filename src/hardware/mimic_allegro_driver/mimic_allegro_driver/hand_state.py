@@ -39,16 +39,17 @@ class HandState:
         self._dialect, self._period, self._words = dialect, period, words
         self._weight = 1.0 - np.exp(-2.0 * np.pi * cutoff * period)
         self._data = bytearray(8 * len(FINGERS))
-        self._seen = 0
+        self._seen = 0  # bits of fingers
+        self._heard = 0
         self._began = 0.0  # [s] stamp of the first frame of the set under way
 
     def missing(self) -> list[str]:
-        """Return the fingers that the set under way still lacks."""
-        return [name for f, name in enumerate(FINGERS) if not self._seen >> f & 1]
+        """Return the fingers that have not sent since the last whole set."""
+        return [name for f, name in enumerate(FINGERS) if not self._heard >> f & 1]
 
     def forget(self) -> None:
         """Drop the set under way."""
-        self._seen = 0
+        self._seen = self._heard = 0
 
     def take(self, frame: Frame) -> None:
         """Take a frame; frames of others are passed over."""
@@ -80,8 +81,9 @@ class HandState:
             self._began = frame.stamp
         self._data[8 * finger : 8 * finger + 8] = frame.data
         self._seen |= 1 << finger
+        self._heard |= 1 << finger
         if self._seen == _ALL:
-            self._seen = 0
+            self._seen = self._heard = 0
             self._finish(time.perf_counter())
 
     def _finish(self, now: float) -> None:
@@ -98,10 +100,14 @@ class HandState:
 
     def _take_info(self, data: bytes) -> None:
         try:
-            self.info = parse_info(data)
+            info = parse_info(data)
         except ProtocolError as error:
             self._note(str(error))
             return
+        if self.info is not None and info.who != self.info.who:
+            self._note('information of another hand')
+            return
+        self.info = info
         self.info_count += 1
         self.temperature['hand'] = float(self.info.temperature)
 

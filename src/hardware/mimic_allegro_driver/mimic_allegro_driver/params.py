@@ -22,7 +22,7 @@ class AllegroParams(DriverParams):
     )  # fmt: skip
     lost_after: float = param(
         'Without a good reply for so long the device counts as lost [s].',
-        0.1, low=0.01, high=5.0,
+        0.08, low=0.01, high=5.0,
     )  # fmt: skip
     reply_timeout: float = param('Longest wait for positions [s].', 0.02, low=0.004, high=1.0)
 

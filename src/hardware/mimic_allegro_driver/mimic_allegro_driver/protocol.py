@@ -46,6 +46,11 @@ class Info:
     over_temperature: bool
     internal_fault: bool
 
+    @property
+    def who(self) -> tuple[int, int, bool]:
+        """What does not change while it is the same hand."""
+        return self.hardware, self.firmware, self.left
+
 
 class Dialect(Protocol):
     """How one version of the hand speaks."""

@@ -139,6 +139,14 @@ def test_velocity_is_that_of_the_hands_clock():
     np.testing.assert_allclose(state.velocity, speed, rtol=0.02)
 
 
+def test_information_of_a_stranger_does_not_count():
+    state = _state()
+    state.take(Frame(0x200, bytes.fromhex('0400 1302 00 26 01')))
+    state.take(Frame(0x200, bytes.fromhex('9A31 1302 00 FF 06')))
+    assert state.info.servo and not state.info.over_temperature
+    assert state.damage == 'information of another hand'
+
+
 def test_cutoff_smooths():
     slow, fast = _state(cutoff=5.0), _state(cutoff=100.0)
     for state in (slow, fast):
