@@ -34,7 +34,7 @@ class Loop:
         if output.publish:
             self.q = output.q
 
-    def run(self, wait: float = 60.0) -> str:
+    def run(self, wait: float = 120.0) -> str:
         """Tick until the motion ends; while it is planned, in real time. Returns why it failed."""
         end = time.monotonic() + wait
         while time.monotonic() < end:
@@ -99,7 +99,7 @@ def test_goes_around_what_stops_the_straight_motion(loop, blocked):
     start, goal = blocked
     straight = loop(start, plan=False)
     assert straight.plan(goal).startswith('the goal was not reached because of: ')
-    planned = loop(start, timeout=20.0)
+    planned = loop(start, timeout=60.0)
     assert planned.plan(goal) == ''
     np.testing.assert_allclose(planned.q, goal, atol=2e-4)
     assert 'sampled' in planned.move.note
@@ -124,7 +124,7 @@ def test_a_goal_in_collision_is_refused_with_the_pair(loop):
 
 def test_ticks_go_on_while_it_plans(loop, blocked):
     start, goal = blocked
-    moved = loop(start, timeout=20.0)
+    moved = loop(start, timeout=60.0)
     moved.move.begin(ROBOT.joint_names, goal, 1.0, moved.now)
     longest = 0.0
     while moved.move.phase is Phase.PLANNING:
@@ -178,9 +178,9 @@ def test_a_robot_that_was_moved_meanwhile_stays(loop):
 
 def test_the_way_of_another_planner_is_checked_and_gone(loop, blocked):
     start, goal = blocked
-    way = Planner(ROBOT).plan(start, goal, timeout=20.0).points
+    way = Planner(ROBOT).plan(start, goal, timeout=60.0).points
     times, rows = np.arange(len(way)) * 2.0, np.zeros_like(way)
-    moved = loop(start, timeout=20.0)
+    moved = loop(start, timeout=60.0)
     moved.move.begin(ROBOT.joint_names, goal, 1.0, moved.now, elsewhere=True)
     assert moved.move.phase is Phase.ASKED
     moved.move.take(times, way, rows, moved.now)
@@ -188,14 +188,14 @@ def test_the_way_of_another_planner_is_checked_and_gone(loop, blocked):
     assert 'a way of MoveIt' in moved.move.note
     assert moved.audit.violations == []
 
-    through = loop(start, timeout=20.0)  # one that is not free: our own planner takes over
+    through = loop(start, timeout=60.0)  # one that is not free: our own planner takes over
     through.move.begin(ROBOT.joint_names, goal, 1.0, through.now, elsewhere=True)
     through.move.take(np.array([0.0, 9.0]), np.stack([start, goal]), np.zeros((2, len(goal))), 0.0)
     assert through.run() == ''
     assert through.move.note.startswith('the plan of MoveIt is not free: ')
     np.testing.assert_allclose(through.q, goal, atol=2e-4)
 
-    refused = loop(ROBOT.home, timeout=20.0)
+    refused = loop(ROBOT.home, timeout=60.0)
     near = ROBOT.home + np.array([0.1, *[0.0] * (len(goal) - 1)])
     refused.move.begin(ROBOT.joint_names, near, 1.0, refused.now, elsewhere=True)
     refused.move.refuse('MoveIt: PLANNING_FAILED', refused.now)
