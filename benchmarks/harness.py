@@ -25,6 +25,7 @@ class Options:
 
     seed: int = 0
     quick: bool = False
+    minutes: float = 0.0  # of benches that run for a time; 0: theirs
 
 
 @dataclass(frozen=True)

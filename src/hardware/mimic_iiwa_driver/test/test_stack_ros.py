@@ -34,7 +34,7 @@ def lbr(ros_domain):
 
 
 def open_device(emulated, **changes):
-    device, limits, rate = make(emulated, **changes)
+    device, _, rate = make(emulated, **changes)
     assert rate == 100.0
     return device, device.open()
 

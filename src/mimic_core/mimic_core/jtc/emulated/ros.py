@@ -139,7 +139,8 @@ class StackServer:
             stamp = node.get_clock().now().to_msg()
             position, velocity = self.stack.plant.position, self.stack.plant.velocity
             if len(arrived) > len(_MARK):  # noise
-                position = np.where(self.stack.faults.rng.random(len(position)) < 0.5, np.nan, 0.0)
+                position = position.copy()
+                position[self.stack.faults.rng.integers(len(position))] = np.nan
             msg = JointState(name=list(self.stack.joints))
             msg.header.stamp = stamp
             msg.position = array('d', position.tobytes())
