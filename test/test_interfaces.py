@@ -16,6 +16,15 @@ UPSTREAM = {
     'composition_interfaces/srv/LoadNode': (
         '2e521ef6066fba6d7fc3a3b175d486709f01b4d738d9a59188858546fc8e5acd'
     ),
+    'moveit_msgs/msg/ServoStatus': (
+        '882a75f7648d6f8a9bf528e4787f51c58f2d5d88b702e450443d99f270e6936b'
+    ),
+    'moveit_msgs/srv/ServoCommandType': (
+        '2065f4daf271249330596d344ecd48f5c2d2a52e3b21b1fc56d99c52b8eeae22'
+    ),
+    'moveit_msgs/srv/GetMotionPlan': (
+        '0e118e1d8d53d5fea8eea309fc06a58239fa0e617864127e7de8399ab7335b27'
+    ),
 }
 UNIT = re.compile(r'^(u?int\d+|float\d+|bool|string|byte|char|[\w/]+)(\[[\d<=]*\])?\s+\w+')
 

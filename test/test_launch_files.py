@@ -234,6 +234,12 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         f'#!{sys.executable}\nimport sys\nsys.path[:0] = {sys.path!r}\n'
         'from mimic_description.drivers import main\nsys.exit(main())\n'
     )
+    asked = prefix / 'lib/mimic_moveit/moveit_config'
+    asked.write_text(
+        f'#!{sys.executable}\nimport os, sys\nsys.path[:0] = {sys.path!r}\n'
+        f'os.environ["ROS_HOME"] = {str(tmp_path)!r}\n'
+        'from mimic_moveit.generate import main\nmain([*sys.argv[1:], "--samples", "5"])\n'
+    )
     for path in DRIVERS:
         folder = prefix / 'share' / path.parents[1].name
         folder.mkdir(parents=True, exist_ok=True)
@@ -257,6 +263,7 @@ def _started(plan: Plan) -> list[str]:
 
 
 SHADOW = ['control', 'retargeting', 'state_publisher', 'tracking', 'viewer']
+ROS2_CONTROL = ['ros2_control_node', 'spawner', 'spawner', 'spawner']
 
 
 @pytest.mark.parametrize(
@@ -276,6 +283,22 @@ SHADOW = ['control', 'retargeting', 'state_publisher', 'tracking', 'viewer']
             {'twin': 'false', 'arm': 'panda', 'hand': 'panda_hand'},
             ['control', 'driver', 'replay', 'state_publisher', 'viewer'],
         ),
+        (
+            'shadow',
+            {'ros2_control': 'topic', 'hand': 'robotiq_2f85'},
+            [*SHADOW, *ROS2_CONTROL, 'demonstrator', 'twin', 'spawner', 'joint_command_relay'],
+        ),
+        ('shadow', {'ros2_control': 'mock'}, [*SHADOW, *ROS2_CONTROL, 'demonstrator']),
+        (
+            'shadow',
+            {'ros2_control': 'vendor', 'hand_ros2_control': 'topic', 'twin': 'false'},
+            [*SHADOW, *ROS2_CONTROL, 'demonstrator', 'driver', 'joint_command_relay'],
+        ),
+        (
+            'shadow',
+            {'arm_backend': 'servo', 'moveit': 'true'},
+            [*SHADOW, 'demonstrator', 'twin', 'servo_node', 'servo_bridge', 'move_group'],
+        ),
         ('shadow', {'record': 'true'}, [*SHADOW, 'demonstrator', 'twin', 'recorder']),
         (
             'shadow',
@@ -292,6 +315,22 @@ def test_modes_start_their_nodes(plan, mode: str, arguments: dict, started: list
     found = plan(mode, **arguments)
     assert _started(found) == sorted(started)
     assert found.warnings == ()
+
+
+def test_behind_ros2_control_drivers_and_twin_listen_to_the_relay(plan):
+    remap = '{0}_controller/joint_trajectory:={0}_driver/joint_trajectory'
+    for arguments, wanted in (
+        ({'ros2_control': 'topic'}, {'twin': ('arm', 'hand'), 'control': ()}),
+        (
+            {'ros2_control': 'vendor', 'hand_ros2_control': 'topic', 'twin': 'false'},
+            {'driver': ('hand',), 'control': ()},
+        ),
+        ({}, {'twin': (), 'control': ()}),
+    ):
+        processes = {Path(p.argv[0]).name: p.argv for p in plan('shadow', **arguments).processes()}
+        for name, parts in wanted.items():
+            given = [a for a in processes[name] if '_driver/joint_trajectory' in a]
+            assert given == [remap.format(part) for part in parts], (arguments, name)
 
 
 def _file_text(argv: tuple[str, ...], index: int) -> str:

@@ -52,6 +52,14 @@ def test_a_plan_comes_back_and_nobody_waits(process: PlanningProcess):
     assert not process.busy
 
 
+def test_it_gives_up_the_priority_of_a_control_process(process: PlanningProcess):
+    process.plan(ROBOT.home, goal(0.3), time.monotonic())
+    assert wait(process)[0].error == ''
+    pid = process._process.pid
+    assert os.sched_getscheduler(pid) == os.SCHED_OTHER
+    assert os.getpriority(os.PRIO_PROCESS, pid) > os.getpriority(os.PRIO_PROCESS, 0)
+
+
 def test_errors_come_back_as_words(process: PlanningProcess):
     process.plan(ROBOT.home, goal(9.0), time.monotonic())
     assert 'so101_shoulder_pan = 9.0000 is outside its limits' in wait(process)[0].error
