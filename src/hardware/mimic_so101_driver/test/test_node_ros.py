@@ -101,15 +101,19 @@ def test_topics_services_and_lifecycle(ros_domain, tmp_path: Path):
             rclpy.shutdown()
 
 
-def test_a_calibration_file_that_is_not_there_is_told(ros_domain, tmp_path: Path):
+def test_what_a_launch_file_says_wins_over_the_site_file(ros_domain, tmp_path: Path):
+    """A launch file's parameters stand under /**, and ROS merges them with that of the site."""
     import rclpy
 
     from mimic_core.errors import ConfigError
     from mimic_so101_driver.node import So101DriverNode
 
-    rclpy.init(args=['--ros-args', '-p', f'calibration:={tmp_path}/none.json'])
+    site = Path(__file__).parents[4] / 'config/site.yaml'
+    launch = tmp_path / 'launch_params'
+    launch.write_text(f'/**:\n  ros__parameters:\n    calibration: {tmp_path}/none.json\n')
+    rclpy.init(args=['--ros-args', '--params-file', str(site), '--params-file', str(launch)])
     try:
-        with pytest.raises(ConfigError, match='there is no calibration file'):
+        with pytest.raises(ConfigError, match=r'there is no calibration file .*none\.json'):
             So101DriverNode()
     finally:
         rclpy.shutdown()
