@@ -19,6 +19,7 @@ from mimic_description import load_device, load_robot
 Counts = npt.NDArray[np.int16]
 PAD_LINKS = ('index_outer', 'middle_outer', 'ring_outer', 'pinky_outer', 'thumb_outer')
 _ROTOR_UNITS = {'icd': 0.25, 'wrapper': 3000.0 / 32767.0 / 4.0}  # [rad/s] of a count
+_ATTEMPTS = 3  # to be answered when the port opens
 _SHORTEST_STEP = 1e-4  # [s] between positions whose difference makes a velocity
 _ZERO = (0,) * protocol.JOINTS
 
@@ -66,9 +67,7 @@ class AbilityHand:
         self._line = Line(params.port, params.baud, params.reply_timeout)
         self._mode, self._last = _Mode.READ, None
         try:
-            for variant in (protocol.TOUCH_VELOCITY, VELOCITY):
-                self._send(protocol.READ, variant)
-                reply, _ = self._line.collect()
+            reply = self._greet()
         except NoReplyError as error:
             raise NoReplyError(
                 f'no Ability Hand answers on {params.port} at {params.baud} baud, address '
@@ -82,6 +81,21 @@ class AbilityHand:
             ) from error
         self._note(reply)
         return f'Ability Hand, address {params.address:#04x}, {params.baud} baud'
+
+    def _greet(self) -> Reply:
+        """Return the reply to two questions of different form, within a few attempts."""
+        line = self._open_line()
+        for attempt in range(_ATTEMPTS):
+            try:
+                for variant in (protocol.TOUCH_VELOCITY, VELOCITY):
+                    self._send(protocol.READ, variant)
+                    reply, _ = line.collect()
+            except (NoReplyError, ProtocolError):
+                if attempt == _ATTEMPTS - 1:
+                    raise
+            else:
+                break
+        return reply
 
     def close(self) -> None:
         """Hand over to the hand's own controller and let go of the port; never raises."""
