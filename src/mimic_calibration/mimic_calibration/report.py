@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import numpy as np
 from matplotlib.figure import Figure
-from mpl_toolkits.mplot3d.axes3d import Axes3D
 from PIL import Image as Pictures
 
 from mimic_calibration.board import Board
@@ -229,7 +228,7 @@ def _pose_figure(result: HandEyeResult, arm: Arm) -> Figure:
     refined = result.refined
     solution = refined.solution
     figure = Figure(figsize=(9, 6.4), layout='constrained')
-    axis: Any = figure.add_subplot(projection=Axes3D.name)
+    axis: Any = figure.add_subplot(projection='3d')
     boards, cameras = [], []
     for sample in result.samples:
         if sample.name in refined.rejected:
