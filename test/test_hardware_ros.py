@@ -1,4 +1,4 @@
-"""Hardware mode before emulated devices: the robot follows the hand over real drivers and wires."""
+"""Hardware mode before emulated devices: the robot follows the hand over real drivers."""
 
 import os
 import time
@@ -120,8 +120,8 @@ def test_the_emulated_robot_follows_the_hand(rig, tmp_path, monkeypatch, arm, ha
     site = tmp_path / 'site.yaml'
     site.write_text(SITE)
     arguments = {
-        'site': site, 'arm': arm, 'hand': hand, 'twin': 'false', 'emulator': 'true', 'viewer': 'false',
-        'initial_mode': 'shadow', 'demonstrator_loop': 'true',
+        'site': site, 'arm': arm, 'hand': hand, 'twin': 'false', 'emulator': 'true',
+        'viewer': 'false', 'initial_mode': 'shadow', 'demonstrator_loop': 'true',
     }  # fmt: skip
     with graph('shadow', arguments, log) as process:
         assert rig.spin(START, lambda: rig.state() == ControlStatus.SHADOW), log.read_text()
