@@ -23,7 +23,8 @@ from mimic_core.arrays import BoolArray, FloatArray
 from mimic_core.errors import LimitError
 from mimic_core.limits import JointLimits
 
-HORIZONS: Final = (7, 10, 15, 22)  # [ticks] in which a small error is closed, quickest first
+HORIZONS: Final = (7, 10, 15, 22)  # [periods] in which a small error is closed, quickest first
+SHORTEST_PERIOD: Final = 0.01  # [s] of horizons: faster devices get finer steps, no harder ones
 SAMPLING: Final = 0.005  # [s] of a timed motion, between which it is a cubic
 INSIDE: Final = 1.0 - 1e-6  # [1] of every bound, so that rounding stays within it
 MAX_TARGET_SPEED: Final = 0.95  # [1] of the speed limit: what is left is for catching up
@@ -51,7 +52,7 @@ class JointLimiter:
         self._v_max = limits.max_speed * INSIDE
         self._a_max = limits.max_acceleration * INSIDE
         self._j_max = limits.max_jerk * INSIDE
-        self.horizons: Final = np.array([0.0, *HORIZONS]) * period
+        self.horizons: Final = np.array([0.0, *HORIZONS]) * max(period, SHORTEST_PERIOD)
         h = float(self.horizons[-1])
         # Of a quintic from rest to rest: speed 15/8, acceleration 10/sqrt(3), jerk 60 at most.
         self.longest_straight: Final = np.minimum.reduce(

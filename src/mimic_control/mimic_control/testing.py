@@ -164,8 +164,9 @@ class Adversary:
     lost and wrong joint states, late ticks, bunched ticks and clocks that jump.
     """
 
-    def __init__(self, gate: Gate, rng: np.random.Generator) -> None:
-        """Args: gate: new, of a robot at its home; rng: of every choice."""
+    def __init__(self, gate: Gate, rng: np.random.Generator, most: int = 1) -> None:
+        """Args: gate: new, of a robot at its home; rng: of every choice; most: commands a tick."""
+        self._most = most
         self.gate, self.rng = gate, rng
         self.now = float(rng.uniform(0.0, 1e6))
         self.commands = 0
@@ -186,7 +187,8 @@ class Adversary:
             self._states = not self._states
         self._pass_time()
         self._disturb()
-        for _ in range({'flood': 5, 'silence': 0}.get(self._habit, int(rng.random() < 0.5))):
+        count = int(rng.random() < 0.5) if self._most == 1 else int(rng.integers(self._most + 1))
+        for _ in range({'flood': 5 * self._most, 'silence': 0}.get(self._habit, count)):
             self._command()
         if self._states or rng.random() < 0.02:
             self._measure()

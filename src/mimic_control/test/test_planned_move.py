@@ -126,14 +126,15 @@ def test_ticks_go_on_while_it_plans(loop, blocked):
     start, goal = blocked
     moved = loop(start, timeout=60.0)
     moved.move.begin(ROBOT.joint_names, goal, 1.0, moved.now)
-    longest = 0.0
+    took = []
     while moved.move.phase is Phase.PLANNING:
         began = time.perf_counter()
         moved.move.step(moved.now)
-        longest = max(longest, time.perf_counter() - began)
+        took.append(time.perf_counter() - began)
         time.sleep(0.002)
         moved.tick()
-    assert longest < 0.005  # [s]
+    assert len(took) > 20
+    assert np.median(took) < 0.001  # [s]
     with pytest.raises(LimitError, match='another motion is under way'):
         moved.move.begin(ROBOT.joint_names, goal, 1.0, moved.now)
 
