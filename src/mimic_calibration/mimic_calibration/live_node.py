@@ -32,7 +32,7 @@ class LiveCell(Node):
     can_move = True
 
     def __init__(self, camera: str, joints: tuple[str, ...], namespace: str = '') -> None:
-        """Args: camera: prefix of its topics; joints: of the arm, in its order."""
+        """Args: camera: prefix of its topics; joints: of the arm; none: the camera alone."""
         super().__init__('calibrate', namespace=namespace)
         self._joints, self._camera = joints, camera
         self._history = JointHistory()
@@ -83,6 +83,9 @@ class LiveCell(Node):
         if not self._spin_until(lambda: self._frame is not None, PICTURE_TIMEOUT):
             topic = f'{self._camera}/color/image_raw'
             raise SourceError(f'no picture on {topic} in {PICTURE_TIMEOUT:.0f} s{self._why()}')
+        if not self._joints:  # the camera alone
+            stamp, msg = self._frame
+            return RawSample('', ros.image_from_msg(msg), None, stamp, np.nan)
         if not self._history.names:
             self._spin_until(lambda: bool(self._history.names), 1.0)
         if not self._history.names:

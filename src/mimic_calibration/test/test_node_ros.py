@@ -194,6 +194,7 @@ def test_a_live_robot_is_moved_and_read(ros_domain):
         assert before.image.shape == (480, 640, 3)
         assert abs(before.stamp - before.joint_stamp) < 0.05
         assert cell.intrinsics().width == 640
+        assert before.joints.keys() >= set(robot.arm_joints)
         goal = cell.positions() + np.array([0.15, 0.0, 0.0, 0.1, 0.0, 0.0, -0.2])
         cell.move_to(goal)
         assert np.abs(cell.positions() - goal).max() < 0.02
