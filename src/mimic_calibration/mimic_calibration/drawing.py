@@ -20,8 +20,8 @@ def draw_detection(
 ) -> Image:
     """Return a copy with the found points as circles and (P, 2) predicted ones as crosses."""
     canvas = np.ascontiguousarray(image).copy()
-    size = max(3, round(image.shape[1] / 140))
-    width = max(1, size // 3)
+    size = max(3, round(image.shape[1] / 80))
+    width = max(1, size // 4)
     if detection is not None:
         for u, v in np.rint(detection.pixels).astype(int):
             cv2.circle(canvas, (int(u), int(v)), size, _FOUND, width, cv2.LINE_AA)
