@@ -14,15 +14,15 @@ from mimic_planning import PlanningProcess, SceneParams
 ROBOT = load_robot('so101', 'so101_gripper')
 
 
-def wait(process: PlanningProcess, limit: float = 60.0):
-    """Poll as a control loop does; returns the reply and the longest poll [s]."""
-    longest, end = 0.0, time.monotonic() + limit
+def wait(process: PlanningProcess, limit: float = 120.0):
+    """Poll as a control loop does; returns the reply and the times of the polls [s]."""
+    took, end = [], time.monotonic() + limit
     while time.monotonic() < end:
         began = time.perf_counter()
         reply = process.poll(time.monotonic())
-        longest = max(longest, time.perf_counter() - began)
+        took.append(time.perf_counter() - began)
         if reply is not None:
-            return reply, longest
+            return reply, took
         time.sleep(0.01)
     raise AssertionError('no reply')
 
@@ -45,10 +45,11 @@ def test_a_plan_comes_back_and_nobody_waits(process: PlanningProcess):
     assert process.busy
     with pytest.raises(LimitError, match='at work already'):
         process.plan(ROBOT.home, goal(0.2), time.monotonic())
-    reply, longest = wait(process)
+    reply, took = wait(process)
     assert (reply.error, reply.kind) == ('', 'direct')
     np.testing.assert_allclose(reply.points, [ROBOT.home, goal(0.3)])
-    assert longest < 0.005  # [s] of 10 ms a tick
+    assert len(took) > 10, 'one that waits for the process to start polls once or twice'
+    assert np.median(took) < 0.001  # [s] of 10 ms a tick
     assert not process.busy
 
 
