@@ -49,12 +49,14 @@ class ServoLine:
         """Return the bytes of a register; raises NoReplyError or ProtocolError."""
         self._port.is_using = False
         self._handler.readTx(self._port, self.motor, *register)
-        packet, result = self._handler.rxPacket(self._port, False)
-        self._check(result, packet[8] if result == dynamixel_sdk.COMM_SUCCESS else 0)
-        self._refuse_noise(len(packet))
-        # Where the SDK took stuffing out, it leaves that many bytes at the end.
-        if packet[4] != self.motor or packet[5] + 256 * packet[6] != register.size + 4:
-            raise ProtocolError(f'motor {packet[4]} answers to something else')
+        taken = 0  # [bytes] of packets; the late reply to a request before is passed over
+        while True:
+            packet, result = self._handler.rxPacket(self._port, False)
+            self._check(result, packet[8] if result == dynamixel_sdk.COMM_SUCCESS else 0)
+            taken += len(packet)
+            if packet[4] == self.motor and packet[5] + 256 * packet[6] == register.size + 4:
+                break
+        self._refuse_noise(taken)
         return bytes(packet[9 : 9 + register.size])
 
     def present(self) -> bytes:

@@ -26,6 +26,7 @@ AMPERE_PER_COUNT: Final = 0.01  # [A], gCU
 
 _ACTIVATE, _GO = 0x01, 0x08  # bits of ACTION REQUEST
 _STATE_ACTIVE, _STATE_UNUSED = 3, 2  # gSTA
+_READ, _WRITE = 0x03, 0x10  # functions
 _EXCEPTION = 0x80  # added to the function of a request that is refused
 _EXCEPTION_BYTES = 5
 
@@ -220,6 +221,18 @@ def _pdu(frame: bytes, slave: int, size: int) -> object:
             f'{pdu.exception_code}, which a gripper never does'
         )
     return pdu
+
+
+def own_bytes(frame: bytes) -> int:
+    """Return how long a reply is by its own first bytes; 0 where they tell nothing."""
+    if len(frame) < 3:
+        return 0
+    return {_READ: 5 + frame[2], _WRITE: WRITE_REPLY_BYTES}.get(frame[1], 0)
+
+
+def is_sound(frame: bytes, slave: int) -> bool:
+    """Tell whether bytes are one whole reply of a slave, to whatever request."""
+    return frame[:1] == bytes([slave]) and _framer.handleFrame(frame, slave, 0)[1] is not None
 
 
 def is_exception(frame: bytes) -> bool:

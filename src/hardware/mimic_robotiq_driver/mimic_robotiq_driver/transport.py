@@ -10,6 +10,8 @@ from mimic_robotiq_driver.protocol import (
     Command,
     Status,
     check_write_reply,
+    is_sound,
+    own_bytes,
     parse_status,
     read_reply_bytes,
     read_request,
@@ -56,7 +58,9 @@ class ModbusLine:
             DeviceError: No reply, a damaged one, or unplugged.
         """
         try:
-            frame = self._ask(read_request(self._slave, self._count), self._count)
+            frame = self._ask(
+                read_request(self._slave, self._count), read_reply_bytes(self._count)
+            )
             return parse_status(frame, self._slave, self._count)
         except DeviceError as error:
             choices = _MAX_REGISTERS - STATUS_REGISTERS + 1
@@ -74,16 +78,24 @@ class ModbusLine:
             time.sleep(wait)
         self._commanded_at = time.perf_counter()
         try:
-            self._port.flush_input()
-            self._port.write(write_request(self._slave, command))
-            check_write_reply(self._port.read_some(WRITE_REPLY_BYTES), self._slave)
+            frame = self._ask(write_request(self._slave, command), WRITE_REPLY_BYTES)
+            check_write_reply(frame, self._slave)
         except DeviceError as error:
             raise self._settled(error) from error
 
-    def _ask(self, request: bytes, count: int) -> bytes:
+    def _ask(self, request: bytes, size: int) -> bytes:
+        """Send a request; return its reply, or what else comes. Late replies are passed over."""
         self._port.flush_input()
         self._port.write(request)
-        return self._port.read_some(read_reply_bytes(count))
+        data = self._port.read_some(size)
+        while own_bytes(data) not in (0, size):
+            late = own_bytes(data)
+            data += self._port.read_some(max(late - len(data), 0))
+            if not is_sound(data[:late], self._slave):
+                break
+            data = data[late:]
+            data += self._port.read_some(size - len(data))
+        return data
 
     def _settled(self, error: DeviceError) -> DeviceError:
         """Let the line fall silent; return the error, which says where it was."""
