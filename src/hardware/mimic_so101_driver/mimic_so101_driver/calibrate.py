@@ -32,6 +32,7 @@ from mimic_so101_driver.transport import TRIES, Bus, calibration_registers, iden
 
 _IDS: Final = (1, 2, 3, 4, 5, 6)
 _PERIOD: Final = 0.02  # [s] between looks while a person moves the arm
+_NOBODY: Final = 'nobody answers: run it on a terminal'
 _LEAST_SPAN: Final = 0.85  # [1] of the joint's range in the registry
 _MOST_SPAN: Final = 1.25
 
@@ -70,13 +71,14 @@ class Terminal:
         try:
             return input(f'{text} ')
         except EOFError as error:
-            raise ConfigError('nobody answers: run it on a terminal') from error
+            raise ConfigError(_NOBODY) from error
 
     def is_done(self) -> bool:
-        """Tell whether Enter was pressed."""
+        """Tell whether Enter was pressed; raises ConfigError when nobody is there."""
         if not select.select([sys.stdin], [], [], 0.0)[0]:
             return False
-        sys.stdin.readline()
+        if not sys.stdin.readline():
+            raise ConfigError(_NOBODY)
         return True
 
     def show(self, lines: Sequence[str]) -> None:
@@ -117,8 +119,7 @@ class Calibrator:
             self.apply(wide)
             ranges = self._record()
         except (MimicError, KeyboardInterrupt):
-            self._person.say('broken off: the motors keep what they had before')
-            self.apply(before)
+            self._put_back(before)
             raise
         found = {
             n: MotorCalibration(motor.id, 0, offsets[n], *ranges[n]) for n, motor in before.items()
@@ -139,6 +140,17 @@ class Calibrator:
             wanted = (motor.homing_offset, motor.range_min, motor.range_max)
             if (held := calibration_registers(self._bus, motor.id)) != wanted:
                 raise DeviceError(f'{name} holds {held} after {wanted} was written')
+
+    def _put_back(self, before: Calibration) -> None:
+        try:
+            self.apply(before)
+        except DeviceError as error:
+            self._person.say(
+                f'broken off, and the motors do not take back what they had ({error}): put a file '
+                'into them with --apply, or calibrate again'
+            )
+        else:
+            self._person.say('broken off: the motors have what they had before')
 
     def _held(self) -> dict[str, MotorCalibration]:
         return {
@@ -241,7 +253,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description='Calibrate an SO-ARM101, guided by prompts.')
     parser.add_argument('--port', default='/dev/ttyACM0', help='serial port')
     parser.add_argument('--baud', type=int, default=1_000_000, help='bits a second')
-    parser.add_argument('--timeout', type=float, default=0.05, help='for a reply [s]')
+    parser.add_argument('--timeout', type=float, default=0.1, help='for a reply [s]')
     parser.add_argument('--file', type=Path, required=True, help='calibration file, JSON')
     parser.add_argument(
         '--apply', action='store_true', help='put an existing file into the motors instead'

@@ -9,7 +9,7 @@ import pytest
 from mimic_core.errors import ConfigError, DeviceError
 from mimic_core.params import from_mapping
 from mimic_so101_driver import emulator
-from mimic_so101_driver.calibrate import calibrate, main
+from mimic_so101_driver.calibrate import Terminal, calibrate, main
 from mimic_so101_driver.driver import make_device
 from mimic_so101_driver.params import So101Params
 
@@ -56,7 +56,7 @@ class Person:
 
 
 def options(running, file, **values):
-    given = {'port': str(running.server.link), 'baud': 1_000_000, 'timeout': 0.05, 'apply': False}
+    given = {'port': str(running.server.link), 'baud': 1_000_000, 'timeout': 0.2, 'apply': False}
     return argparse.Namespace(file=file, **{**given, **values})
 
 
@@ -131,6 +131,29 @@ def test_broken_off_it_leaves_everything_as_it_was(tmp_path, file, leave_at):
             calibrate(options(running, file), Person(running, leave_at=leave_at))
         assert [bytes(memory[:40]) for memory in running.device.memory] == before
         assert not file.exists()
+
+
+def test_motors_that_go_away_on_the_way_are_told(tmp_path, file):
+    with emulator.start(tmp_path / 'port') as running:
+        person = Person(running)
+        person.show = lambda lines: running.faults.set('silent')
+        with pytest.raises(DeviceError, match='no reply of motor'):
+            calibrate(options(running, file, timeout=0.02), person)
+        assert 'the motors do not take back what they had' in person.said[-1]
+        assert not file.exists()
+
+
+def test_input_that_ends_is_nobody(tmp_path, file, monkeypatch):
+    with emulator.start(tmp_path / 'port', calibrated=False) as running:
+        before = [bytes(memory[:40]) for memory in running.device.memory]
+        for text in ('', '\n\n'):  # at the first question; while a person should move the arm
+            with (tmp_path / 'input').open('w+') as answers:
+                answers.write(text)
+                answers.seek(0)
+                monkeypatch.setattr('sys.stdin', answers)
+                with pytest.raises(ConfigError, match='run it on a terminal'):
+                    calibrate(options(running, file), Terminal())
+        assert [bytes(memory[:40]) for memory in running.device.memory] == before
 
 
 def test_an_existing_file_is_replaced_only_when_that_is_wanted(tmp_path, file):
