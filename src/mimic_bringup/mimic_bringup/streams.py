@@ -121,7 +121,13 @@ def read_streams(path: Path, robot: RobotModel) -> Streams:
     twin = rows.get('twin/status', [])
     names = [o.name for o in twin[0][2].objects] if twin else []
     names_of_joints = robot.joint_names
-    q = series('joint_states', lambda m: _ordered(m, names_of_joints), (len(names_of_joints),))
+    known: dict[str, float] = {}  # arm and hand may have drivers of their own
+
+    def measured(msg: Any) -> FloatArray:
+        known.update(zip(msg.name, msg.position, strict=False))
+        return np.array([known.get(name, np.nan) for name in names_of_joints])
+
+    q = series('joint_states', measured, (len(names_of_joints),))
     xyz = lambda p: (p.x, p.y, p.z)  # noqa: E731
     return Streams(
         hands=series(
@@ -172,11 +178,6 @@ def _palm(robot: RobotModel, joints: Series) -> Series:
             pin.framesForwardKinematics(model, data, robot.full(q))
             values[i] = data.oMf[base].actInv(data.oMf[palm]).translation
     return Series(joints.stamps, joints.received, values)
-
-
-def _ordered(msg: Any, names: tuple[str, ...]) -> FloatArray:
-    position = dict(zip(msg.name, msg.position, strict=False))
-    return np.array([position.get(name, np.nan) for name in names])
 
 
 def _object(msg: Any, name: str) -> tuple[float, ...]:

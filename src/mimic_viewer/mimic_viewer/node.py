@@ -30,7 +30,6 @@ class ViewerNode(Node):
         self._rows: dict[str, str] = {}
         self._static = ros.StaticFrames(self)
         for topic, kind in (
-            ('joint_states', JointState),
             ('hand_tracking/hands', HandArray),
             ('twin/status', TwinStatus),
             ('control/status', ControlStatus),
@@ -38,6 +37,10 @@ class ViewerNode(Node):
             ('camera/color/image_raw', Image),
         ):
             self.create_subscription(kind, topic, self._keep(topic), ros.subscription_qos(topic))
+        self._position: dict[str, float] = {}  # arm and hand may have drivers of their own
+        self._moved = False
+        qos = ros.subscription_qos('joint_states')
+        self.create_subscription(JointState, 'joint_states', self._on_joints, qos)
         self._page = Page(self._robot, self._actions(), params.host, params.port)
         self.create_timer(1.0 / params.rate, self._draw)
         self.create_timer(1.0 / params.image_rate, self._draw_picture)
@@ -48,6 +51,10 @@ class ViewerNode(Node):
             self._latest[topic] = msg
 
         return keep
+
+    def _on_joints(self, msg: JointState) -> None:
+        self._position.update(zip(msg.name, msg.position, strict=False))
+        self._moved = True
 
     def _actions(self) -> Actions:
         def caller(kind: type, name: str, **fields: object) -> object:
@@ -77,12 +84,10 @@ class ViewerNode(Node):
         self._rows['last button'] = f'{name}: {"ok" if response.success else response.message}'
 
     def _draw(self) -> None:
-        states = self._latest.pop('joint_states', None)
-        if states is not None:
-            position = dict(zip(states.name, states.position, strict=False))
-            q = np.array([position.get(n, np.nan) for n in self._robot.joint_names])
-            if np.isfinite(q).all():
-                self._page.show_joints(q)
+        q = np.array([self._position.get(n, np.nan) for n in self._robot.joint_names])
+        if self._moved and np.isfinite(q).all():
+            self._page.show_joints(q)
+            self._moved = False
         hands = self._latest.pop('hand_tracking/hands', None)
         if hands is not None:
             world_T_camera = self._static.lookup(WORLD, hands.header.frame_id)
