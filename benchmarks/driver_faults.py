@@ -65,6 +65,8 @@ class Rig:
         params = from_mapping(kind, {**emulator.params, 'reconnect_period': 0.2})
         device, self.limits, rate = driver.make_device(params)
         self.emulator, self.name = emulator, name
+        emulators = importlib.import_module(f'{package}.emulator')
+        self.torques = getattr(emulators, 'WRITES', 'position') == 'torque'
         self.joints: tuple[str, ...] = device.joints
         self.changes: list[tuple[float, DriverState, str]] = []
         settings = replace(params, rate=params.rate or rate)
@@ -210,6 +212,8 @@ def _jump(running: Rig, writes: list[tuple[float, FloatArray]]) -> float:
     """
     if len(writes) < 2:
         return 0.0
+    if running.torques:
+        return _step_of_motors(running)
     times = np.array([when for when, _ in writes])
     q = np.array([position for _, position in writes])
     before = q[:-1].copy()
@@ -220,6 +224,14 @@ def _jump(running: Rig, writes: list[tuple[float, FloatArray]]) -> float:
     resolution = 0.01 * (running.limits.upper - running.limits.lower)  # counts of the device
     allowed = running.limits.max_speed * 2.0 * running.session.period + resolution
     return float((step / allowed).max())
+
+
+def _step_of_motors(running: Rig) -> float:
+    """Return the same of the motors themselves, where the wire has torques and no positions."""
+    resolution = 0.01 * (running.limits.upper - running.limits.lower)
+    step = np.abs(np.diff(np.array(running.positions), axis=0))
+    passed = np.diff(np.array(running.times[: len(running.positions)]))[:, None]
+    return float((step / (2.0 * running.limits.max_speed * passed + resolution)).max())
 
 
 def run(options: Options) -> list[Row]:

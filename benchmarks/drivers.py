@@ -96,7 +96,8 @@ def measure(case: Case, seconds: float, rng: np.random.Generator) -> Measured:
             device, limits, rate = driver.make_device(from_mapping(params_of, params))
             sent, stamps = _command(case, device.joints, limits, seconds, rng)
             writes = _ask(emulator, 'writes')
-    latency, missing = _match(sent, writes)
+    emulators = importlib.import_module(f'{case.package}.emulator')
+    latency, missing = _match(sent, writes, getattr(emulators, 'STILL', 0.0))
     times = np.array(stamps)
     span = [at for at, _ in writes if sent[0][0] <= at <= sent[-1][0]]
     return Measured(
@@ -109,12 +110,12 @@ def measure(case: Case, seconds: float, rng: np.random.Generator) -> Measured:
 
 
 def _match(
-    sent: list[tuple[float, float]], writes: list[tuple[float, FloatArray]]
+    sent: list[tuple[float, float]], writes: list[tuple[float, FloatArray]], still: float
 ) -> tuple[FloatArray, int]:
     """Return (N,) latencies of the steps [s], and how many never showed.
 
-    A step shows in the first set-point after it that differs from the one before it. Only steps
-    that find the set-point at rest count.
+    A step shows in the first set-point after it that differs from the one before it by more than
+    `still`. Only steps that find the set-point at rest count.
     """
     at = np.array([time for time, _ in writes])
     q = np.array([position[0] for _, position in writes])
@@ -122,9 +123,9 @@ def _match(
     for number, (begin, _) in enumerate(sent):
         first = int(np.searchsorted(at, begin))
         end = sent[number + 1][0] if number + 1 < len(sent) else np.inf
-        if first < 3 or np.ptp(q[first - 3 : first]) > 0.0:
+        if first < 3 or np.ptp(q[first - 3 : first]) > still:
             continue
-        later = np.nonzero((at[first:] < end) & (q[first:] != q[first - 1]))[0]
+        later = np.nonzero((at[first:] < end) & (np.abs(q[first:] - q[first - 1]) > still))[0]
         if later.size:
             latency.append(at[first + later[0]] - begin)
         else:

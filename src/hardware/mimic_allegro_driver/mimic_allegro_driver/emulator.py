@@ -22,11 +22,14 @@ from mimic_core.emulator import Faults, Plant, console
 from mimic_description import load_robot
 from mimic_description.model import RobotModel
 
+WRITES = 'torque'  # what `writes` gives: the hand takes no positions
+STILL = 0.004  # [N m] torques that differ by less belong to the same set-point
 _GROUP = '239.74.163.2'  # of python-can's multicast bus
 _DEGREES = 333.3 / 65536.0  # of a count
 _INERTIA = 1e-3  # [kg m^2] of a joint, with that of its motor behind the gear
 _DAMPING = 0.05  # [N m s/rad] of a joint, mostly of its motor's own voltage
 _LONGEST_STEP = 1e-3  # [s]
+_LONGEST_TICK = 0.01  # [s]; while the machine stalls, the hand's time does, too
 _WARM, _HOT = 38, 83  # [deg C]
 _ERROR_FRAME = bytes(9)  # longer than any: what a wrong checksum becomes on CAN
 _Out = tuple[int, bytes]  # id, data
@@ -46,8 +49,9 @@ class TorquePlant(Plant):
 
     def step(self, dt: float) -> None:
         """Move for `dt` seconds; damping is solved implicitly."""
+        dt = min(dt, _LONGEST_TICK)
         steps = max(int(np.ceil(dt / _LONGEST_STEP)), 1)
-        h = min(dt, 0.1) / steps
+        h = dt / steps
         for _ in range(steps if dt > 0.0 else 0):
             torque = np.where(self.torque, self.drive, 0.0) - self._weight()
             speed = (self.velocity + h * torque / _INERTIA) / (1.0 + h * _DAMPING / _INERTIA)
