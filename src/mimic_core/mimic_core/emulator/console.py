@@ -1,11 +1,23 @@
 """An emulator by hand: faults from the keyboard, its state in a line."""
 
+import contextlib
+import os
 import signal
 import sys
 from collections.abc import Callable
 
 from mimic_core.emulator.faults import FAULTS, Faults
 from mimic_core.errors import MimicError
+
+
+_NICE = -15  # [1] of emulators that are processes: a real device has a processor of its own
+
+
+def run_before_others() -> None:
+    """Give every thread of this process a better nice value, where the system permits."""
+    with contextlib.suppress(OSError, AttributeError):
+        for thread in os.listdir('/proc/self/task'):
+            os.setpriority(os.PRIO_PROCESS, int(thread), _NICE)
 
 
 def console(where: str, faults: Faults, state: Callable[[], str]) -> None:
@@ -16,6 +28,7 @@ def console(where: str, faults: Faults, state: Callable[[], str]) -> None:
         faults: Of the emulated device.
         state: Returns one line about it.
     """
+    run_before_others()
     out = sys.stdout
     out.write(f'listening on {where}\n')
     out.write(f'type a fault ({", ".join(FAULTS)}) [COUNT] [joint N], clear, or enter\n')
