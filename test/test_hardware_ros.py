@@ -21,7 +21,7 @@ SITE = """
   ros__parameters: {shadow_timeout: 1.0, state_timeout: 1.0, enable_timeout: 1.0}
 """
 START, FOLLOW, AFTER = 90.0, 8.0, 1.5  # [s]
-BUSY_SHARE = 0.6  # [1] of the time that it follows at least
+BUSY_SHARE = 0.2  # [1] of the time that it follows at least, however busy the machine is
 ARM_LAG = 0.12  # [rad] most that an arm joint is away from what the gate says, while it moves
 
 

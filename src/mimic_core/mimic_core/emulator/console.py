@@ -5,10 +5,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from mimic_core.emulator.faults import FAULTS, Faults
 from mimic_core.errors import MimicError
-
 
 _NICE = -15  # [1] of emulators that are processes: a real device has a processor of its own
 
@@ -16,8 +16,8 @@ _NICE = -15  # [1] of emulators that are processes: a real device has a processo
 def run_before_others() -> None:
     """Give every thread of this process a better nice value, where the system permits."""
     with contextlib.suppress(OSError, AttributeError):
-        for thread in os.listdir('/proc/self/task'):
-            os.setpriority(os.PRIO_PROCESS, int(thread), _NICE)
+        for thread in Path('/proc/self/task').iterdir():
+            os.setpriority(os.PRIO_PROCESS, int(thread.name), _NICE)
 
 
 def console(where: str, faults: Faults, state: Callable[[], str]) -> None:
