@@ -21,6 +21,10 @@ FASTER: Final = 1.15  # [1] its change at one that may
 SLOWEST: Final = 0.02  # [1] of the speed limits, its floor
 LEADS: Final = (0.5, 0.2)  # [1] of the longest straight step: how far ahead a detour aims
 DETOUR: Final = 15  # ticks of sliding before the straight way is tried again
+SAME_WISH: Final = 0.2  # [rad] or [m] between two targets up to which one follows the other
+PULL: Final = 0.2  # [1] of the way from a target that may be reached back to the wish, each time
+MOST_PULL: Final = 0.1  # [rad] or [m], its most
+BETTER: Final = 0.6  # [1] of the distance to the wish, for which another solution is worth a hop
 CAUGHT_UP: Final = 0.05  # [rad] or [m] distance at which a source that took over is caught up with
 
 
@@ -58,6 +62,7 @@ class Steering:
         self._detour = 0  # ticks left before the straight way is tried again
         self._in_the_way: ActiveLimit | None = None
         self._last_target = np.empty(0)
+        self._near: tuple[FloatArray, FloatArray] | None = None  # last wish, what came of it
         self._last_projection: tuple[FloatArray, list[ActiveLimit]] = (np.empty(0), [])
 
     @property
@@ -85,6 +90,7 @@ class Steering:
     def reset(self, q: FloatArray) -> None:
         """Begin anew at rest at (J,)."""
         self._limiter.reset(q)
+        self._near = None
         self.resume()
 
     def resume(self) -> None:
@@ -105,7 +111,7 @@ class Steering:
         limited = self._beyond_position(target)
         if not np.array_equal(target, self._last_target):
             self._last_target = target
-            self._last_projection = self._projected(self.limits.clip(target), False)
+            self._last_projection = self._allowed(self.limits.clip(target))
         target, why = self._last_projection
         if why:
             limited += why
@@ -135,6 +141,30 @@ class Steering:
         self._scale = max(SLOWER * self._scale, SLOWEST)
         self._detour, self._in_the_way = DETOUR, forbidden
         return self._along(target) or self._limiter.stopping(), [forbidden]
+
+    def _allowed(self, wish: FloatArray) -> tuple[FloatArray, list[ActiveLimit]]:
+        """Return a target (J,) near a wish that may be reached, and what forbids the wish.
+
+        Of several such targets it stays with the one near the last, so that a wish that wanders
+        outside does not make the robot hop along the edge.
+        """
+        target, why = self._projected(wish, False)
+        before, self._near = self._near, (wish, target)
+        if not why:
+            self._near = None
+            return target, why
+        if before is None or np.abs(wish - before[0]).max() > SAME_WISH:
+            return target, why
+        pull = np.clip(PULL * (wish - before[1]), -MOST_PULL, MOST_PULL)
+        start = self.limits.clip(before[1] + (wish - before[0]) + pull)
+        followed = self._projected(start, False)[0]
+        if self._projected(followed, False)[1]:
+            return target, why
+        far = BETTER * float(np.linalg.norm(followed - wish))
+        if np.linalg.norm(target - wish) < far and not self._projected(target, False)[1]:
+            return target, why
+        self._near = wish, followed
+        return followed, why
 
     def _projected(self, target: FloatArray, local: bool) -> tuple[FloatArray, list[ActiveLimit]]:
         """Return a target (J,) that may be reached, near a wanted one, and what forbids that."""

@@ -6,6 +6,7 @@ import numpy as np
 import pinocchio as pin
 import pytest
 
+from mimic_control import Gate
 from mimic_control.brake import Brake, State, Way
 from mimic_control.collision import CollisionGuard
 from mimic_control.params import GateParams
@@ -131,3 +132,30 @@ def test_reach_bounds_every_motion(arm: str) -> None:
         pin.forwardKinematics(model, data, q + step)
         moved = np.linalg.norm(data.oMi[joint].translation - before)
         assert moved <= weights @ np.abs(step) + 1e-12
+
+
+@pytest.mark.parametrize(
+    ('arm', 'hand', 'seed'), [('panda', 'leap', 0), ('so101', 'so101_gripper', 0)]
+)
+def test_a_wish_that_wanders_outside_does_not_make_the_target_hop(arm, hand, seed) -> None:
+    robot = load_robot(arm, hand)
+    steering = Gate(robot).steering
+    rng = np.random.default_rng(seed)
+    arms = len(robot.arm_joints)
+    phase, size = rng.uniform(0.0, 6.28, arms), rng.uniform(0.2, 0.9, arms)
+    wishes = np.tile(robot.home, (400, 1))
+    swing = size * (np.sin(np.arange(400)[:, None] / 60.0 + phase) - np.sin(phase))
+    wishes[:, :arms] += swing
+    wishes = robot.limits.clip(wishes)
+    alone = [steering._projected(wish, False)[0] for wish in wishes]
+    found = [steering._allowed(wish) for wish in wishes]
+    outside = sum(bool(why) for _, why in found)
+    assert outside > 100
+
+    def hops(targets: list[np.ndarray]) -> int:
+        return int((np.abs(np.diff(targets, axis=0)).max(axis=1) > 0.1).sum())
+
+    targets = [target for target, _ in found]
+    assert hops(alone) > 20 and hops(targets) < 0.25 * hops(alone)
+    away = np.linalg.norm(np.array(targets) - wishes, axis=1).mean()
+    assert away < np.linalg.norm(np.array(alone) - wishes, axis=1).mean()
