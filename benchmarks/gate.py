@@ -24,7 +24,7 @@ MAX_TICK_MS = 1.5
 MAX_LAG_TICKS = 2.0
 INPUTS = (10.0, 30.0, 60.0)  # [Hz]
 OUTPUTS = (100.0, 250.0, 500.0, 1000.0)  # [Hz]
-MOST = 8  # commands of the adversary in a tick; five times as many in a flood
+MOST = 4  # commands of the adversary in a tick; five times as many in a flood
 ROBOTS = [
     ('iiwa14', 'allegro'), ('panda', 'leap'), ('iiwa7', 'robotiq_2f85'),
     ('so101', 'so101_gripper'), ('panda', 'ability'), ('iiwa14', 'fin_ray'),
