@@ -106,9 +106,12 @@ class RobotiqGripper:
 
     def disable(self, *, hold: bool) -> None:
         """Stop where it is and stay activated, or take the torque off, which ends activation."""
-        position = self._status.position if self._status is not None else 0
+        status = self._patiently(self._ask)
         self._enabled = False
-        self._order(Command(activate=hold, position=position * hold, force=self._force))
+        stay = hold and status.active  # rACT would begin the sweep of one that is not
+        self._order(
+            Command(activate=stay, position=status.position * stay, force=self._force * stay)
+        )
 
     def read(self) -> Reading:
         """Return the knuckle's angle."""

@@ -397,6 +397,18 @@ def test_a_set_point_after_a_brown_out_begins_no_sweep(emulator):
             device.read()
 
 
+def test_holding_a_gripper_that_restarted_begins_no_sweep(emulator):
+    with Rig(emulator) as rig:
+        wait(rig.follows)
+        emulator.faults.set('brown_out')
+        wait(lambda: rig.status.state == DriverState.FAULT)
+        rig.session.deactivate()
+        position = emulator.plant.position.copy()
+        time.sleep(0.2)
+        assert emulator.plant.position == pytest.approx(position, abs=1e-6)
+        assert not emulator.plant.torque[0] and rig.status.state == DriverState.INACTIVE
+
+
 def test_a_brown_out_while_unplugged_is_found_when_it_is_back(emulator):
     with Rig(emulator) as rig:
         wait(rig.follows)
