@@ -88,7 +88,7 @@ def _measure(pair: tuple[str, str], options: Options) -> list[Row]:
     robot = load_robot(*pair)
     planner, checker = Planner(robot), Contacts(robot)
     rng = np.random.default_rng(options.seed)
-    number = 6 if options.quick else 30
+    number = 6 if options.quick else 20
     ends = [(_free(planner, rng), _free(planner, rng)) for _ in range(number)]
     home = [(start, robot.home) for start, _ in ends]
     name = '+'.join(pair)
