@@ -106,3 +106,19 @@ def test_an_adversary_makes_no_flood_and_nothing_is_lost(seed: int) -> None:
     outside = gate.intake.refused - refused - waiting  # those of malformed messages go elsewhere
     assert 0 <= outside <= 0.2 * gate.intake.refused
     assert len(stamps) <= RATE * (1500 * 0.012 + 2.0)
+
+
+@pytest.mark.ros
+def test_an_event_becomes_a_message() -> None:
+    from mimic_control.audit import AuditEvent
+    from mimic_control.conversions import event_to_msg
+
+    event = AuditEvent(
+        Kind.LIMIT_ON, 12.5, 13.25, limit='iiwa_joint_1 speed', value=1.5, bound=1.48, count=3
+    )
+    msg = event_to_msg(event)
+    assert (msg.header.stamp.sec, msg.header.stamp.nanosec) == (12, 500_000_000)
+    assert (msg.last.sec, msg.last.nanosec) == (13, 250_000_000)
+    assert (msg.kind, msg.count, msg.limit) == (msg.LIMIT_ON, 3, 'iiwa_joint_1 speed')
+    assert (msg.value, msg.bound) == (1.5, 1.48)
+    assert np.isnan(msg.asked) and msg.text == ''
