@@ -23,7 +23,7 @@ MB: Final = 1e6
 
 
 class Processes:
-    """Memory of every process below one, over time."""
+    """Memory of every process below one, over time: what it allocated itself, no shared files."""
 
     def __init__(self, root: int) -> None:
         self._root, self._due = root, -np.inf
@@ -41,7 +41,7 @@ class Processes:
         self._due = now + SAMPLE_PERIOD
         for pid in _descendants(self._root):
             pages = _read(Path(f'/proc/{pid}/smaps_rollup'))
-            own = [line.split()[1] for line in pages.splitlines() if line.startswith('Pss:')]
+            own = [line.split()[1] for line in pages.splitlines() if line.startswith('Anonymous:')]
             if own:
                 self.names.setdefault(pid, _name(pid))
                 self.memory[pid].append((now - self._started, 1024.0 * int(own[0]) / MB))

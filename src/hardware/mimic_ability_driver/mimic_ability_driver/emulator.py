@@ -6,6 +6,7 @@ Written from the interface control document, not from `protocol`, so that each c
 import argparse
 import struct
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ import numpy as np
 from mimic_core.arrays import FloatArray
 from mimic_core.emulator import Faults, Plant, PtyServer, console
 from mimic_description import load_robot
+
+_KEPT_WRITES = 50_000  # of the last minutes, so that its memory stays flat
 
 _WATCHDOG = 0.3  # [s] without a valid frame until the hand controls itself again
 _FULL_SCALE = 150.0  # [deg]
@@ -48,7 +51,7 @@ class Emulator:
         self._address, self._boot_time, self._stuffs = address, boot_time, stuff_replies
         self._since_frame = self._booting = 0.0
         self._browned = False
-        self._writes: list[tuple[float, FloatArray]] = []
+        self._writes: deque[tuple[float, FloatArray]] = deque(maxlen=_KEPT_WRITES)
         self._inside, self._escaped = bytearray(), False
 
     def writes(self) -> list[tuple[float, FloatArray]]:

@@ -22,6 +22,8 @@ from mimic_core.emulator import Faults, Plant, console
 from mimic_description import load_robot
 from mimic_description.model import RobotModel
 
+_KEPT_WRITES = 50_000  # of the last minutes, so that its memory stays flat
+
 WRITES = 'torque'  # what `writes` gives: the hand takes no positions
 STILL = 0.004  # [N m] torques that differ by less belong to the same set-point
 _GROUP = '239.74.163.2'  # of python-can's multicast bus
@@ -109,7 +111,7 @@ class Emulator:
         self._servo = False
         self._booting = self._due = self._temperature_due = 0.0
         self._browned = False
-        self._writes: list[tuple[float, FloatArray]] = []
+        self._writes: deque[tuple[float, FloatArray]] = deque(maxlen=_KEPT_WRITES)
         self._half: dict[int, FloatArray] = {}
 
     def writes(self) -> list[tuple[float, FloatArray]]:

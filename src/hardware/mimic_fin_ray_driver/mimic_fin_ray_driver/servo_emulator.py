@@ -4,6 +4,7 @@ Written from the protocol reference, with nothing of the SDK.
 """
 
 import time
+from collections import deque
 from typing import Final
 
 import numpy as np
@@ -11,6 +12,8 @@ import numpy as np
 from mimic_core.arrays import FloatArray
 from mimic_core.emulator import Faults, Plant
 from mimic_core.limits import JointLimits
+
+_KEPT_WRITES = 50_000  # of the last minutes, so that its memory stays flat
 
 TRAVEL: Final = 0.054  # [m] of a finger
 _TOP_SPEED = 0.21  # [m/s] of a finger
@@ -54,7 +57,9 @@ class ServoDevice:
         self.plant = Plant(bounds, np.array([0.5 * TRAVEL]))
         self.faults = Faults()
         self.motor = motor
-        self.setpoints: list[tuple[float, FloatArray]] = []  # [s] perf_counter, (1,) [m]
+        self.setpoints: deque[tuple[float, FloatArray]] = deque(
+            maxlen=_KEPT_WRITES
+        )  # [s] perf_counter, (1,) [m]
         self._closed, self._open = closed_ticks, open_ticks
         self._table = bytearray(_SIZE)
         self._set(0, 2, model)

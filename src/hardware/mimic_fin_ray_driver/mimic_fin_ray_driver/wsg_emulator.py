@@ -6,6 +6,7 @@ Written from the protocol reference, with nothing of the driver's own encoders.
 import dataclasses
 import struct
 import time
+from collections import deque
 from typing import Final
 
 import numpy as np
@@ -13,6 +14,8 @@ import numpy as np
 from mimic_core.arrays import FloatArray
 from mimic_core.emulator import Faults, Plant
 from mimic_core.limits import JointLimits
+
+_KEPT_WRITES = 50_000  # of the last minutes, so that its memory stays flat
 
 TRAVEL: Final = 0.054  # [m] of a finger: 108 mm of width with Fin Ray fingers
 TOP_SPEED: Final = 0.21  # [m/s] of a finger: 420 mm/s
@@ -63,7 +66,9 @@ class WsgDevice:
         self.plant.torque[:] = True
         self.faults = Faults()
         self.script, self.text = script, text
-        self.setpoints: list[tuple[float, FloatArray]] = []  # [s] perf_counter, (1,) [m]
+        self.setpoints: deque[tuple[float, FloatArray]] = deque(
+            maxlen=_KEPT_WRITES
+        )  # [s] perf_counter, (1,) [m]
         self.commands: list[int] = []  # that came
         self._referenced = referenced
         self._fast_stopped = self._announced = self._homing = self._browned = False

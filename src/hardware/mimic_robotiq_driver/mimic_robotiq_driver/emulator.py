@@ -6,6 +6,7 @@ Written from the instruction manual, with nothing of the driver's own encoders.
 import argparse
 import dataclasses
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ import numpy as np
 from mimic_core.arrays import FloatArray
 from mimic_core.emulator import FAULTS, Faults, Plant, PtyServer, console
 from mimic_core.limits import JointLimits
+
+_KEPT_WRITES = 50_000  # of the last minutes, so that its memory stays flat
 
 POSSIBLE_FAULTS: Final = FAULTS
 SLAVE: Final = 9
@@ -65,7 +68,9 @@ class GripperDevice:
         self.faults = Faults()
         self.slave = slave
         self.firmware = True  # False: some other Modbus device, which knows no such registers
-        self.setpoints: list[tuple[float, FloatArray]] = []  # [s] perf_counter, (1,) [rad]
+        self.setpoints: deque[tuple[float, FloatArray]] = deque(
+            maxlen=_KEPT_WRITES
+        )  # [s] perf_counter, (1,) [rad]
         self._command = bytes(6)
         self._state = 0  # gSTA
         self._sweep: list[float] = []  # [rad] goals that activation still has to reach

@@ -12,6 +12,8 @@ from typing import Protocol
 
 from mimic_core.emulator.faults import Faults
 
+_MOST_RECEIVED = 1 << 21  # [B] kept, then it begins anew: an emulator may run for days
+
 _POLL = 0.002  # [s] between looks when nothing comes
 _REPLUG = 0.05  # [s] between looks whether the cable is back
 _BITS = 10  # of a byte on the wire: start, 8 data, stop
@@ -53,7 +55,7 @@ class PtyServer:
         """
         self.device, self.link, self.baud = device, link, baud
         self.device_baud = device_baud
-        self.received = bytearray()  # everything that came, for tests of the wire
+        self.received = bytearray()  # what came lately, for tests of the wire
         self.received_at: list[tuple[float, int]] = []  # [s] perf_counter, bytes so far
         self._fd = -1
         self._slave = -1
@@ -111,6 +113,9 @@ class PtyServer:
         except OSError:  # nobody has the other end open
             time.sleep(_REPLUG)
             return
+        if len(self.received) > _MOST_RECEIVED:
+            self.received.clear()
+            self.received_at.clear()
         self.received += data
         self.received_at.append((time.perf_counter(), len(self.received)))
         if self.device_baud and self._speed() != self.device_baud:

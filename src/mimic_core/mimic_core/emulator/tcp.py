@@ -10,6 +10,8 @@ from collections.abc import Callable
 from mimic_core.emulator.faults import Faults
 from mimic_core.emulator.pty import ByteDevice
 
+_MOST_RECEIVED = 1 << 21  # [B] kept, then it begins anew: an emulator may run for days
+
 _POLL = 0.002  # [s] between looks when nothing comes
 _REPLUG = 0.05  # [s] between looks whether the cable is back
 
@@ -37,7 +39,7 @@ class TcpServer:
             on_disconnect: Called after a client went, for whatever reason.
         """
         self.device, self.port, self.host = device, port, host
-        self.received = bytearray()  # everything that came, for tests of the wire
+        self.received = bytearray()  # what came lately, for tests of the wire
         self.received_at: list[tuple[float, int]] = []  # [s] perf_counter, bytes so far
         self._on_disconnect = on_disconnect
         self._listener: socket.socket | None = None
@@ -109,6 +111,9 @@ class TcpServer:
         if not data:
             self._drop()
             return
+        if len(self.received) > _MOST_RECEIVED:
+            self.received.clear()
+            self.received_at.clear()
         self.received += data
         self.received_at.append((time.perf_counter(), len(self.received)))
         for reply in self.device.feed(data):
