@@ -25,7 +25,7 @@ from mimic_description.model import RobotModel
 _KEPT_WRITES = 50_000  # of the last minutes, so that its memory stays flat
 
 WRITES = 'torque'  # what `writes` gives: the hand takes no positions
-STILL = 0.004  # [N m] torques that differ by less belong to the same set-point
+STILL = 2.1 / 1200.0  # [N m] torques that differ by less belong to the same set-point: two counts
 _GROUP = '239.74.163.2'  # of python-can's multicast bus
 _DEGREES = 333.3 / 65536.0  # of a count
 _INERTIA = 1e-3  # [kg m^2] of a joint, with that of its motor behind the gear
