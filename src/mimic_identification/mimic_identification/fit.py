@@ -26,6 +26,8 @@ _T_MIN: Final = 1e-4  # [s]
 _STEPS: Final = np.array([2e-4, 1e-2, 1e-2, 1e-4, 1e-4, 1e-3])  # of the derivatives, scaled
 _FIRST_ROUNDS: Final = 8  # of each start
 _ROUNDS: Final = 40
+_REFINED: Final = 4  # starts that are followed to the end
+_TOLERANCE: Final = 1e-9  # [1]: delay and dynamics make a flat valley
 _COARSE: Final = 0.01  # [1] of the excursion: noise, before it is known
 _LINEAR: Final = 3.0  # [1] of the noise: residuals beyond count less
 _DECISIVE: Final = 10.0  # [1] of the information criterion, for a higher order
@@ -129,8 +131,8 @@ def _best(record: JointRecord, guess: tuple[float, float], keep: BoolArray) -> _
                     width * size,
                 )  # fmt: skip
                 tries.append(problem.near(start))
-        nearest = min(range(len(tries)), key=lambda i: tries[i][0])
-        solutions.append(problem.solve(tries[nearest][1]))
+        refined = (problem.solve(x) for _, x in sorted(tries, key=lambda t: t[0])[:_REFINED])
+        solutions.append(min(refined, key=lambda s: s.variance))
     # What a poor model leaves is correlated: the number of samples is that of the closest fit.
     effective = min(solutions, key=lambda s: s.variance).effective
     best = solutions[0]
@@ -173,7 +175,8 @@ class _Problem:
         result = least_squares(
             self._residual, x, self._jacobian,
             bounds=(self._lower[self._used], self._upper[self._used]),
-            loss='soft_l1', f_scale=_LINEAR * noise, max_nfev=rounds, ftol=1e-7, xtol=1e-7,
+            loss='soft_l1', f_scale=_LINEAR * noise, max_nfev=rounds,
+            ftol=_TOLERANCE, xtol=_TOLERANCE,
         )  # fmt: skip
         return float(result.cost), result.x
 
