@@ -6,7 +6,13 @@ import pytest
 from mimic_core.command import NamedPositions
 from mimic_core.driver import DriverSession, DriverState, Health, Reading, SessionParams
 from mimic_core.emulator import Plant
-from mimic_core.errors import DeviceFaultError, NoReplyError, PortError, ProtocolError
+from mimic_core.errors import (
+    DeviceError,
+    DeviceFaultError,
+    NoReplyError,
+    PortError,
+    ProtocolError,
+)
 from mimic_core.limits import JointLimits
 
 JOINTS = ('a', 'b')
@@ -301,6 +307,52 @@ def test_torque_off_on_request_and_on_again_where_it_is():
     bench.session.set_torque(True, bench.now)
     bench.run(0.05, [0.8, 0.4])
     np.testing.assert_allclose(bench.device.written[count], [-0.5, 0.2], atol=1e-6)
+
+
+def test_torque_off_stays_off_when_it_is_lost_and_found_again():
+    bench = Bench(reconnect_period=0.1).start()
+    bench.run(0.5, [0.8, 0.4])
+    bench.session.set_torque(False, bench.now)
+    bench.device.error = PortError('unplugged')
+    bench.run(0.2)
+    bench.device.error = None
+    count = len(bench.device.written)
+    bench.run(0.5, [0.8, 0.4])
+    assert bench.state == DriverState.ACTIVE
+    assert not bench.device.plant.torque.any() and len(bench.device.written) == count
+    bench.device.error = PortError('unplugged')
+    bench.run(0.2)
+    with pytest.raises(DeviceError, match='once it does, its torque is on'):
+        bench.session.set_torque(True, bench.now)
+    bench.device.error = None
+    bench.run(0.5, [0.8, 0.4])
+    assert bench.device.plant.torque.all()
+
+
+def test_torque_off_during_a_fault():
+    bench = Bench().start()
+    bench.device.fault = DeviceFaultError('over-current')
+    bench.run(0.1)
+    bench.session.set_torque(False, bench.now)
+    assert not bench.device.plant.torque.any()
+    assert bench.session.status.message == 'over-current'
+    bench.device.fault = None
+    bench.run(0.5, [0.8, 0.4])
+    assert bench.state == DriverState.ACTIVE and not bench.device.plant.torque.any()
+
+
+def test_limp_without_a_client_it_comes_back_limp():
+    bench = Bench(command_timeout=0.2, on_lost_client='limp', reconnect_period=0.1).start()
+    bench.run(0.5, [0.8, 0.4])
+    bench.run(0.5)
+    assert not bench.device.plant.torque.any()
+    bench.device.error = PortError('unplugged')
+    bench.run(0.2)
+    bench.device.error = None
+    bench.run(0.5)
+    assert bench.state == DriverState.ACTIVE and not bench.device.plant.torque.any()
+    bench.run(0.1, [0.8, 0.4])
+    assert bench.device.plant.torque.all()
 
 
 def test_a_stuck_joint_is_named():

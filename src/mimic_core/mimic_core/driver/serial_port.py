@@ -62,9 +62,11 @@ class SerialPort:
             return  # it is gone already
 
     def write(self, data: bytes) -> None:
-        """Send bytes; raises PortError when it was unplugged."""
+        """Send bytes; raises PortError when it was unplugged, NoReplyError when it takes none."""
         try:
             self._serial.write(data)
+        except serial.SerialTimeoutException as error:
+            raise NoReplyError(f'{self.path} takes no bytes for {self.timeout} s') from error
         except _GONE as error:
             raise PortError(f'{self.path} was unplugged: {error}') from error
 

@@ -16,8 +16,11 @@ from mimic_core.driver.params import SessionParams
 from mimic_core.errors import DeviceError, DeviceFaultError, MimicError, PortError
 from mimic_core.limits import JointLimits
 
-_MIN_GAP = 0.5  # [1] of the period between two writes
+_MIN_GAP = 0.5  # [1] of the period, between two writes
+_TICK_GAP = 0.9  # [1] the same for those of the loop: with a stream, its commands set the time
 _FAULT_PERIOD = 0.2  # [s] between looks whether a fault is over
+_TORQUE_OFF = 'torque is off, as asked'
+_NO_CLIENT = 'no commands: the client is lost'
 
 
 class DriverState(enum.Enum):
@@ -129,17 +132,31 @@ class DriverSession:
             self._say(DriverState.UNCONFIGURED)
 
     def set_torque(self, on: bool, now: float) -> None:
-        """Take the torque off, or put it on again at the measured position; raises DeviceError."""
+        """Take the torque off, or put it on again at the measured position.
+
+        Off stays off, whatever is lost and found again meanwhile, until it is asked for.
+
+        Raises:
+            DeviceError: It is not activated, not reachable, or refuses.
+        """
         with self._lock:
-            if self.status.state != DriverState.ACTIVE:
-                raise DeviceError(f'the driver is {self.status.state.value}, not active')
-            if on:
+            state = self.status.state
+            if self._wanted != DriverState.ACTIVE:
+                raise DeviceError(f'the driver is {state.value}, not active')
+            self._limp_by_hand = not on
+            if state == DriverState.LOST:
+                raise DeviceError(
+                    f'it does not answer; once it does, its torque is {"on" if on else "off"}'
+                )
+            if not on:
+                self.device.disable(hold=False)
+                self.status.torque = False
+                self._say(
+                    state, _TORQUE_OFF if state == DriverState.ACTIVE else self.status.message
+                )
+            elif state == DriverState.ACTIVE:
                 self.device.enable()
                 self._begin(now)
-            else:
-                self.device.disable(hold=False)
-                self.status.torque, self._limp_by_hand = False, True
-                self._say(DriverState.ACTIVE, 'torque is off, as asked')
 
     def reset(self, now: float) -> None:
         """Clear a fault that the device keeps; raises DeviceError."""
@@ -191,7 +208,7 @@ class DriverSession:
                 if self.status.state == DriverState.FAULT and healthy:
                     self._recover(now)
                 if self.status.state == DriverState.ACTIVE:
-                    self._write(clock())
+                    self._write(clock(), _TICK_GAP)
             except DeviceError as error:
                 self._judge(error, now)
             return reading
@@ -208,7 +225,7 @@ class DriverSession:
             early = self._wrote_at + _MIN_GAP * self.period - now
             if early <= 0.0:
                 try:
-                    self._write(now)
+                    self._write(now, _MIN_GAP)
                 except DeviceError as error:
                     self._judge(error, now)
             return max(early, 0.0)
@@ -291,6 +308,12 @@ class DriverSession:
     def _recover(self, now: float) -> None:
         """Go back to where the owner wants it, from the measured position."""
         if self._wanted == DriverState.ACTIVE:
+            limp = self.status.client == 'lost' and self.params.on_lost_client == 'limp'
+            if limp or self._limp_by_hand:  # as it was before
+                self.device.disable(hold=False)
+                self._fresh_start, self._read_at = True, now
+                self._say(DriverState.ACTIVE, _TORQUE_OFF if self._limp_by_hand else _NO_CLIENT)
+                return
             self.device.enable()
             self._begin(now)
             return
@@ -300,8 +323,8 @@ class DriverSession:
         self._read_at = now
         self._say(DriverState.INACTIVE)
 
-    def _write(self, now: float) -> None:
-        if now - self._wrote_at < _MIN_GAP * self.period or not self._torque_for_client(now):
+    def _write(self, now: float, gap: float) -> None:
+        if now - self._wrote_at < gap * self.period or not self._torque_for_client(now):
             return
         if self._fresh_start:
             self._follower.reset(self._measured)
@@ -331,7 +354,7 @@ class DriverSession:
         elif self.status.client == 'live':
             self.status.client = 'lost'
             self._follower.reset(self._sent)  # stop here, not at what it last asked for
-            self._say(DriverState.ACTIVE, f'no command for {self.params.command_timeout} s')
+            self._say(DriverState.ACTIVE, _NO_CLIENT)
             if self.params.on_lost_client == 'limp':
                 self.device.disable(hold=False)
                 self.status.torque = False
