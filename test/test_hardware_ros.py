@@ -152,8 +152,10 @@ def test_the_emulated_robot_follows_the_hand(rig, tmp_path, monkeypatch, arm, ha
         if j < len(robot.arm_joints):
             away = np.abs(np.interp(stamps, at, measured) - commands[:, j])
             assert away.max() < ARM_LAG, (name, away.max())
-        held = measured[at > at[-1] - 0.5 * AFTER]
-        assert np.ptp(held) < max(0.01, 1.01 * slack), f'{name} moves without the deadman switch'
+        # A driver that came back lately may still be on its way to the position that is held.
+        held = np.abs(measured[at > at[-1] - 0.5 * AFTER] - rig.status[-1].position[j])
+        away = np.diff(held).clip(min=0.0).sum()
+        assert away < max(0.01, 1.01 * slack), f'{name} moves without the deadman switch'
     arm_names, hand_names = robot.arm_joints, robot.hand_joints
     assert max(travel[n] for n in arm_names) > 0.05, travel
     reach = {n: limits.upper[i] - limits.lower[i] for i, n in enumerate(robot.joint_names)}
