@@ -50,6 +50,7 @@ timed() { # LABEL COMMAND…
   rows+=("| $label | $((SECONDS - begin)) |")
 }
 
+commit=$(git -C "$ROOT" rev-parse --short HEAD)
 clone() {
   git clone -q --no-hardlinks "$ROOT" "$root/mimic"
   chroot "$root" useradd -m lab
@@ -100,6 +101,7 @@ done
 [ -s "$root/etc/security/limits.d/70-mimic.conf" ] || fail 'no realtime limits'
 # shellcheck disable=SC1091
 printf '| phase, %s, commit %s | time [s] |\n| --- | --- |\n' \
-  "$(. "$root/etc/os-release" && echo "$PRETTY_NAME")" "$(git -C "$ROOT" rev-parse --short HEAD)"
+  "$(. "$root/etc/os-release" && echo "$PRETTY_NAME")" "$commit"
 printf '%s\n' "${rows[@]}"
+for item in "${binds[@]}"; do umount "$root$item"; done
 printf '| size of the root [MB] | %s |\n' "$(du -smx "$root" | cut -f1)"
