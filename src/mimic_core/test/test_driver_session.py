@@ -141,6 +141,14 @@ def test_the_age_of_a_reading_makes_its_stamp():
     assert bench.run(0.01)[-1].stamp == pytest.approx(bench.now - 0.004)
 
 
+def test_the_same_reply_read_twice_is_no_older_the_second_time():
+    bench = Bench().start()
+    read, ages = bench.device.read, [0.004, 0.2, 0.004]  # [s]
+    bench.device.read = lambda: Reading(read().position, age=ages.pop(0))
+    stamps = [reading.stamp for reading in bench.run(0.03)]
+    assert len(stamps) == 3 and stamps == sorted(stamps)
+
+
 @pytest.mark.parametrize('seed', range(5))
 def test_never_outside_the_limits_whatever_is_asked(seed):
     rng = np.random.default_rng(seed)

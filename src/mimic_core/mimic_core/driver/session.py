@@ -89,7 +89,7 @@ class DriverSession:
         self._catching_up = False
         self._limp_by_hand = False
         self._owes_disable = False
-        self._wrote_at = self._read_at = -np.inf
+        self._wrote_at = self._read_at = self._stamp = -np.inf
         self._command_at = -np.inf
         self._health_at = self._tried_at = -np.inf
         self._astray_since: float | None = None
@@ -255,6 +255,9 @@ class DriverSession:
         if stamp is None:
             middle = 0.5 * (asked + answered)
             stamp = answered - reading.age if reading.age is not None else middle
+            # The same reply, read twice, is no older the second time.
+            stamp = max(stamp, self._stamp) if answered >= self._read_at else stamp
+        self._stamp = stamp
         position = checked(reading.position, (len(self.device.joints),), 'measured position')
         self._measured = position
         self._read_at = answered
