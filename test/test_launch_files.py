@@ -351,7 +351,38 @@ def test_the_gate_of_a_second_robot(plan):
     for i in range(13, len(argv), 2):
         assert argv[i - 1] == '--params-file'
         values.update(yaml.safe_load(_file_text(argv, i))['/left/control']['ros__parameters'])
-    assert values == {'arm': 'iiwa14', 'hand': 'leap', 'prefix': 'left_', 'initial_mode': 'idle'}
+    given = {'arm': 'iiwa14', 'hand': 'leap', 'prefix': 'left_', 'initial_mode': 'idle'}
+    assert values.items() >= given.items()
+    assert values['neighbour_arm'] == values['neighbour_hand'] == 'none'
+
+
+def test_two_gates_know_each_other_and_share_one_tracker(plan):
+    processes = plan('bimanual', left_xyz='[0.0, 0.5, 0.1]', right_arm='panda').processes()
+    argvs = {}
+    for process in processes:
+        argvs.setdefault(process.argv[0].rsplit('/', 1)[-1], []).append(process.argv)
+    assert len(argvs['tracking']) == len(argvs['demonstrator']) == 1
+    assert '__ns:=/left' not in argvs['tracking'][0]
+    for side, other, arm, place in (
+        ('left', 'right', 'panda', [0.0, -0.4, 0.0]),
+        ('right', 'left', 'iiwa14', [0.0, 0.5, 0.1]),
+    ):
+        found = {}
+        for name in ('control', 'retargeting', 'state_publisher', 'twin'):
+            (argv,) = [a for a in argvs[name] if f'__ns:=/{side}' in a]
+            assert 'hand_tracking/hands:=/hand_tracking/hands' in argv
+            found[name] = {}
+            for path in (a for a in argv if 'launch_params' in a):
+                (content,) = yaml.safe_load(Path(path).read_text()).values()
+                found[name] |= content['ros__parameters']
+            assert found[name]['prefix'] == f'{side}_'
+        assert found['retargeting']['side'] == side
+        gate = found['control']
+        assert gate['neighbour_arm'] == arm
+        assert gate['neighbour_prefix'] == f'{other}_'
+        assert gate['neighbour_namespace'] == other
+        assert gate['neighbour_xyz'] == place
+        assert gate['base_xyz'] == found['state_publisher']['base_xyz'] != place
 
 
 def test_hardware_starts_idle_and_the_twin_in_the_mode(plan):
