@@ -73,6 +73,17 @@ def test_waits_for_a_start_in_the_future(follower):
     np.testing.assert_allclose(follower.sample(20.5)[0], [0.6, 0.2, 0.3])
 
 
+def test_waits_where_it_is_however_fast_it_came(follower):
+    command = _command(JOINTS, [[1.1, 0.2, 0.3]], [1.0])
+    moving = NamedPositions(JOINTS, command.points, command.times, 0.0, np.full((1, 3), 1.0))
+    follower.follow(moving, now=10.0)
+    here = follower.sample(10.9)[0]
+    later = NamedPositions(JOINTS, command.points, command.times, 20.0, np.zeros((1, 3)))
+    follower.follow(later, now=10.9)
+    for now in (11.0, 13.0, 17.0, 19.9):
+        np.testing.assert_allclose(follower.sample(now)[0], here)
+
+
 def test_joins_a_trajectory_that_began(follower):
     points = [[5.0, 0.2, 0.3], [1.1, 0.2, 0.3]]
     follower.follow(_command(JOINTS, points, [1.0, 3.0], stamp=20.0), now=22.0)

@@ -382,3 +382,136 @@ def test_a_command_is_written_before_the_period_is_over():
     early = bench.session.write_now(later + 0.001)  # not twice within half a period
     assert early == pytest.approx(0.5 / RATE - 0.001)
     assert len(bench.device.written) == count + 1
+
+
+@pytest.mark.parametrize(('policy', 'torque'), [('hold', True), ('limp', False)])
+def test_a_damaged_reply_while_deactivating_does_not_leave_it_active(policy, torque):
+    bench = Bench(on_deactivate=policy).start()
+    bench.run(0.2, [0.8, 0.4])
+    bench.device.error = NoReplyError('no reply')
+    with pytest.raises(NoReplyError):
+        bench.session.deactivate()
+    assert bench.state == DriverState.INACTIVE
+    assert 'not deactivated' in bench.session.status.message
+    bench.device.error = None
+    count = len(bench.device.written)
+    bench.run(0.2, [-0.8, 0.0])
+    assert len(bench.device.written) == count
+    assert bool(bench.device.plant.torque.all()) is torque
+    assert bench.session.status.message == ''
+
+
+def test_deactivated_after_torque_off_it_does_not_get_stiff():
+    bench = Bench(on_deactivate='hold').start()
+    bench.run(0.1)
+    bench.session.set_torque(False, bench.now)
+    bench.session.deactivate()
+    assert not bench.device.plant.torque.any() and bench.session.status.torque is False
+
+
+def test_what_was_enabled_in_part_goes_limp_again():
+    bench = Bench()
+    bench.session.configure(bench.now)
+    enable = bench.device.enable
+
+    def enable_in_part():
+        enable()
+        raise NoReplyError('motor b')
+
+    bench.device.enable = enable_in_part
+    with pytest.raises(NoReplyError):
+        bench.session.activate(bench.now)
+    bench.run(0.02)
+    assert bench.state == DriverState.INACTIVE and not bench.device.plant.torque.any()
+
+
+def test_a_lost_device_is_neither_activated_nor_reset():
+    bench = Bench(reconnect_period=0.1)
+    bench.session.configure(bench.now)
+    bench.device.error = PortError('unplugged')
+    bench.run(0.02)
+    bench.device.error = None
+    for act in (bench.session.activate, bench.session.reset):
+        with pytest.raises(DeviceError):
+            act(bench.now)
+    bench.run(0.2)
+    assert bench.state == DriverState.INACTIVE and not bench.device.plant.torque.any()
+
+
+def test_reset_of_a_healthy_device_leaves_it_enabled():
+    bench = Bench().start()
+    bench.run(0.2, [0.8, 0.4])
+
+    def reset():
+        bench.device.plant.torque[:] = False  # as one that restarts its motors
+
+    bench.device.reset = reset
+    bench.session.reset(bench.now)
+    bench.run(0.5, [0.8, 0.4])
+    assert bench.state == DriverState.ACTIVE and bench.device.plant.torque.all()
+
+
+def test_outside_the_bounds_it_moves_only_when_it_is_commanded():
+    bench = Bench().start()
+    bench.session.limits = JointLimits(
+        np.array([-0.1, 0.0]), np.array([0.1, 0.5]), LIMITS.max_speed, np.ones(2), np.ones(2)
+    )
+    bench.run(1.0)
+    np.testing.assert_allclose(bench.path[-1], [0.2, 0.1])
+    bench.run(0.5, [0.9, 0.1])
+    assert bench.path[-1][0] == pytest.approx(0.2)  # no further out
+    bench.run(1.0, [0.0, 0.1])
+    bench.run(1.0, [0.9, 0.1])
+    assert bench.path[-1][0] == pytest.approx(0.1, abs=1e-3)  # and never out again
+
+
+@pytest.mark.parametrize('velocities', [None, [[1e308, 0.0], [-1e308, 0.0]]])
+def test_numbers_that_overflow_are_refused(velocities):
+    bench = Bench().start()
+    points = np.array([[1e308, 0.0], [-1e308, 0.0]]) if velocities is None else np.zeros((2, 2))
+    absurd = NamedPositions(JOINTS, points, np.array([0.01, 1.0]), velocities=velocities)
+    assert 'beyond' in bench.session.take(absurd, bench.now)
+    bench.run(0.5)
+    assert np.isfinite(bench.device.written).all()
+
+
+def test_a_measured_position_that_is_no_number_is_a_damaged_reply():
+    bench = Bench().start()
+    bench.run(0.1)
+    read = bench.device.read
+    bench.device.read = lambda: Reading(np.array([np.nan, 0.1]))
+    assert bench.run(0.05) == []
+    bench.device.read = read
+    bench.run(0.1)
+    assert bench.state == DriverState.ACTIVE
+    assert bench.session.status.errors['ProtocolError'] == 5
+
+
+def test_writes_that_fail_for_long_are_a_loss_though_reads_do_not():
+    bench = Bench(lost_after=0.15).start()
+    bench.run(0.1)
+
+    def refuse(_):
+        raise NoReplyError('nobody serves the gripper')
+
+    bench.device.write = refuse
+    bench.run(0.2, [0.8, 0.4])
+    assert any(s == DriverState.LOST and 'nobody' in m for _, s, m in bench.said)
+
+
+def test_a_clock_that_is_set_back_stops_nothing():
+    bench = Bench(command_timeout=0.2, reconnect_period=0.1).start()
+    bench.run(0.5, [0.8, 0.4])
+    bench.now -= 50.0
+    held, count = bench.device.written[-1], len(bench.device.written)
+    bench.run(0.1)
+    assert len(bench.device.written) > count
+    np.testing.assert_allclose(bench.device.written[-1], held, atol=1e-9)
+    bench.run(0.5)
+    assert bench.session.status.client == 'lost'
+    bench.device.error = PortError('unplugged')
+    bench.run(0.02)
+    bench.now -= 50.0
+    bench.device.error = None
+    bench.run(0.3)
+    assert bench.state == DriverState.ACTIVE

@@ -85,7 +85,8 @@ class _Track:
         self._velocity: FloatArray | None = None
         if command.velocities is not None:
             still = [np.zeros_like(velocity)] * waits
-            self._velocity = np.vstack([velocity, *still, command.velocities[keep]])
+            begins = np.zeros_like(velocity) if waits else velocity  # waiting is standing still
+            self._velocity = np.vstack([begins, *still, command.velocities[keep]])
 
     def sample(self, now: float) -> tuple[FloatArray, FloatArray]:
         i = bisect_right(self.times, now)

@@ -13,12 +13,19 @@ from mimic_core.command import NamedPositions
 from mimic_core.driver.device import Device, Health, Reading
 from mimic_core.driver.follower import Follower
 from mimic_core.driver.params import SessionParams
-from mimic_core.errors import DeviceError, DeviceFaultError, MimicError, PortError
+from mimic_core.errors import (
+    DeviceError,
+    DeviceFaultError,
+    MimicError,
+    PortError,
+    ProtocolError,
+)
 from mimic_core.limits import JointLimits
 
 _MIN_GAP = 0.5  # [1] of the period, between two writes
 _TICK_GAP = 0.9  # [1] the same for those of the loop: with a stream, its commands set the time
 _FAULT_PERIOD = 0.2  # [s] between looks whether a fault is over
+_ABSURD = 1e6  # [rad], [m], [rad/s], [m/s]; interpolation of more than that may overflow
 _TORQUE_OFF = 'torque is off, as asked'
 _NO_CLIENT = 'no commands: the client is lost'
 
@@ -89,7 +96,7 @@ class DriverSession:
         self._catching_up = False
         self._limp_by_hand = False
         self._owes_disable = False
-        self._wrote_at = self._read_at = self._stamp = -np.inf
+        self._wrote_at = self._good_at = self._stamp = -np.inf
         self._command_at = -np.inf
         self._health_at = self._tried_at = -np.inf
         self._astray_since: float | None = None
@@ -100,34 +107,51 @@ class DriverSession:
         """Open the device; raises DeviceError."""
         with self._lock:
             self._open()
-            self._read_at = now
+            self._good_at = now
             self._wanted = DriverState.INACTIVE
             self._say(DriverState.INACTIVE)
 
     def activate(self, now: float) -> None:
         """Let it move; raises DeviceError. Commands that came before do not count."""
         with self._lock:
+            if self.status.state == DriverState.LOST:
+                raise DeviceError(f'it does not answer: {self.status.message}')
             self._inbox.clear()
-            self.device.enable()
-            self._wanted = DriverState.ACTIVE
+            try:
+                self.device.enable()
+            except DeviceError:
+                self._owes_disable = True  # some of its motors may be stiff
+                raise
+            self._wanted, self._owes_disable = DriverState.ACTIVE, False
             self._begin(now)
 
     def deactivate(self) -> None:
-        """Take no more commands; hold or go limp, as configured. Raises DeviceError."""
+        """Take no more commands; hold or go limp, as configured.
+
+        Nothing is written from here on. What the device refuses or misses is tried again.
+
+        Raises:
+            DeviceError: It does not answer, or refuses.
+        """
         with self._lock:
             self._wanted = DriverState.INACTIVE
-            hold = self.params.on_deactivate == 'hold'
-            self._owes_disable = self.status.state == DriverState.LOST
-            if self.status.state in (DriverState.ACTIVE, DriverState.FAULT):
-                self.device.disable(hold=hold)
-                self.status.torque = hold
-                self._say(DriverState.INACTIVE)
+            state = self.status.state
+            self._owes_disable |= state in (
+                DriverState.ACTIVE, DriverState.FAULT, DriverState.LOST
+            )  # fmt: skip
+            if not self._owes_disable or state in (DriverState.LOST, DriverState.UNCONFIGURED):
+                return
+            try:
+                self._disable()
+            except DeviceError as error:
+                self._say(DriverState.INACTIVE, f'not deactivated yet: {error}')
+                raise
 
     def cleanup(self) -> None:
         """Let go of the device; never raises."""
         with self._lock:
             self.device.close()
-            self._wanted = DriverState.UNCONFIGURED
+            self._wanted, self._owes_disable = DriverState.UNCONFIGURED, False
             self.status.torque = False
             self._say(DriverState.UNCONFIGURED)
 
@@ -161,8 +185,11 @@ class DriverSession:
     def reset(self, now: float) -> None:
         """Clear a fault that the device keeps; raises DeviceError."""
         with self._lock:
+            state = self.status.state
+            if state in (DriverState.UNCONFIGURED, DriverState.LOST):
+                raise DeviceError(f'the driver is {state.value}: nothing can be reset')
             self.device.reset()
-            if self.status.state == DriverState.FAULT:
+            if state in (DriverState.FAULT, DriverState.ACTIVE):  # a reset may end enabling
                 self._recover(now)
 
     def take(self, command: NamedPositions, now: float) -> str | None:
@@ -173,6 +200,9 @@ class DriverSession:
             return self.refuse(f'unknown joint {foreign}; known: {", ".join(known)}')
         if command.stamp and command.stamp + command.times[-1] < now:
             return self.refuse('a trajectory that ended in the past')
+        for values in (command.points, command.velocities):
+            if values is not None and (np.abs(values) > _ABSURD).any():
+                return self.refuse(f'a position or velocity beyond {_ABSURD:g}')
         self._inbox[command.names] = (command, now)
         self._command_at = now
         self.status.accepted += 1
@@ -203,12 +233,15 @@ class DriverSession:
                 return None
             reading = None
             try:
+                if self._owes_disable and self._wanted == DriverState.INACTIVE:
+                    self._disable()
                 reading = self._read(clock)
                 healthy = self._check_health(now)
                 if self.status.state == DriverState.FAULT and healthy:
                     self._recover(now)
                 if self.status.state == DriverState.ACTIVE:
                     self._write(clock(), _TICK_GAP)
+                self._good_at = clock()
             except DeviceError as error:
                 self._judge(error, now)
             return reading
@@ -241,7 +274,7 @@ class DriverSession:
         self._inbox.clear()
         self._fresh_start, self._catching_up = True, True
         self._limp_by_hand = False
-        self._read_at = now
+        self._good_at = now
         self._astray_since = None
         self._command_at = -np.inf
         self.status.torque, self.status.client = True, 'none'
@@ -256,11 +289,13 @@ class DriverSession:
             middle = 0.5 * (asked + answered)
             stamp = answered - reading.age if reading.age is not None else middle
             # The same reply, read twice, is no older the second time.
-            stamp = max(stamp, self._stamp) if answered >= self._read_at else stamp
+            stamp = max(stamp, self._stamp) if answered >= self._good_at else stamp
         self._stamp = stamp
-        position = checked(reading.position, (len(self.device.joints),), 'measured position')
+        try:
+            position = checked(reading.position, (len(self.device.joints),), 'measured position')
+        except MimicError as error:
+            raise ProtocolError(str(error)) from error
         self._measured = position
-        self._read_at = answered
         self.status.reads += 1
         return Reading(position, reading.velocity, reading.effort, stamp, reading.tactile)
 
@@ -280,7 +315,7 @@ class DriverSession:
         """Decide what an error of the bus or the device means."""
         self.status.errors[type(error).__name__] += 1
         if isinstance(error, DeviceFaultError):
-            self._read_at = now  # it answers
+            self._good_at = now  # it answers
             self._say(DriverState.FAULT, str(error))
             if self.params.auto_reset and now - self._tried_at >= self.params.reconnect_period:
                 self._tried_at = now
@@ -288,13 +323,13 @@ class DriverSession:
                     self.device.reset()
                 except DeviceError as refusal:
                     self._say(DriverState.FAULT, str(refusal))
-        elif isinstance(error, PortError) or now - self._read_at > self.params.lost_after:
+        elif isinstance(error, PortError) or now - self._good_at > self.params.lost_after:
             self.status.torque = False
             self._tried_at = now
             self._say(DriverState.LOST, str(error))
 
     def _reconnect(self, now: float) -> None:
-        if now - self._tried_at < self.params.reconnect_period:
+        if 0.0 <= now - self._tried_at < self.params.reconnect_period:
             return
         self._tried_at = now
         try:
@@ -314,20 +349,32 @@ class DriverSession:
             limp = self.status.client == 'lost' and self.params.on_lost_client == 'limp'
             if limp or self._limp_by_hand:  # as it was before
                 self.device.disable(hold=False)
-                self._fresh_start, self._read_at = True, now
+                self._fresh_start, self._good_at = True, now
                 self._say(DriverState.ACTIVE, _TORQUE_OFF if self._limp_by_hand else _NO_CLIENT)
                 return
             self.device.enable()
             self._begin(now)
             return
+        self._good_at = now
         if self._owes_disable:
-            self.device.disable(hold=self.params.on_deactivate == 'hold')
-            self._owes_disable = False
-        self._read_at = now
+            self._disable()
+        self._say(DriverState.INACTIVE)
+
+    def _disable(self) -> None:
+        hold = self.params.on_deactivate == 'hold' and not self._limp_by_hand
+        self.device.disable(hold=hold)
+        self._owes_disable = False
+        self.status.torque = self.status.torque and hold
         self._say(DriverState.INACTIVE)
 
     def _write(self, now: float, gap: float) -> None:
-        if now - self._wrote_at < gap * self.period or not self._torque_for_client(now):
+        elapsed = now - self._wrote_at
+        if elapsed < -self.period:  # the clock was set back: what was asked for was for then
+            self._follower.reset(self._sent)
+            self._command_at = min(self._command_at, now)
+        elif elapsed < gap * self.period:
+            return
+        if not self._torque_for_client(now):
             return
         if self._fresh_start:
             self._follower.reset(self._measured)
@@ -372,11 +419,15 @@ class DriverSession:
                 self.status.message = self.refuse(str(error))
 
     def _limited(self, target: FloatArray, now: float) -> FloatArray:
-        """Return the set-point: inside the bounds, a step of bounded speed from the last one."""
+        """Return the set-point: inside the bounds, a step of bounded speed from the last one.
+
+        A joint that is outside its bounds goes no further, and back only when it is commanded.
+        """
         scale = self.params.resume_speed_scale if self._catching_up else 1.0
         elapsed = min(max(now - self._wrote_at, 0.0), 2.0 * self.period)
         reach = self.limits.max_speed * scale * elapsed
-        bounded = self.limits.clip(target)
+        lower = np.minimum(self.limits.lower, self._sent)
+        bounded = np.clip(target, lower, np.maximum(self.limits.upper, self._sent))
         setpoint = np.clip(bounded, self._sent - reach, self._sent + reach)
         if self._catching_up and self.status.client == 'live':
             self._catching_up = bool((np.abs(setpoint - bounded) > 1e-9).any())
