@@ -196,9 +196,12 @@ class AllegroHand:
         )
 
     def write(self, position: FloatArray) -> None:
-        """Send the torques that bring it to (16,) positions [rad]."""
-        self._setpoint = position
-        self._send_pwm(self._law.pwm(position, self._state.position, self._state.velocity))
+        """Send the torques that bring it to (16,) positions [rad]; none by old positions."""
+        self._setpoint, state = position, self._state
+        if time.perf_counter() - state.arrived > self._params.reply_timeout:
+            self._send_pwm(_ZERO)
+            return
+        self._send_pwm(self._law.pwm(position, state.position, state.velocity))
 
     def health(self) -> Health:
         """Return what the last frames said; costs nothing on the bus."""
@@ -362,12 +365,17 @@ def make_device(
         return topics, robot.limits, topics.rate
     law = TorqueLaw(params, robot)
     if params.dialect == 'v3':
-        for name in ('offsets', 'directions'):
+        for name in ('offsets', 'directions', 'motor_directions'):
             if len(getattr(params, name)) != JOINTS:
                 raise ConfigError(f"parameter '{name}' must be 16 numbers")
-        if set(params.directions) - {1, -1}:
-            raise ConfigError("parameter 'directions' must be 1 or -1 for each joint")
-        dialect: Dialect = V3(np.array(params.offsets), np.array(params.directions))
+        for name in ('directions', 'motor_directions'):
+            if set(getattr(params, name)) - {1, -1}:
+                raise ConfigError(f"parameter '{name}' must be 1 or -1 for each joint")
+        dialect: Dialect = V3(
+            np.array(params.offsets),
+            np.array(params.directions),
+            np.array(params.motor_directions),
+        )
     else:
         dialect = V4(params.device_id)
     rate = min(rate, 1000.0 / params.period_ms)

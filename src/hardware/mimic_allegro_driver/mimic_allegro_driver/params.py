@@ -40,6 +40,9 @@ class AllegroParams(DriverParams):
     directions: tuple[int, ...] = param(
         'v3: encoder directions of that file, 1 or -1, 16.', (1,) * 16
     )
+    motor_directions: tuple[int, ...] = param(
+        'v3: motor directions of that file, 1 or -1, 16.', (1,) * 16
+    )
     period_ms: int = param('Between positions that the hand sends [ms].', 3, low=1, high=100)
     temperature_period_ms: int = param(
         'v4: between temperatures that the hand sends [ms]; 0: none.', 500, low=0, high=60000

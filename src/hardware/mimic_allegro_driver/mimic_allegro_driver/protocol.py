@@ -118,10 +118,19 @@ class V3:
     info_id: int | None = None
     serial_id: int | None = None
 
-    def __init__(self, offsets: IntArray, directions: IntArray) -> None:
-        """Take (16,) encoder offsets [counts] and directions (1 or -1) of the hand's zero file."""
+    def __init__(
+        self, offsets: IntArray, directions: IntArray, motor_directions: IntArray
+    ) -> None:
+        """Take what the zero file of the hand says of each joint.
+
+        Args:
+            offsets: (16,) of the encoders [counts].
+            directions: (16,) of the encoders, 1 or -1.
+            motor_directions: (16,) of the motors, 1 or -1.
+        """
         self._offsets = np.asarray(offsets, np.int64) + 32768
         self._directions = np.asarray(directions, np.int64)
+        self._motor_directions = np.asarray(motor_directions, np.int64)
         self.position_ids = {0x3D3 + f: f for f in range(4)}  # command 0x0F, from 3 + f to 2
         self._torque = (0x18A, 0x1CA, 0x20A, 0x24A)  # command 6 + f, from 2 to 1
         self.torque_ids = frozenset(self._torque)
@@ -137,7 +146,8 @@ class V3:
 
     def torque(self, pwm: FloatArray) -> list[Frame]:
         """Return four frames of big-endian int16, joints of a finger in reverse order."""
-        data = pwm.reshape(4, 4)[:, ::-1].astype('>i2').tobytes()
+        turned = self._motor_directions * pwm
+        data = turned.reshape(4, 4)[:, ::-1].astype('>i2').tobytes()
         return [Frame(id_, data[8 * f : 8 * f + 8]) for f, id_ in enumerate(self._torque)]
 
     def positions(self, data: bytes) -> FloatArray:

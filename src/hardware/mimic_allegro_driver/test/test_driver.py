@@ -54,6 +54,20 @@ def _drive(device, goal, seconds=0.6):
     return readings
 
 
+def test_a_set_point_is_no_torque_by_positions_that_are_old():
+    with _start() as emulator:
+        device = _device(emulator, reply_timeout=0.05)
+        device.open()
+        device.enable()
+        device.read()
+        emulator.faults.set('silent')
+        time.sleep(0.2)
+        device.write(GOAL)
+        time.sleep(0.1)
+        assert not emulator.writes()[-1][1].any()
+        device.close()
+
+
 @pytest.mark.parametrize('dialect', ['v4', 'v3'])
 def test_opens_reads_and_follows(dialect: str):
     with _start(dialect=dialect) as emulator:
@@ -296,6 +310,7 @@ def test_an_unknown_interface_says_what_to_do():
         ({'pwm_limits': (1300,) * 16}, r'\[0, 1200\]'),
         ({'dialect': 'v3', 'offsets': (0,)}, "'offsets' must be 16"),
         ({'dialect': 'v3', 'directions': (2,) * 16}, "'directions' must be 1 or -1"),
+        ({'dialect': 'v3', 'motor_directions': (0,) * 16}, "'motor_directions' must be 1 or -1"),
         ({'hand': 'ability'}, '16 joints, ability 6'),
         ({'backend': 'topics'}, 'need a node'),
     ],

@@ -12,7 +12,7 @@ V2_OFFSETS = np.arange(16) * 10
 
 @pytest.fixture
 def v3():
-    return V3(V2_OFFSETS, np.array([1, -1] * 8))
+    return V3(V2_OFFSETS, np.array([1, -1] * 8), np.ones(16, int))
 
 
 def test_ids_of_v4():
@@ -49,6 +49,12 @@ def test_torque_of_v4_is_little_endian_in_order():
 def test_torque_of_v3_is_big_endian_in_reverse_order(v3):
     pwm = np.array([1, -2, 300, -400, *[0] * 12])
     assert v3.torque(pwm)[0].data == bytes.fromhex('FE70 012C FFFE 0001')
+
+
+def test_motors_of_v3_have_directions_of_their_own():
+    turned = V3(V2_OFFSETS, np.ones(16, int), np.array([1, -1, 1, -1] * 4))
+    pwm = np.array([1, -2, 300, -400, *[0] * 12])
+    assert turned.torque(pwm)[0].data == bytes.fromhex('0190 012C 0002 0001')
 
 
 def test_positions_of_v4():
