@@ -34,7 +34,8 @@ class AllegroNode(DriverNode):
             self._wire = RosWire(self)
         device, limits, rate = make_device(params, self._wire)
         site = ros.nested_params(self, 'limits')
-        tight = tighten(limits, device.joints, site, known=known_joints(), prefix=params.prefix)
+        names = [params.prefix + joint for joint in device.joints]
+        tight = tighten(limits, names, site, known=known_joints(), prefix=params.prefix)
         return device, tight, rate
 
     def _on_arm(self, msg: JointState) -> None:

@@ -22,7 +22,8 @@ class IiwaNode(DriverNode):
     def _make(self, params: IiwaParams) -> tuple[Device, JointLimits, float]:
         device, limits, rate = make_device(params)
         site = ros.nested_params(self, 'limits')
-        tight = tighten(limits, device.joints, site, known=known_joints(), prefix=params.prefix)
+        names = [params.prefix + joint for joint in device.joints]
+        tight = tighten(limits, names, site, known=known_joints(), prefix=params.prefix)
         return device, tight, rate
 
 

@@ -58,7 +58,7 @@ def test_from_the_command_to_the_stack_and_back(client):
     with emulator.start(Path('node_test')) as emulated:
         process = node(
             'namespace:=node_test', 'prefix:=left_', 'limits.iiwa_joint_1.upper:=0.05',
-            'open_timeout:=20.0',
+            'limits.left_iiwa_joint_4.max_speed:=0.5', 'open_timeout:=20.0',
         )  # fmt: skip
         states, diagnostics = [], []
         client.create_subscription(
@@ -77,6 +77,11 @@ def test_from_the_command_to_the_stack_and_back(client):
             # Two joints of seven, the second over the site's bound: it stops there.
             goal = {'left_iiwa_joint_4': first.position[3] + 0.1, 'left_iiwa_joint_1': 0.3}
 
+            # One without the prefix is of another arm.
+            point = JointTrajectoryPoint(positions=[first.position[1] + 0.3])
+            commands.publish(JointTrajectory(joint_names=['iiwa_joint_2'], points=[point]))
+            client.spin_until(lambda: False, 0.3)
+
             def command():
                 point = JointTrajectoryPoint(positions=list(goal.values()))
                 point.time_from_start.nanosec = 10_000_000
@@ -90,6 +95,7 @@ def test_from_the_command_to_the_stack_and_back(client):
                 'the measured position first'
             )
             assert np.abs(np.diff(sent, axis=0)).max() < 0.05
+            assert np.ptp(sent[:, 1]) < 1e-3
             said = [s for d in diagnostics for s in d.status if s.name == '/arm_driver'][-1]
             values = {v.key: v.value for v in said.values}
             assert values['session'] == 'commanding active'

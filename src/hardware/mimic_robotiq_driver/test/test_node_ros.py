@@ -159,3 +159,19 @@ def test_an_unknown_port_ends_it_with_one_sentence(tmp_path, ros_domain):
     _, text = process.communicate(timeout=START_LIMIT)
     assert process.returncode == 1
     assert 'there is no port' in text and 'Traceback' not in text
+
+
+def test_stopped_while_it_starts_it_leaves_the_gripper_as_told(tmp_path, ros_domain):
+    with start(tmp_path / 'port') as emulator:
+        process = launch(port=emulator.params['port'], on_deactivate='limp')
+        try:
+            end = time.monotonic() + START_LIMIT
+            while not emulator.plant.torque[0]:  # it sweeps: activation is under way
+                assert time.monotonic() < end and process.poll() is None
+                time.sleep(0.005)
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=START_LIMIT)
+            assert not emulator.plant.torque[0]
+        finally:
+            process.kill()
+            process.communicate()

@@ -17,7 +17,7 @@ from mimic_core.driver.device import Device, Reading
 from mimic_core.driver.loop import Loop
 from mimic_core.driver.params import DriverParams
 from mimic_core.driver.session import DriverSession, DriverState
-from mimic_core.errors import DeviceError, MimicError
+from mimic_core.errors import DeviceError, MimicError, UnknownNameError
 from mimic_core.limits import JointLimits
 from mimic_interfaces.msg import TactileArray
 from mimic_interfaces.msg import TactilePad as TactilePadMsg
@@ -25,6 +25,7 @@ from mimic_interfaces.msg import TactilePad as TactilePadMsg
 P = TypeVar('P', bound=DriverParams)
 
 _GIL_SWITCH = 5e-4  # [s] the loop gets the interpreter within that, default 5 ms
+_TRIES = 3  # to leave a device as it shall be left, before it is let go
 _LEVELS = {
     DriverState.ACTIVE: ros.OK,
     DriverState.INACTIVE: ros.OK,
@@ -121,15 +122,19 @@ class DriverNode(LifecycleNode):
 
     def _leave(self) -> None:
         self.loop.stop()
-        self._try(self.session.deactivate)
+        for _ in range(_TRIES):
+            if self._try(self.session.deactivate):
+                break
         self.session.cleanup()
 
     def _start(self) -> None:
-        for step in (self.trigger_configure, self.trigger_activate):
-            if step() != TransitionCallbackReturn.SUCCESS:
-                failure = self._failure
-                self._leave()  # nobody destroys a node that was never made
-                raise DeviceError(failure)
+        try:
+            for step in (self.trigger_configure, self.trigger_activate):
+                if step() != TransitionCallbackReturn.SUCCESS:
+                    raise DeviceError(self._failure)
+        except (DeviceError, KeyboardInterrupt):
+            self._leave()  # nobody destroys a node that was never made
+            raise
 
     def _try(self, act: Callable[[], None]) -> bool:
         self._failure = ''
@@ -145,15 +150,20 @@ class DriverNode(LifecycleNode):
     def _on_command(self, msg: JointTrajectory) -> None:
         try:
             command = ros.command_from_msg(msg)
+            names = tuple(map(self._without_prefix, command.names))
         except MimicError as error:
             refusal: str | None = self.session.refuse(str(error))
         else:
-            names = tuple(self._joint_names.get(name, name) for name in command.names)
             refusal = self.session.take(replace(command, names=names), ros.now(self))
         if refusal:
             self.get_logger().warning(f'refused {refusal}', throttle_duration_sec=1.0)
         else:
             self.loop.wake()
+
+    def _without_prefix(self, name: str) -> str:
+        if name not in self._joint_names:
+            raise UnknownNameError('joint', name, self._names)
+        return self._joint_names[name]
 
     def _publish(self, reading: Reading) -> None:
         msg = JointState(name=self._names)

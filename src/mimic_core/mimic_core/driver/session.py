@@ -117,11 +117,8 @@ class DriverSession:
             if self.status.state == DriverState.LOST:
                 raise DeviceError(f'it does not answer: {self.status.message}')
             self._inbox.clear()
-            try:
-                self.device.enable()
-            except DeviceError:
-                self._owes_disable = True  # some of its motors may be stiff
-                raise
+            self._owes_disable = True  # whatever ends this early, some motors may be stiff
+            self.device.enable()
             self._wanted, self._owes_disable = DriverState.ACTIVE, False
             self._begin(now)
 
