@@ -80,6 +80,4 @@ def main() -> None:
         nodes.append(ContainerNode())
         return nodes[0]
 
-    run(make)
-    if any(node.failed for node in nodes):
-        raise SystemExit(1)
+    run(make, failed=lambda: any(node.failed for node in nodes))

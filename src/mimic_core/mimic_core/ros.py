@@ -1,16 +1,17 @@
 """The one file of mimic_core that knows rclpy: parameters, QoS, time, spinning, diagnostics."""
 
+import atexit
 import contextlib
 import ctypes
 import dataclasses
-import gc
 import math
 import os
 import signal
+import sys
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar, get_origin
+from typing import Any, NoReturn, TypeVar, get_origin
 
 import numpy as np
 import numpy.typing as npt
@@ -520,17 +521,19 @@ def run(
     executor_of: Callable[[Context], Executor] = make_executor,
     *,
     first: bool = False,
+    failed: Callable[[], bool] = lambda: False,
 ) -> None:
     """Be the main() of a node: start, spin, and leave cleanly on SIGINT and SIGTERM.
 
     A MimicError at the start (a bad parameter, a missing device) is logged in one line and ends
-    the process with exit code 1.
+    the process with exit code 1. This function ends the process: it does not return.
 
     Args:
         make_node: Makes the node.
         args: Command line; default: that of the process.
         executor_of: Makes the executor.
         first: The node holds a period: it runs before others where the system permits.
+        failed: Asked at the end: whether the exit code is 1 for another reason.
     """
     keep_malloc_pages()
     if first:
@@ -549,6 +552,7 @@ def run(
             raise KeyboardInterrupt
 
     spinning = False
+    code = 0
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
     node = None
@@ -561,10 +565,21 @@ def run(
     except MimicError as error:
         logger = node.get_logger() if node is not None else rclpy.logging.get_logger('mimic')
         logger.fatal(str(error))
-        raise SystemExit(1) from error
+        code = 1
     finally:
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
-        # Else the interpreter walks through every object of numba and MediaPipe: seconds.
-        gc.freeze()
+    _end(1 if failed() else code)
+
+
+def _end(code: int) -> NoReturn:
+    """End the process, without what C++ libraries do behind Python's back.
+
+    The destructors of Fast DDS were seen to wait for each other for ever, in a busy loop; and the
+    interpreter would walk through every object of numba and MediaPipe: seconds.
+    """
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
