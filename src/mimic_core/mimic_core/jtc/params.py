@@ -18,6 +18,10 @@ class JtcParams(DriverParams):
     on_deactivate: str = param(
         f'When deactivated: hold; {_STAYS_STIFF}.', 'hold', choices=('hold',)
     )  # fmt: skip
+    # Beside `stale_after`, which has passed by then.
+    lost_after: float = param(
+        'Without a good reply for so long the device counts as lost [s].', 0.05, low=0.01, high=5.0
+    )
     namespace: str = param("Of the stack's topics; empty: that of the stack, / is the root.", '')
     controller: str = param('Of the arm; empty: that of the stack.', '')
     joints: tuple[str, ...] = param(
