@@ -10,7 +10,8 @@ from mimic_core.arrays import FloatArray, checked
 from mimic_core.errors import LimitError, ShapeError
 from mimic_core.limits import JointLimits
 
-SAMPLING: Final = 0.005  # [s] between which the way is a cubic
+SHORTEST: Final = 1e-9  # [s] of a part of constant jerk that is none
+NOTHING: Final = 0.005  # [s] duration of a motion that goes nowhere
 STILL: Final = 1e-9  # [rad] or [m] of a piece that is none
 
 
@@ -66,7 +67,7 @@ class TimedPath:
                 rows += list(q[1:])
                 speeds += list(v[1:])
         if len(times) == 1:  # nothing moves
-            times, rows, speeds = [0.0, SAMPLING], [way[0], way[-1]], speeds * 2
+            times, rows, speeds = [0.0, NOTHING], [way[0], way[-1]], speeds * 2
         return cls(np.array(times), np.array(rows), np.array(speeds), begin)
 
     def at(self, times: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -103,8 +104,10 @@ def _piece(
         raise LimitError(f'no motion within the limits: {error}') from error
     if result not in (Result.Working, Result.Finished):
         raise LimitError('no motion within the limits')
-    duration = float(trajectory.duration)
-    times = np.linspace(0.0, duration, int(np.ceil(duration / SAMPLING)) + 2)
+    # Its jerk is constant between these times, so that the cubic between them is exact.
+    parts = np.array(trajectory.profiles[0][0].t)
+    times = np.concatenate([[0.0], np.cumsum(parts[parts > SHORTEST])])
     rows = [trajectory.at_time(float(t)) for t in times]
     s, v = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+    s[-1], v[-1] = 1.0, 0.0
     return times, a + s * (b - a), v * (b - a)

@@ -139,8 +139,10 @@ def test_time_keeps_every_limit_and_the_lines():
     q, v = path.at(times)
     np.testing.assert_allclose(q[[0, -1]], points[[0, -1]], atol=1e-9)
     np.testing.assert_allclose(v[[0, -1]], 0.0, atol=1e-9)
-    assert (np.abs(v) <= limits.max_speed * 1.001).all()
-    assert (np.abs(np.diff(v, axis=0)) / 0.001 <= limits.max_acceleration * 1.01).all()
+    assert (np.abs(v) <= limits.max_speed * (1.0 + 1e-9)).all()
+    assert (np.abs(np.diff(v, axis=0)) / 0.001 <= limits.max_acceleration * (1.0 + 1e-6)).all()
+    third = np.diff(v, n=2, axis=0) / 0.001**2
+    assert (np.abs(third) <= limits.max_jerk * (1.0 + 1e-3)).all()
     np.testing.assert_allclose(np.diff(q, axis=0), 0.001 * 0.5 * (v[1:] + v[:-1]), atol=2e-6)
     for row in q[::50]:  # each lies on one of the lines
         apart = []
