@@ -515,3 +515,26 @@ def test_a_clock_that_is_set_back_stops_nothing():
     bench.device.error = None
     bench.run(0.3)
     assert bench.state == DriverState.ACTIVE
+
+
+def test_a_client_that_goes_during_a_fault_is_lost_after_it():
+    bench = Bench(command_timeout=0.2, on_lost_client='limp').start()
+    bench.run(0.5, [0.8, 0.4])
+    bench.device.fault = DeviceFaultError('over-current')
+    bench.run(0.5)
+    bench.device.fault = None
+    bench.run(0.5)
+    assert bench.state == DriverState.ACTIVE and not bench.device.plant.torque.any()
+    assert bench.session.status.torque is False and bench.session.status.client == 'lost'
+    bench.run(0.1, [0.8, 0.4])
+    assert bench.device.plant.torque.all() and bench.session.status.client == 'live'
+
+
+def test_of_two_streams_the_latest_command_counts():
+    bench = Bench().start()
+    bench.run(0.1)
+    for names, goal in ((JOINTS, [0.2, 0.2]), (('b',), [0.0]), (JOINTS, [0.2, 0.15])):
+        command = NamedPositions(names, np.atleast_2d(goal), np.array([0.01]))
+        assert bench.session.take(command, bench.now) is None
+    bench.run(0.4)
+    assert bench.device.written[-1][1] == pytest.approx(0.15)

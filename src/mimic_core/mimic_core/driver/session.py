@@ -200,6 +200,7 @@ class DriverSession:
         for values in (command.points, command.velocities):
             if values is not None and (np.abs(values) > _ABSURD).any():
                 return self.refuse(f'a position or velocity beyond {_ABSURD:g}')
+        self._inbox.pop(command.names, None)  # so that the latest is followed last
         self._inbox[command.names] = (command, now)
         self._command_at = now
         self.status.accepted += 1
@@ -343,9 +344,13 @@ class DriverSession:
     def _recover(self, now: float) -> None:
         """Go back to where the owner wants it, from the measured position."""
         if self._wanted == DriverState.ACTIVE:
-            limp = self.status.client == 'lost' and self.params.on_lost_client == 'limp'
-            if limp or self._limp_by_hand:  # as it was before
+            age = now - max(self._command_at, self._follower.ends())
+            gone = self.status.client != 'none' and age > self.params.command_timeout
+            limp = gone and self.params.on_lost_client == 'limp'
+            if limp or self._limp_by_hand:  # as it was before, or as it would be by now
                 self.device.disable(hold=False)
+                self.status.torque = False
+                self.status.client = 'lost' if gone else self.status.client
                 self._fresh_start, self._good_at = True, now
                 self._say(DriverState.ACTIVE, _TORQUE_OFF if self._limp_by_hand else _NO_CLIENT)
                 return
