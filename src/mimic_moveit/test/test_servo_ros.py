@@ -107,7 +107,7 @@ def test_the_robot_follows_through_servo(make_world, start):
     world.until(lambda: away() < 0.002, 20.0, 'to arrive again')
     bridge.send_signal(signal.SIGINT)
     errors = bridge.communicate(timeout=20)[1]
-    assert errors.count('Servo follows poses') == 2
+    assert errors.count('Servo follows poses') >= 2
     assert 'Traceback' not in errors
 
 
