@@ -201,12 +201,13 @@ def _command(
     """
     import rclpy
     from builtin_interfaces.msg import Duration
+    from rclpy.context import Context
     from sensor_msgs.msg import JointState
     from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
     from mimic_core import ros
 
-    context = rclpy.Context()
+    context = Context()
     rclpy.init(context=context)
     node = rclpy.create_node('bench', context=context)
     topic = f'{case.part}_controller/joint_trajectory'
@@ -252,5 +253,5 @@ def _command(
         wait = min(stream, next_step) - time.perf_counter()
         executor.spin_once(timeout_sec=max(wait, 0.0))
     node.destroy_node()
-    rclpy.try_shutdown(context=context)
+    context.try_shutdown()
     return sent, stamps

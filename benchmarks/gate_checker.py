@@ -65,13 +65,14 @@ class Facts:
 
     def below(self, link: str) -> set[str]:
         """Return a link and all that hangs on it."""
-        found, before = {link}, 0
+        found: set[str | None] = {link}
+        before = 0
         while len(found) != before:
             before = len(found)
             for joint in self.joints.values():
                 if joint.find('parent').get('link') in found:  # type: ignore[union-attr]
                     found.add(joint.find('child').get('link', ''))  # type: ignore[union-attr]
-        return found
+        return {name for name in found if name}
 
 
 @dataclass

@@ -80,7 +80,7 @@ def excite(
     parts.append(np.full(round(REST / PERIOD), start - centre))
     parts[0][:] = start - centre
     positions = np.clip(centre + np.concatenate(parts), limits.lower[joint], limits.upper[joint])
-    times = PERIOD * np.arange(len(positions))
+    times: FloatArray = PERIOD * np.arange(float(len(positions)))
     return Excitation(joint, centre, amplitude, times, positions)
 
 
@@ -100,13 +100,13 @@ def _move(begin: float, end: float, speed: float, acceleration: float) -> FloatA
 def _slow(speed: float, acceleration: float) -> FloatArray:
     """Return cycles of a triangle of amplitude 1 with round tips; rates are in amplitudes."""
     cycle = max(SLOW_CYCLE, 4.0 / (0.3 * speed), 2.0 * np.pi / np.sqrt(0.3 * acceleration))
-    t = np.arange(1, round(SLOW_CYCLES * cycle / PERIOD) + 1) * PERIOD
+    t = np.arange(1.0, round(SLOW_CYCLES * cycle / PERIOD) + 1) * PERIOD
     return _faded(t) * np.arcsin(0.98 * np.sin(2.0 * np.pi * t / cycle)) / np.arcsin(0.98)
 
 
 def _sweep(amplitude: float, speed: float, acceleration: float) -> FloatArray:
     """Return a sine of rising frequency that keeps half of both rates; it ends at 0."""
-    t = np.arange(1, round(SWEEP / PERIOD) + 1) * PERIOD
+    t = np.arange(1.0, round(SWEEP / PERIOD) + 1) * PERIOD
     ratio = SWEEP_HIGH / SWEEP_LOW
     frequency = SWEEP_LOW * ratio ** (t / SWEEP)
     phase = 2.0 * np.pi * SWEEP_LOW * SWEEP / np.log(ratio) * (ratio ** (t / SWEEP) - 1.0)
