@@ -287,8 +287,12 @@ def test_deactivate(policy, torque):
     bench.session.deactivate()
     assert bool(bench.device.plant.torque.all()) is torque
     count = len(bench.device.written)
-    assert len(bench.run(0.2, [0.0, 0.0])) == 20  # still read
+    late = NamedPositions.single(JOINTS, np.zeros(2))
+    assert bench.session.take(late, bench.now) == 'a command: the driver is inactive'
+    assert len(bench.run(0.2)) == 20  # still read
     assert len(bench.device.written) == count
+    bench.session.set_torque(False, bench.now)
+    assert not bench.device.plant.torque.any()
     bench.session.cleanup()
     assert bench.run(0.1) == []
 
@@ -368,6 +372,7 @@ def test_a_stuck_joint_is_named():
     bench.device.plant.stuck[1] = True
     bench.run(1.5, [0.2, 0.5])
     assert bench.session.status.warnings == ('b does not follow its command',)
+    assert bench.said[-1][0] < bench.now - 0.1  # told when it began, and once
 
 
 def test_a_command_is_written_before_the_period_is_over():
@@ -395,7 +400,7 @@ def test_a_damaged_reply_while_deactivating_does_not_leave_it_active(policy, tor
     assert 'not deactivated' in bench.session.status.message
     bench.device.error = None
     count = len(bench.device.written)
-    bench.run(0.2, [-0.8, 0.0])
+    bench.run(0.2)
     assert len(bench.device.written) == count
     assert bool(bench.device.plant.torque.all()) is torque
     assert bench.session.status.message == ''

@@ -25,6 +25,7 @@ from mimic_interfaces.msg import TactilePad as TactilePadMsg
 P = TypeVar('P', bound=DriverParams)
 
 _GIL_SWITCH = 5e-4  # [s] the loop gets the interpreter within that, default 5 ms
+_RATE_SPAN = 0.9  # [s]
 _TRIES = 3  # to leave a device as it shall be left, before it is let go
 _LEVELS = {
     DriverState.ACTIVE: ros.OK,
@@ -78,7 +79,7 @@ class DriverNode(LifecycleNode):
         self.create_service(SetBool, f'{name}/set_torque', self._on_torque)
         self.create_service(Trigger, f'{name}/reset', self._on_reset)
         self._diagnostics = ros.Diagnostics(self, self._report)
-        self._rate_of: tuple[float, int] = (ros.now(self), 0)
+        self._rate, self._rate_of = 0.0, (ros.now(self), 0)
         self._watch = self.create_timer(1.0, self._watch_loop)
         if self.params.autostart:
             self._start()
@@ -214,8 +215,9 @@ class DriverNode(LifecycleNode):
 
     def _report(self) -> tuple[bytes, str, dict[str, object]]:
         status, now = self.session.status, ros.now(self)
-        (then, reads), self._rate_of = self._rate_of, (now, status.reads)
-        rate = (status.reads - reads) / (now - then) if now > then else 0.0
+        then, reads = self._rate_of
+        if now - then >= _RATE_SPAN:  # what changed is told at once, the rate over a second
+            self._rate, self._rate_of = (status.reads - reads) / (now - then), (now, status.reads)
         warning = status.message or '; '.join((*status.warnings, *status.health.warnings))
         level = _LEVELS[status.state]
         if level == ros.OK and warning:
@@ -225,7 +227,7 @@ class DriverNode(LifecycleNode):
             'device': status.identity,
             'torque': status.torque,
             'client': status.client,
-            'rate': f'{rate:.1f}',
+            'rate': f'{self._rate:.1f}',
             'missed periods': self.loop.missed,
             'reconnects': status.reconnects,
             'accepted': status.accepted,

@@ -100,6 +100,7 @@ class DriverSession:
         self._command_at = -np.inf
         self._health_at = self._tried_at = -np.inf
         self._astray_since: float | None = None
+        self._warned: tuple[str, ...] = ()
 
     # Asked by the owner ---------------------------------------------------------------------
 
@@ -162,6 +163,10 @@ class DriverSession:
         """
         with self._lock:
             state = self.status.state
+            if state == DriverState.INACTIVE and not on:  # it may hold since it was deactivated
+                self.device.disable(hold=False)
+                self.status.torque = False
+                return
             if self._wanted != DriverState.ACTIVE:
                 raise DeviceError(f'the driver is {state.value}, not active')
             self._limp_by_hand = not on
@@ -195,6 +200,8 @@ class DriverSession:
         foreign = next((name for name in command.names if name not in known), None)
         if foreign is not None:
             return self.refuse(f'unknown joint {foreign}; known: {", ".join(known)}')
+        if self._wanted != DriverState.ACTIVE:
+            return self.refuse(f'a command: the driver is {self.status.state.value}')
         if command.stamp and command.stamp + command.times[-1] < now:
             return self.refuse('a trajectory that ended in the past')
         for values in (command.points, command.velocities):
@@ -239,6 +246,7 @@ class DriverSession:
                     self._recover(now)
                 if self.status.state == DriverState.ACTIVE:
                     self._write(clock(), _TICK_GAP)
+                self._announce_warnings()
                 self._good_at = clock()
             except DeviceError as error:
                 self._judge(error, now)
@@ -447,6 +455,12 @@ class DriverSession:
         if now - self._astray_since >= self.params.following_time:
             names = [n for n, far in zip(self.device.joints, astray, strict=True) if far]
             self.status.warnings = (f'{", ".join(names)} does not follow its command',)
+
+    def _announce_warnings(self) -> None:
+        warnings = (*self.status.warnings, *self.status.health.warnings)
+        if warnings != self._warned:
+            self._warned = warnings
+            self._on_change()
 
     def _say(self, state: DriverState, message: str = '') -> None:
         changed = (state, message) != (self.status.state, self.status.message)
