@@ -69,18 +69,25 @@ class Panda:
         self._arm.disable(hold=hold)
 
     def read(self) -> Reading:
-        """Return the arm's joint states and the newest of the finger."""
+        """Return the arm's joint states and the newest of the finger.
+
+        Velocity and effort of the finger are not known: NaN.
+
+        Raises:
+            NoReplyError: One of both is too old.
+            ProtocolError: One of both is no number.
+        """
         finger = self._gripper.read()
         arm = self._arm.read()
 
-        def joined(values: FloatArray | None, value: float) -> FloatArray | None:
-            return None if values is None else np.append(values, value)
+        def joined(values: FloatArray | None) -> FloatArray | None:
+            return None if values is None else np.append(values, np.nan)
 
         return dataclasses.replace(
             arm,
             position=np.append(arm.position, finger),
-            velocity=joined(arm.velocity, 0.0),
-            effort=joined(arm.effort, 0.0),
+            velocity=joined(arm.velocity),
+            effort=joined(arm.effort),
         )
 
     def write(self, position: FloatArray) -> None:

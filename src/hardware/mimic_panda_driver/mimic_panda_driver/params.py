@@ -33,7 +33,7 @@ class PandaParams(JtcParams):
         'Between two goals [s]; each is a motion of its own.', 0.1, low=0.02, high=5.0
     )
     gripper_stale_after: float = param(
-        'Oldest state of the fingers that counts [s].', 0.5, low=0.05, high=10.0
+        'Oldest state of the fingers that counts [s].', 0.15, low=0.05, high=10.0
     )
     health_period: float = param(
         'Between reads of the controllers for diagnostics [s].', 0.15, low=0.1, high=60.0

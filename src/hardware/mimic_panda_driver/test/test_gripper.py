@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 
+from mimic_core.driver.device import Reading
 from mimic_core.errors import ConfigError, NoReplyError
 from mimic_core.params import from_mapping
 from mimic_description import load_robot
@@ -74,6 +75,27 @@ def test_silence_is_told():
     motor.served = False
     with pytest.raises(NoReplyError, match='nobody serves panda_gripper/gripper_action'):
         stream(gripper, [0.0])
+
+
+class Arm:
+    """An arm whose controller answers at once."""
+
+    joints = tuple(f'panda_joint{i}' for i in range(1, 8))
+
+    def read(self):
+        return Reading(np.zeros(7), np.ones(7), np.full(7, 2.0), stamp=5.0)
+
+
+def test_an_old_finger_is_not_published_and_nothing_is_made_up():
+    motor, gripper = make()
+    panda = driver.Panda(Arm(), gripper, 'panda_finger_joint_1', PandaParams())
+    reading = panda.read()
+    assert reading.position[7] == 0.04 and reading.stamp == 5.0
+    assert np.isnan([reading.velocity[7], reading.effort[7]]).all()
+    assert (reading.velocity[:7] == 1.0).all() and (reading.effort[:7] == 2.0).all()
+    motor.heard = 0.2
+    with pytest.raises(NoReplyError, match=r'panda_gripper/joint_states for 0\.20 s'):
+        panda.read()
 
 
 def test_the_emulator_has_its_own_copy_of_the_names():
