@@ -96,8 +96,10 @@ class Panda:
         self._gripper.write(float(position[-1]))
 
     def health(self) -> Health:
-        """Return the health of the arm."""
-        return self._arm.health()
+        """Return the health of the arm, and how many states of the fingers were damaged."""
+        health = self._arm.health()
+        bad = {'damaged states of the fingers': str(self._gripper.bad())}
+        return dataclasses.replace(health, details={**health.details, **bad})
 
     def reset(self) -> None:
         """Reset the arm."""

@@ -15,6 +15,9 @@ class GripperLink(Protocol):
     def finger(self) -> tuple[float, float]:
         """Return the position of one finger [m], and when it was heard (perf_counter)."""
 
+    def bad(self) -> int:
+        """Return how many messages of the fingers were damaged: names without positions."""
+
     def send_goal(self, position: float, effort: float) -> bool:
         """Send a goal [m], [N]; returns False where nobody serves the action."""
 
@@ -54,6 +57,10 @@ class Gripper:
         if not np.isfinite(position):
             raise ProtocolError(f'{self._params.gripper_joint} is {position}')
         return position
+
+    def bad(self) -> int:
+        """Return how many messages of the fingers were damaged."""
+        return self._link.bad()
 
     def write(self, wish: float) -> None:
         """Take a set-point [m]; a goal follows when it is due.

@@ -26,6 +26,7 @@ class PandaLink(RosLink):
         super().__init__(stack, params.command, extend=self._add_gripper)
         self._params, self._names = params, stack.topic
         self._finger = (np.nan, -np.inf)
+        self._bad = 0  # messages of the fingers with another number of positions than of names
         self._client: ActionClient | None = None
 
     def _add_gripper(self, node: Node) -> None:
@@ -38,7 +39,9 @@ class PandaLink(RosLink):
         self._client = ActionClient(node, GripperCommand, action)
 
     def _on_fingers(self, msg: JointState) -> None:
-        if self._params.gripper_joint in msg.name:
+        if len(msg.position) != len(msg.name):
+            self._bad += 1
+        elif self._params.gripper_joint in msg.name:
             position = msg.position[msg.name.index(self._params.gripper_joint)]
             self._finger = (position, time.perf_counter())
 
@@ -50,6 +53,10 @@ class PandaLink(RosLink):
     def finger(self) -> tuple[float, float]:
         """Return the position of one finger [m], and when it was heard."""
         return self._finger
+
+    def bad(self) -> int:
+        """Return how many messages of the fingers were damaged."""
+        return self._bad
 
     def send_goal(self, position: float, effort: float) -> bool:
         """Send a goal; its result does not matter, the state of the fingers does."""

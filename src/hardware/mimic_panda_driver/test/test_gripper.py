@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from mimic_core.driver.device import Reading
+from mimic_core.driver.device import Health, Reading
 from mimic_core.errors import ConfigError, NoReplyError
 from mimic_core.params import from_mapping
 from mimic_description import load_robot
@@ -23,6 +23,9 @@ class Motor:
 
     def finger(self):
         return self.position, time.perf_counter() - self.heard
+
+    def bad(self):
+        return 3
 
     def send_goal(self, position, effort):
         if self.served:
@@ -85,6 +88,9 @@ class Arm:
     def read(self):
         return Reading(np.zeros(7), np.ones(7), np.full(7, 2.0), stamp=5.0)
 
+    def health(self):
+        return Health(details={'controller: arm': 'active'})
+
 
 def test_an_old_finger_is_not_published_and_nothing_is_made_up():
     motor, gripper = make()
@@ -96,6 +102,13 @@ def test_an_old_finger_is_not_published_and_nothing_is_made_up():
     motor.heard = 0.2
     with pytest.raises(NoReplyError, match=r'panda_gripper/joint_states for 0\.20 s'):
         panda.read()
+
+
+def test_damaged_states_of_the_fingers_are_counted():
+    _, gripper = make()
+    panda = driver.Panda(Arm(), gripper, 'panda_finger_joint_1', PandaParams())
+    details = panda.health().details
+    assert details == {'controller: arm': 'active', 'damaged states of the fingers': '3'}
 
 
 def test_the_emulator_has_its_own_copy_of_the_names():

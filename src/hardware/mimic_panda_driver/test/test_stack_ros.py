@@ -56,6 +56,25 @@ def test_arm_and_gripper_move_and_an_object_stops_the_fingers(ros_domain):
             device.close()
 
 
+def test_names_without_positions_end_no_thread():
+    from sensor_msgs.msg import JointState
+
+    from mimic_core.jtc import Stack
+    from mimic_panda_driver.driver import CONTROLLER, JOINTS, TITLE
+    from mimic_panda_driver.params import PandaParams
+    from mimic_panda_driver.ros import PandaLink
+
+    params = PandaParams()
+    link = PandaLink(Stack.chosen(TITLE, params, '', CONTROLLER, JOINTS), params)
+    fingers = ['panda_finger_joint2', 'panda_finger_joint1']
+    link._on_fingers(JointState(name=fingers, position=[0.02, 0.03]))
+    heard = link.finger()
+    assert heard[0] == 0.03 and link.bad() == 0
+    link._on_fingers(JointState(name=fingers, position=[0.02]))
+    link._on_fingers(JointState(name=fingers, position=[]))
+    assert link.finger() == heard and link.bad() == 2
+
+
 def test_a_gripper_that_is_not_there_is_told(ros_domain):
     from mimic_panda_driver import emulator
 
