@@ -262,8 +262,14 @@ def make_device(
 
     Raises:
         UnknownNameError: There is no such hand, or `site` names a joint of no device.
-        ConfigError: The hand has more than one joint, or `site` loosens a bound.
+        ConfigError: The hand has more than one joint, `site` loosens a bound, or a client that is
+            back would begin a sweep.
     """
+    if params.on_lost_client == 'limp':
+        raise ConfigError(
+            "parameter 'on_lost_client' must be hold: a gripper that went limp is not activated, "
+            'and would sweep its whole stroke, unasked, as soon as the client is back'
+        )
     own = {joint.removeprefix(params.prefix): bounds for joint, bounds in (site or {}).items()}
     robot = with_site(load_robot('none', params.hand), own)
     if robot.hand is None or len(robot.joint_names) != 1:

@@ -368,14 +368,18 @@ def test_silence_of_the_master_is_a_warning_until_the_next_command(emulator):
         assert device.health().warnings == ()
 
 
-@pytest.mark.parametrize(('policy', 'torque'), [('hold', True), ('limp', False)])
-def test_lost_client(emulator, policy, torque):
-    with Rig(emulator, on_lost_client=policy, command_timeout=0.1) as rig:
+def test_a_lost_client_must_not_cost_the_activation(emulator):
+    with pytest.raises(ConfigError, match="'on_lost_client' must be hold.*sweep its whole stroke"):
+        make_device(params_of(emulator, on_lost_client='limp'))
+
+
+def test_lost_client(emulator):
+    with Rig(emulator, command_timeout=0.1) as rig:
         wait(rig.follows)
         rig.goal = np.nan
         wait(lambda: rig.status.client == 'lost')
         time.sleep(0.1)
-        assert bool(emulator.plant.torque[0]) == torque
+        assert emulator.plant.torque[0]
         position = emulator.plant.position.copy()
         time.sleep(0.2)
         assert emulator.plant.position == pytest.approx(position, abs=0.004)
