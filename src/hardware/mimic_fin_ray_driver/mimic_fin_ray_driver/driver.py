@@ -28,7 +28,8 @@ def make_device(
 
     Raises:
         UnknownNameError: There is no such hand, or `site` names a joint of no device.
-        ConfigError: The hand has more than one joint, or `site` loosens a bound.
+        ConfigError: The hand has more than one joint, `site` loosens a bound, or a client that is
+            back could begin the homing of a WSG-50.
     """
     own = {joint.removeprefix(params.prefix): bounds for joint, bounds in (site or {}).items()}
     whole = load_robot('none', params.hand)
@@ -37,6 +38,12 @@ def make_device(
         raise ConfigError(f'{params.hand} is no gripper of one joint')
     (joint,) = robot.joint_names
     if params.backend == 'wsg':
+        if params.on_lost_client == 'limp':
+            raise ConfigError(
+                "parameter 'on_lost_client' must be hold for a WSG-50: its spindle holds anyway, "
+                'and one that restarted meanwhile would open to its stop, unasked, as soon as the '
+                'client is back'
+            )
         return WsgGripper(params, joint), robot.limits, robot.hand.driver.rate
     if params.open_ticks == params.closed_ticks:
         raise ConfigError(f'open_ticks and closed_ticks are both {params.open_ticks}')

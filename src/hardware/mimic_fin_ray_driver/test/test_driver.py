@@ -312,8 +312,7 @@ def test_a_stuck_motor_is_named(emulator):
         assert JOINT in rig.status.health.warnings[0]
 
 
-@pytest.mark.parametrize('policy', ['hold', 'limp'])
-def test_lost_client(emulator, policy):
+def check_lost_client(emulator, policy):
     with Rig(emulator, on_lost_client=policy, command_timeout=0.1) as rig:
         wait(rig.follows)
         rig.goal = np.nan
@@ -327,6 +326,14 @@ def test_lost_client(emulator, policy):
         wait(rig.follows)
 
 
+def test_a_lost_client_is_held(emulator):
+    check_lost_client(emulator, 'hold')
+
+
+def test_a_servo_may_go_limp_for_a_lost_client(servo):
+    check_lost_client(servo, 'limp')
+
+
 # WSG-50 only ------------------------------------------------------------------------------------
 
 
@@ -338,6 +345,11 @@ def test_homing_of_a_gripper_that_is_not_referenced(tmp_path):
         assert 0x20 in emulator.device.commands
         device.enable()
         assert emulator.device.commands.count(0x20) == 1
+
+
+def test_a_lost_client_must_not_cost_the_homing(wsg):
+    with pytest.raises(ConfigError, match="'on_lost_client' must be hold for a WSG-50"):
+        make_device(params_of(wsg, on_lost_client='limp'))
 
 
 def test_the_bytes_of_a_step_are_those_of_umi(wsg):
