@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
+import coal
 import numpy as np
 import pinocchio as pin
 
@@ -95,6 +96,42 @@ class Neighbour:
         return q, away
 
 
+def coarse(robot: RobotModel) -> pin.GeometryModel:
+    """Return the shapes of a robot without pairs, each part of its fingers as one box around it.
+
+    Two dexterous hands are thousands of pairs of shapes; of boxes there are a few hundred.
+    """
+    fine, model = robot.collision_model(within_hand=False), robot.pin_model
+    geometry = pin.GeometryModel()
+    parts: dict[str, list[pin.GeometryObject]] = {}
+    for item in fine.geometryObjects:
+        parts.setdefault(item.name.rsplit(':', 1)[0], []).append(item)
+    for name, items in parts.items():
+        joint = items[0].parentJoint
+        if joint == 0 or model.names[joint] in robot.arm_joints:
+            for item in items:
+                geometry.addGeometryObject(item)
+            continue
+        corners = np.concatenate([_corners(item) for item in items])
+        low, high = corners.min(axis=0), corners.max(axis=0)
+        place = pin.SE3(np.eye(3), 0.5 * (low + high))
+        box = coal.Box(*(high - low))
+        geometry.addGeometryObject(
+            pin.GeometryObject(f'{name}:0', joint, items[0].parentFrame, place, box)
+        )
+    return geometry
+
+
+def _corners(item: pin.GeometryObject) -> FloatArray:
+    """Return (8, 3) [m] the corners of a box around a shape, in the frame of its joint."""
+    item.geometry.computeLocalAABB()
+    around = item.geometry.aabb_local
+    ends = np.array([around.min_, around.max_])
+    corners = np.array([[ends[i, 0], ends[j, 1], ends[k, 2]] for i, j, k in np.ndindex(2, 2, 2)])
+    turned: FloatArray = corners @ item.placement.rotation.T + item.placement.translation
+    return turned
+
+
 class NeighbourGuard(PairGuard):
     """Keeps the robot off another arm that moves."""
 
@@ -102,11 +139,10 @@ class NeighbourGuard(PairGuard):
         """Args: robot: ours; neighbour: the other; params: margin, timeout and lag."""
         self._other, self._params = neighbour, params
         other = neighbour.robot
-        geometry = robot.collision_model(within_hand=False)
-        geometry.removeAllCollisionPairs()
+        geometry = coarse(robot)
         self._count = len(geometry.geometryObjects)
         moving = [i for i, o in enumerate(geometry.geometryObjects) if o.parentJoint > 0]
-        self._other_geometry = other.collision_model(within_hand=False)
+        self._other_geometry = coarse(other)
         self._other_model = other.pin_model
         self._other_data = self._other_model.createData()
         self._other_geometry_data = self._other_geometry.createData()
@@ -138,8 +174,8 @@ class NeighbourGuard(PairGuard):
             maxlen=max(int(np.ceil(window * params.rate)), 1)
         )
 
-    def look(self, now: float, stop: Brake) -> None:
-        """See where the neighbour is.
+    def look(self, now: float, stop: Brake) -> float:
+        """See where the neighbour is; returns how far a part of it has moved at most [m].
 
         Args:
             now: [s].
@@ -148,7 +184,7 @@ class NeighbourGuard(PairGuard):
         self._past.append((stop.low, stop.high))
         q, away = self._other.look(now)
         if not np.isfinite(q).all():
-            return  # never seen: the gate holds
+            return 0.0  # never seen: the gate holds
         full = self._other.robot.full(q)
         moved = (self._other_reach @ np.abs(full - self._placed))[self._of]
         if moved.any():
@@ -158,6 +194,7 @@ class NeighbourGuard(PairGuard):
             self._placed = full
         coupled = np.abs(self._other.robot.coupling) @ away
         self._margin = self._wanted + (self._other_reach @ coupled)[self._of]
+        return float(np.max(moved, initial=0.0))
 
     def margins(self, way: Way) -> FloatArray:
         """Return (P,) the distances [m] to be kept on a way."""

@@ -28,17 +28,34 @@ class _Bounds:
         """Args: q: (N,); distances: (P,) [m] there."""
         self._guard, self._q, self.low = guard, q, distances.copy()
 
-    def nearer(self, q: FloatArray, need: FloatArray) -> IntArray:
-        """Return the pairs that are nearer at (N,) than (P,) [m]; only those are measured."""
+    def go(self, q: FloatArray) -> None:
+        """Carry the bounds to (N,)."""
         self.low -= self._guard.weights @ np.abs(q - self._q)
         self._q = q
+
+    def nearer(self, need: FloatArray, most: int | None = None) -> IntArray:
+        """Return pairs that are nearer than (P,) [m], measured; all, or the first `most` found.
+
+        Those that may be nearest to what they need come first.
+        """
         near = np.flatnonzero(self.low < need)
         if len(near) > _MANY:
-            self.low = np.maximum(self.low, self._guard.spheres(q))
+            self.low = np.maximum(self.low, self._guard.spheres(self._q))
             near = np.flatnonzero(self.low < need)
+        if most is None or len(near) <= most:
+            return self._measured(near, need)
+        near = near[np.argsort(self.low[near] - need[near])]
+        found: list[IntArray] = []
+        for i in range(0, len(near), most):
+            found.append(self._measured(near[i : i + most], need))
+            if sum(len(some) for some in found) >= most // 2:
+                break
+        return np.concatenate(found)
+
+    def _measured(self, near: IntArray, need: FloatArray) -> IntArray:
         if len(near) == 0:
             return near
-        self.low[near] = self._guard.measure(q, near)
+        self.low[near] = self._guard.measure(self._q, near)
         return near[self.low[near] < need[near]]
 
 
@@ -90,25 +107,44 @@ class PairGuard:
         q = self._full(way.end)
         margin = self.margins(way)
         need = margin + self.weights @ (np.abs(self._robot.coupling) @ way.travel)
-        near = self._ends.nearer(q, need)
+        self._ends.go(q)
+        here = self._full(present)
+        first = self._ends.nearer(margin, _MOST)
+        if len(first):  # most ways that are forbidden end where they may not
+            floor = np.minimum(margin[first], self.measure(here, first))
+            slack = self._ends.low[first] - floor
+            if (slack < -_ROUNDING).any():
+                return self._limit(first, slack, margin)
+        near = self._ends.nearer(need)
         if len(near) == 0:
             return None
         floor = margin[near]
         slack = self._ends.low[near] - floor
-        if (slack < 0.0).any():  # at the end itself: forbidden, unless it was nearer before
-            floor = np.minimum(floor, self.measure(self._full(present), near))
-            slack = self._ends.low[near] - floor
-            if (slack < -_ROUNDING).any():
-                return self._limit(near, slack, margin)
+        compared = np.zeros(len(near), dtype=bool)  # with how near the pair is now
+
+        def too_near(some: IntArray) -> IntArray:
+            some = some[slack[some] < -_ROUNDING]
+            new = some[~compared[some]]
+            if len(new):  # forbidden, unless it was nearer before
+                compared[new] = True
+                lower = np.minimum(floor[new], self.measure(here, near[new]))
+                slack[new] += floor[new] - lower
+                floor[new] = lower
+            return some[slack[some] < -_ROUNDING]
+
+        if len(bad := too_near(np.arange(len(near)))):
+            return self._limit(near[bad], slack[bad], margin)
         last = q
         for position in way.points[::-1]:
             full = self._full(position)
-            if (self.weights[near] @ np.abs(full - last) <= slack).all():
-                continue
-            slack = self.measure(full, near) - floor
+            slack -= self.weights[near] @ np.abs(full - last)
             last = full
-            if (slack < -_ROUNDING).any():
-                return self._limit(near, slack, margin)
+            low = np.flatnonzero(slack < 0.0)
+            if len(low) == 0:
+                continue
+            slack[low] = self.measure(full, near[low]) - floor[low]
+            if len(bad := too_near(low)):
+                return self._limit(near[bad], slack[bad], margin)
         return None
 
     def project(
@@ -129,7 +165,8 @@ class PairGuard:
             spare = float(np.min(bounds.low - self._margin, initial=_CLEAR_MOST))
             bounds, clear = self._goals, float(np.clip(spare, _CLEAR, _CLEAR_MOST))
         for _ in range(_TRIES):
-            near = bounds.nearer(self._full(target), self._margin + (clear - _CLEAR))
+            bounds.go(self._full(target))
+            near = bounds.nearer(self._margin + (clear - _CLEAR), _MOST)
             if len(near) == 0:
                 break
             slack = bounds.low[near] - self._margin[near]

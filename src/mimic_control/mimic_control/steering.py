@@ -25,6 +25,7 @@ SAME_WISH: Final = 0.2  # [rad] or [m] between two targets up to which one follo
 PULL: Final = 0.2  # [1] of the way from a target that may be reached back to the wish, each time
 MOST_PULL: Final = 0.1  # [rad] or [m], its most
 BETTER: Final = 0.6  # [1] of the distance to the wish, for which another solution is worth a hop
+UNSEEN: Final = 0.01  # [m] that a neighbour may move before a target is looked at again
 CAUGHT_UP: Final = 0.05  # [rad] or [m] distance at which a source that took over is caught up with
 
 
@@ -62,6 +63,7 @@ class Steering:
         self._detour = 0  # ticks left before the straight way is tried again
         self._in_the_way: ActiveLimit | None = None
         self._last_target = np.empty(0)
+        self._unseen = 0.0  # [m] that a neighbour moved since the last look at the target
         self._near: tuple[FloatArray, FloatArray] | None = None  # last wish, what came of it
         self._last_projection: tuple[FloatArray, list[ActiveLimit]] = (np.empty(0), [])
 
@@ -84,8 +86,9 @@ class Steering:
     def look(self, now: float) -> None:
         """See where a neighbour is at a time [s]."""
         if self.neighbour is not None:
-            self.neighbour.look(now, self._limiter.brake())
-            self._last_target = np.empty(0)  # what is in its way changes
+            self._unseen += self.neighbour.look(now, self._limiter.brake())
+            if self._unseen > UNSEEN:  # what is in the way of the target has changed
+                self._unseen, self._last_target = 0.0, np.empty(0)
 
     def reset(self, q: FloatArray) -> None:
         """Begin anew at rest at (J,)."""
@@ -149,11 +152,8 @@ class Steering:
         outside does not make the robot hop along the edge.
         """
         target, why = self._projected(wish, False)
-        before, self._near = self._near, (wish, target)
-        if not why:
-            self._near = None
-            return target, why
-        if before is None or np.abs(wish - before[0]).max() > SAME_WISH:
+        before, self._near = self._near, (wish, target) if why else None
+        if not why or before is None or np.abs(wish - before[0]).max() > SAME_WISH:
             return target, why
         pull = np.clip(PULL * (wish - before[1]), -MOST_PULL, MOST_PULL)
         start = self.limits.clip(before[1] + (wish - before[0]) + pull)

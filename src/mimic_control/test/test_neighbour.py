@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from mimic_control import Gate, GateParams, Mode
-from mimic_control.neighbour import Neighbour
+from mimic_control.neighbour import Neighbour, coarse
 from mimic_control.testing import Distance
 from mimic_core.arrays import FloatArray
 from mimic_core.command import NamedPositions
@@ -165,3 +165,31 @@ def test_whatever_they_are_sent_they_keep_apart(arms, hands, seed: int) -> None:
                 gate.set_mode('shadow')
         nearest = min(nearest, pair.tick(wishes))
     assert nearest >= MARGIN
+
+
+@pytest.mark.parametrize('hand', ['allegro', 'leap', 'ability', 'robotiq_2f85'])
+def test_coarse_shapes_hold_the_fine_ones(hand: str) -> None:
+    import coal
+
+    robot = load_robot('iiwa14', hand)
+    fine, rough = robot.collision_model(), coarse(robot)
+    assert len(rough.geometryObjects) < 0.75 * len(fine.geometryObjects)
+    request = coal.DistanceRequest()
+    rng = np.random.default_rng(0)
+    for item in fine.geometryObjects:
+        name = item.name.rsplit(':', 1)[0]
+        around = [o for o in rough.geometryObjects if o.name.rsplit(':', 1)[0] == name]
+        for _ in range(20):  # a far point is never nearer to the shape than to what is around it
+            place = coal.Transform3s(np.eye(3), rng.normal(size=3))
+            distances = [
+                coal.distance(
+                    o.geometry,
+                    coal.Transform3s(o.placement.rotation, o.placement.translation),
+                    coal.Sphere(1e-6),
+                    place,
+                    request,
+                    coal.DistanceResult(),
+                )
+                for o in (item, *around)
+            ]
+            assert min(distances[1:]) <= distances[0] + 1e-6
