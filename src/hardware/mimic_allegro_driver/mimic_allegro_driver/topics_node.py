@@ -24,7 +24,7 @@ class RosWire:
 
     def __init__(self, owner: Node) -> None:
         """Make a wire that does not listen yet."""
-        self._namespace, self._context = owner.get_namespace(), owner.context
+        self._owner = owner
         self._node: Node | None = None
         self._executor: SingleThreadedExecutor | None = None
         self._thread: threading.Thread | None = None
@@ -33,25 +33,27 @@ class RosWire:
         """Begin to listen; does nothing if it does already."""
         if self._node is not None:
             return
+        owner = self._owner
+        # A remap of the driver's name on the command line is for the driver, not for this; remaps
+        # of topics are for both.
         node = rclpy.create_node(
-            'hand_stack',
-            context=self._context,
-            namespace=self._namespace,
-            use_global_arguments=True,
-        )
+            f'{owner.get_name()}_stack', context=owner.context, namespace=owner.get_namespace(),
+            use_global_arguments=False, start_parameter_services=False, enable_rosout=False,
+        )  # fmt: skip
+        name = owner.resolve_topic_name
 
         def take(msg: JointState) -> None:
             stamp = ros.seconds(msg.header.stamp)
             on_state(State(msg.name, msg.position, msg.velocity, msg.effort, stamp))
 
-        node.create_subscription(JointState, stack.states, take, ros.SENSOR_QOS)
+        node.create_subscription(JointState, name(stack.states), take, ros.SENSOR_QOS)
         self._as_array, self._names = stack.as_array, list(stack.names)
         kind = Float64MultiArray if stack.as_array else JointState
-        self._commands = node.create_publisher(kind, stack.commands, ros.COMMAND_QOS)
+        self._commands = node.create_publisher(kind, name(stack.commands), ros.COMMAND_QOS)
         self._words = None
         if stack.words:
-            self._words = node.create_publisher(String, stack.words, ros.DEFAULT_QOS)
-        self._executor = SingleThreadedExecutor(context=self._context)
+            self._words = node.create_publisher(String, name(stack.words), ros.DEFAULT_QOS)
+        self._executor = SingleThreadedExecutor(context=owner.context)
         self._executor.add_node(node)
         self._node = node
         self._thread = threading.Thread(target=self._spin, name='hand_stack', daemon=True)

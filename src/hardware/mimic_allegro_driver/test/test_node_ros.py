@@ -107,6 +107,29 @@ def test_on_the_bus(ros_domain):
             _wait(lambda: not emulator.plant.torque.any())
 
 
+def test_the_topics_have_a_node_with_a_name_of_its_own(ros_domain):
+    import rclpy
+    from rclpy.node import Node
+
+    from mimic_allegro_driver.topics import STACKS
+    from mimic_allegro_driver.topics_node import RosWire
+
+    remaps = ('__node:=left_hand', '__ns:=/left', 'allegroHand_0/joint_states:=bridge/states')
+    rclpy.init(args=['--ros-args', *(text for remap in remaps for text in ('-r', remap))])
+    owner = Node('hand_driver')
+    wire = RosWire(owner)
+    try:
+        wire.open(STACKS['allegro_hand_ros'], lambda state: None)
+        names = _wait(lambda: len(owner.get_node_names()) > 1 and owner.get_node_names())
+        assert sorted(names) == ['left_hand', 'left_hand_stack']
+        assert owner.count_subscribers('/left/bridge/states') == 1
+        assert owner.count_publishers('/left/allegroHand_0/joint_cmd') == 1
+    finally:
+        wire.close()
+        owner.destroy_node()
+        rclpy.shutdown()
+
+
 def test_behind_allegro_hand_ros(ros_domain):
     import rclpy
     from rclpy.executors import SingleThreadedExecutor
