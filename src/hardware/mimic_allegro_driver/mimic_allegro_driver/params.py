@@ -80,3 +80,11 @@ class AllegroParams(DriverParams):
     discovery_timeout: float = param(
         'Longest wait for the first joint states of that stack [s].', 3.0, low=0.1, high=60.0
     )
+    stale_after: float = param(
+        'Oldest joint state of that stack that counts [s].', 0.15, low=0.01, high=5.0
+    )
+    check_stamps: bool = param(
+        "The stamps of that stack's joint states are those of this clock; false: the time of "
+        'receipt counts.',
+        True,
+    )

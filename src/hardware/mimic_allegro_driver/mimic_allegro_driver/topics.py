@@ -68,6 +68,7 @@ class State:
     velocity: Sequence[float]  # [rad/s] or empty
     effort: Sequence[float]  # [N m] or empty
     stamp: float  # [s]; 0: none
+    delay: float = 0.0  # [s] from the stamp to the receipt; 0 without a stamp
 
 
 class Wire(Protocol):
@@ -156,17 +157,38 @@ class TopicHand:
         self._wire.say('off')
 
     def read(self) -> Reading:
-        """Return the newest joint states; waits for the next where there are none."""
+        """Return the newest joint states; waits for the next where there are none.
+
+        Raises:
+            NoReplyError: There are none, or they are older than `stale_after`.
+        """
         state = self._wait(max(self._params.reply_timeout, 2.0 / self.rate))
         if state is None:
             raise NoReplyError(f'no joint states on {self._stack.states}')
+        age = time.perf_counter() - self._came
+        stamped = self._params.check_stamps and state.stamp > 0.0
+        self._refuse_old(age, state.delay if stamped else 0.0)
         return Reading(
             self._of(state, state.position),
             velocity=self._of(state, state.velocity) if len(state.velocity) else None,
             effort=self._of(state, state.effort) if len(state.effort) else None,
-            stamp=state.stamp or None,
-            age=time.perf_counter() - self._came,
+            stamp=state.stamp if stamped else None,
+            age=age,
         )
+
+    def _refuse_old(self, age: float, delay: float) -> None:
+        """Raise NoReplyError for a state too old [s] since its receipt, and then since its stamp.
+
+        A stamp in the future is of another clock, and says nothing of the age.
+        """
+        topic, limit = self._stack.states, self._params.stale_after
+        if age > limit:
+            raise NoReplyError(f'nothing on {topic} for {age:.2f} s')
+        if age + delay > limit or delay < -limit:
+            raise NoReplyError(
+                f'{topic} came {delay:.2f} s after its stamp: slow, or the clocks of both machines '
+                'differ; check_stamps:=false counts from the receipt'
+            )
 
     def write(self, position: FloatArray) -> None:
         """Publish (16,) positions [rad] in the stack's order."""

@@ -44,7 +44,8 @@ class RosWire:
 
         def take(msg: JointState) -> None:
             stamp = ros.seconds(msg.header.stamp)
-            on_state(State(msg.name, msg.position, msg.velocity, msg.effort, stamp))
+            delay = ros.now(owner) - stamp if stamp > 0.0 else 0.0
+            on_state(State(msg.name, msg.position, msg.velocity, msg.effort, stamp, delay))
 
         node.create_subscription(JointState, name(stack.states), take, ros.SENSOR_QOS)
         self._as_array, self._names = stack.as_array, list(stack.names)

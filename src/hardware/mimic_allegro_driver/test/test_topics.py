@@ -43,8 +43,8 @@ def _hand(stack: str, **params):
     return device, wire, rate
 
 
-def _publish(wire, names, position, stamp=5.0):
-    wire.on_state(State(names, position, (), (), stamp))
+def _publish(wire, names, position, stamp=5.0, delay=0.001):
+    wire.on_state(State(names, position, (), (), stamp, delay))
 
 
 def _open(device, wire, names):
@@ -124,6 +124,31 @@ def test_a_state_is_returned_once():
     _open(device, wire, list(STACKS['allegro_hand_ros'].names))
     with pytest.raises(NoReplyError):
         device.read()
+
+
+def test_an_old_state_is_not_published():
+    device, wire, _ = _hand('allegro_hand_ros')
+    names = list(STACKS['allegro_hand_ros'].names)
+    _open(device, wire, names)
+    for delay in (0.3, -0.3):
+        _publish(wire, names, Q.tolist(), delay=delay)
+        with pytest.raises(NoReplyError, match=f'came {delay:.2f} s after its stamp'):
+            device.read()
+    _publish(wire, names, Q.tolist())
+    time.sleep(0.2)
+    with pytest.raises(NoReplyError, match=r'nothing on allegroHand_0/joint_states for 0\.2'):
+        device.read()
+    _publish(wire, names, Q.tolist())
+    assert device.read().stamp == 5.0
+
+
+def test_stamps_of_another_clock_can_be_passed_over():
+    device, wire, _ = _hand('allegro_hand_ros', check_stamps=False)
+    names = list(STACKS['allegro_hand_ros'].names)
+    _open(device, wire, names)
+    _publish(wire, names, Q.tolist(), delay=90.0)
+    reading = device.read()
+    assert reading.stamp is None and reading.age < 0.1
 
 
 def test_gravity_turns_with_the_arm():
