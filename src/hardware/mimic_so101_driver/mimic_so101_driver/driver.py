@@ -69,7 +69,7 @@ class So101:
     # Device ---------------------------------------------------------------------------------
 
     def open(self) -> str:
-        """Open the port, look who is there, and whether the calibration is theirs."""
+        """Open the port, look who is there, whose calibration it is, and whether it can be set."""
         self._port = SerialPort(self._params.port, self._params.baud, self._params.reply_timeout)
         self._port.drain(_QUIET)
         self._bus = Bus(self._port, self._ids)
@@ -81,6 +81,9 @@ class So101:
                 raise
             raise IdentityError(self._why_nobody()) from error
         self._compare_calibration(self._bus)
+        # Here already: what fails to become active is left as after deactivate, which may be limp.
+        torque = self._bus.sync_read(protocol.TORQUE_ENABLE, TRIES)[1][:, 0] == 1
+        self._refuse_stiff(torque, self._differing(self._bus))
         self._found = True
         return f'SO-ARM101: {who}'
 
@@ -91,7 +94,7 @@ class So101:
         self._port = self._bus = None
 
     def enable(self) -> None:
-        """Set what differs from the settings, and put torque on in place."""
+        """Set what differs from the settings, without torque, and put torque on in place."""
         bus = self._the_bus()
         torque = self._all(bus.sync_read(protocol.TORQUE_ENABLE, TRIES))[:, 0] == 1
         changed = self._settle(bus, torque)
@@ -232,12 +235,12 @@ class So101:
             settings += _GRIPPER_ONLY
         return [*settings, (protocol.MAX_TORQUE, torque), (protocol.TORQUE_LIMIT, torque)]
 
-    def _settle(self, bus: Bus, torque: np.ndarray) -> bool:
-        """Write the settings that differ, without torque; returns whether some did."""
-        held = self._all(bus.sync_read(protocol.SETTINGS, TRIES))
-        acceleration = self._all(bus.sync_read(protocol.MAX_ACCELERATION, TRIES))
-        changed = False
-        for i, (name, motor) in enumerate(zip(self._motors, self._ids, strict=True)):
+    def _differing(self, bus: Bus) -> list[list[tuple[Register, int]]]:
+        """Return, for each motor, the settings that differ and their values."""
+        held = bus.sync_read(protocol.SETTINGS, TRIES)[1]
+        acceleration = bus.sync_read(protocol.MAX_ACCELERATION, TRIES)[1]
+        differing = []
+        for i, name in enumerate(self._motors):
             wrong = [
                 (register, value)
                 for register, value in self._settings(name)
@@ -248,16 +251,32 @@ class So101:
                 wrong.append((protocol.PHASE, phase & ~protocol.ANGLE_FEEDBACK))
             if acceleration[i, 0] != _MAX_ACCELERATION:
                 wrong.append((protocol.MAX_ACCELERATION, _MAX_ACCELERATION))
+            differing.append(wrong)
+        return differing
+
+    def _refuse_stiff(
+        self, torque: np.ndarray, differing: list[list[tuple[Register, int]]]
+    ) -> None:
+        """Raise DeviceError when a stiff motor has other settings: it would have to drop."""
+        stiff = [i for i, wrong in enumerate(differing) if wrong and torque[i]]
+        if stiff:
+            raise DeviceError(
+                f'settings of {self._names(stiff)} differ from the parameters, torque is on, and '
+                'they are only made without it: hold the arm and switch its supply off and on'
+            )
+
+    def _settle(self, bus: Bus, torque: np.ndarray) -> bool:
+        """Write the settings that differ, to motors without torque; returns whether some did."""
+        differing = self._differing(bus)
+        self._refuse_stiff(torque, differing)
+        for motor, wrong in zip(self._ids, differing, strict=True):
             if not wrong:
                 continue
-            if torque[i]:
-                bus.write(motor, protocol.TORQUE_ENABLE, 0)
             bus.write(motor, protocol.LOCK, 0)
             for register, value in wrong:
                 bus.write(motor, register, value)
             bus.write(motor, protocol.LOCK, 1)
-            changed = True
-        return changed
+        return any(differing)
 
     def _stay(self, bus: Bus) -> None:
         """Make the goal of each motor the place where it is, at full speed."""

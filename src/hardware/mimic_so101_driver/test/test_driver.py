@@ -6,7 +6,14 @@ import time
 import numpy as np
 import pytest
 
-from mimic_core.errors import ConfigError, DeviceFaultError, IdentityError, PortError
+from mimic_core.driver import DriverSession
+from mimic_core.errors import (
+    ConfigError,
+    DeviceError,
+    DeviceFaultError,
+    IdentityError,
+    PortError,
+)
 from mimic_core.params import from_mapping
 from mimic_so101_driver import emulator
 from mimic_so101_driver.driver import make_device
@@ -93,6 +100,38 @@ def test_enable_twice_writes_nothing(link):
         arm.enable()
         packets = bytes(running.server.received)[before:].split(b'\xff\xff')[1:]
         assert [packet[2] for packet in packets] == [0x82] * 3
+        arm.close()
+
+
+def test_a_stiff_arm_with_other_settings_is_refused_and_does_not_drop(link):
+    with emulator.start(link) as running:
+        first = device(running)
+        first.open()
+        first.enable()
+        first.disable(hold=True)
+        first.close()
+        arm = device(running, gripper_torque=0.4, on_deactivate='limp')
+        with pytest.raises(DeviceError, match=r'so101_gripper_joint \(motor 6\) differ.*hold'):
+            arm.open()
+        session = DriverSession(arm, arm.limits, So101Params(rate=100.0))
+        with pytest.raises(DeviceError, match='switch its supply off and on'):
+            session.configure(0.0)
+        session.deactivate()
+        session.cleanup()
+        assert [memory[40] for memory in running.device.memory] == [1] * 6
+        assert all(running.plant.torque)
+        again = device(running)
+        again.open()
+        again.enable()
+        with pytest.raises(DeviceError, match='torque is on'):
+            running.device.memory[2][21] = 99
+            again.enable()
+        assert [memory[40] for memory in running.device.memory] == [1] * 6
+        again.disable(hold=False)
+        again.close()
+        arm.open()
+        arm.enable()
+        assert running.device.memory[2][21] == 16 and word(running.device.memory[5], 48) == 400
         arm.close()
 
 
