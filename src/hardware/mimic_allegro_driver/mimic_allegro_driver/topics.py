@@ -186,8 +186,8 @@ class TopicHand:
             raise NoReplyError(f'nothing on {topic} for {age:.2f} s')
         if age + delay > limit or delay < -limit:
             raise NoReplyError(
-                f'{topic} came {delay:.2f} s after its stamp: slow, or the clocks of both machines '
-                'differ; check_stamps:=false counts from the receipt'
+                f'{topic} came {delay:.2f} s after its stamp: slow, or the clocks of both '
+                'machines differ; check_stamps:=false counts from the receipt'
             )
 
     def write(self, position: FloatArray) -> None:

@@ -369,7 +369,7 @@ def test_silence_of_the_master_is_a_warning_until_the_next_command(emulator):
 
 
 def test_a_lost_client_must_not_cost_the_activation(emulator):
-    with pytest.raises(ConfigError, match="'on_lost_client' must be hold.*sweep its whole stroke"):
+    with pytest.raises(ConfigError, match=r"'on_lost_client' must be hold.*sweep its whole"):
         make_device(params_of(emulator, on_lost_client='limp'))
 
 
