@@ -33,7 +33,6 @@ from mimic_core.limits import JointLimits
 from mimic_description import load_device, load_robot
 
 _LISTEN = 0.02  # [s] for frames of somebody else who commands the hand
-_ANSWER = 0.3  # [s] within which information and first positions must come
 _OFF_TWICE = 2  # answers in a row that say the motors are off; one may be older than the command
 _ZERO = np.zeros(JOINTS)
 
@@ -99,7 +98,7 @@ class AllegroHand:
         )
         sets = self._state.sets
         self._state.forget()
-        self._receive(_ANSWER, lambda: self._state.sets > sets)
+        self._receive(self._params.answer_timeout, lambda: self._state.sets > sets)
         if self._state.sets == sets:
             raise IdentityError(
                 f'{self._open_bus().where}: {identity} sends no positions of '
@@ -114,7 +113,9 @@ class AllegroHand:
         state.info, state.serial = None, ''
         self._send([Frame(self._dialect.info_id, remote=True)])
         self._send([Frame(self._dialect.serial_id, remote=True)])
-        self._receive(_ANSWER, lambda: state.info is not None and bool(state.serial))
+        self._receive(
+            self._params.answer_timeout, lambda: state.info is not None and bool(state.serial)
+        )
         if state.info is None:
             errors = f' ({self._open_bus().errors} damaged frames)' * bool(self._open_bus().errors)
             raise NoReplyError(

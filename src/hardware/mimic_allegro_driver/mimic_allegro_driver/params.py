@@ -50,6 +50,10 @@ class AllegroParams(DriverParams):
     info_period: float = param(
         'v4: between looks at status and temperature of the hand [s].', 0.05, low=0.01, high=1.0
     )
+    answer_timeout: float = param(
+        'Longest wait for information and first positions at the start [s].',
+        0.3, low=0.01, high=5.0,
+    )  # fmt: skip
     temperature_format: str = param(
         'v4: of a frame of temperatures: bytes are four of a finger, word is one number.',
         'bytes', choices=('bytes', 'word'),

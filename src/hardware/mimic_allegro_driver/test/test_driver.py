@@ -234,6 +234,14 @@ def test_nobody_answers():
         make_device(AllegroParams(interface='virtual', channel='nowhere'))[0].open()
 
 
+def test_how_long_it_may_take_to_answer_is_a_parameter():
+    params = AllegroParams(interface='virtual', channel='nowhere', answer_timeout=0.8)
+    began = time.perf_counter()
+    with pytest.raises(NoReplyError):
+        make_device(params)[0].open()
+    assert time.perf_counter() - began > 0.8
+
+
 def test_the_wrong_dialect():
     with _start(dialect='v3') as emulator, pytest.raises(NoReplyError, match='is it no v3'):
         _device(emulator, dialect='v4').open()

@@ -20,7 +20,6 @@ from mimic_core.limits import JointLimits
 from mimic_description import load_robot, with_site
 from mimic_robotiq_driver.params import RobotiqParams
 from mimic_robotiq_driver.protocol import (
-    AMPERE_PER_COUNT,
     FAULT_NAMES,
     FAULT_SILENCE,
     FAULT_WAITS,
@@ -139,7 +138,7 @@ class RobotiqGripper:
         if self._stalled(status):
             warnings.append(f'{self._joint} does not move, and reports no contact')
         return Health(
-            current={'motor': AMPERE_PER_COUNT * status.current},
+            current={'motor': self._params.current_unit * status.current},
             warnings=tuple(warnings),
             details={
                 'object': OBJECT[status.object] if status.going else 'unknown',

@@ -27,6 +27,9 @@ class RobotiqParams(SerialParams, DriverParams):
     closed_count: int = param(
         'Position count of fully closed fingers; 230 with stock fingers.', 230, low=101, high=255
     )
+    current_unit: float = param(
+        'Of a count of measured current [A] (unconfirmed).', 0.01, low=0.0, high=0.1
+    )
     command_gap: float = param(
         'Least time between two commands on the bus [s].', 0.005, low=0.0, high=0.1
     )

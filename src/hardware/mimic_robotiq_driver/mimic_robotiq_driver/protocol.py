@@ -22,7 +22,6 @@ COMMAND_REGISTER: Final = 0x03E8
 STATUS_REGISTER: Final = 0x07D0
 STATUS_REGISTERS: Final = 3  # up to 6 can be read, the others are zero
 WRITE_REPLY_BYTES: Final = 8
-AMPERE_PER_COUNT: Final = 0.01  # [A], gCU
 
 _ACTIVATE, _GO = 0x01, 0x08  # bits of ACTION REQUEST
 _STATE_ACTIVE, _STATE_UNUSED = 3, 2  # gSTA

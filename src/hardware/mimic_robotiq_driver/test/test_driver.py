@@ -247,6 +247,20 @@ def test_contact_is_told_and_no_warning(emulator):
         assert emulator.plant.position == pytest.approx([0.5])
 
 
+def test_the_unit_of_the_current_is_a_parameter(emulator):
+    emulator.plant.obstacle_upper[:] = 0.0
+
+    def current(unit):
+        with opened(emulator, current_unit=unit) as device:
+            device.enable()
+            device.write(np.array([0.7]))
+            time.sleep(0.2)
+            device.read()
+            return device.health().current['motor']
+
+    assert current(0.03) == pytest.approx(3.0 * current(0.01)) != 0.0
+
+
 def test_five_milliseconds_between_commands(emulator):
     with opened(emulator) as device:
         device.enable()
