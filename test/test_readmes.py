@@ -68,6 +68,23 @@ def test_headings(package: Package):
     assert [h for h in ('Topics in', 'Topics out', 'Parameters') if h not in headings] == []
 
 
+@pytest.mark.parametrize(
+    'package',
+    [package for package in python_packages() if package.name.endswith('_driver')],
+    ids=lambda package: package.name,
+)
+def test_what_is_unconfirmed_names_parameters_with_their_defaults(package: Package):
+    rows = _tables((package.folder / 'README.md').read_text())['UNCONFIRMED']
+    cls = params_class(package, 'driver')
+    assert cls is not None
+    defaults = {field.name: field.default for field in dataclasses.fields(cls)}
+    given = [pair for row in rows for pair in re.findall(r'`(\w+): ([^`]+)`', row[2])]
+    shown = {'True': 'true', 'False': 'false', '': "''"}
+    defaults = {name: shown.get(str(value), str(value)) for name, value in defaults.items()}
+    wanted = [(name, defaults.get(name)) for name, _ in given]
+    assert given and given == wanted
+
+
 @each
 def test_parameters(package: Package):
     fields: set[str] = set()
