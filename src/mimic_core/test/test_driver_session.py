@@ -464,7 +464,7 @@ def test_outside_the_bounds_it_moves_only_when_it_is_commanded():
     bench.run(1.0)
     np.testing.assert_allclose(bench.path[-1], [0.2, 0.1])
     bench.run(0.5, [0.9, 0.1])
-    assert bench.path[-1][0] == pytest.approx(0.2)  # no further out
+    assert bench.path[-1][0] == pytest.approx(0.1)  # back to its bound, not out with the wish
     bench.run(1.0, [0.0, 0.1])
     bench.run(1.0, [0.9, 0.1])
     assert bench.path[-1][0] == pytest.approx(0.1, abs=1e-3)  # and never out again

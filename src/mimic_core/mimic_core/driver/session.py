@@ -93,6 +93,7 @@ class DriverSession:
         self._sent = np.zeros(len(device.joints))  # last written set-point
         self._measured = np.full(len(device.joints), np.nan)
         self._fresh_start = True  # next write is the measured position
+        self._commanded = np.zeros(len(device.joints), bool)  # since that start
         self._catching_up = False
         self._limp_by_hand = False
         self._owes_disable = False
@@ -388,6 +389,7 @@ class DriverSession:
             return
         if self._fresh_start:
             self._follower.reset(self._measured)
+            self._commanded[:] = False
             setpoint = self._measured.copy()
         else:
             self._follow_inbox()
@@ -427,17 +429,18 @@ class DriverSession:
                 self._follower.follow(command, received)
             except MimicError as error:
                 self.status.message = self.refuse(str(error))
+            else:
+                self._commanded |= [joint in names for joint in self.device.joints]
 
     def _limited(self, target: FloatArray, now: float) -> FloatArray:
         """Return the set-point: inside the bounds, a step of bounded speed from the last one.
 
-        A joint that is outside its bounds goes no further, and back only when it is commanded.
+        A joint that is outside its bounds stays there until it is commanded, and then comes back.
         """
         scale = self.params.resume_speed_scale if self._catching_up else 1.0
         elapsed = min(max(now - self._wrote_at, 0.0), 2.0 * self.period)
         reach = self.limits.max_speed * scale * elapsed
-        lower = np.minimum(self.limits.lower, self._sent)
-        bounded = np.clip(target, lower, np.maximum(self.limits.upper, self._sent))
+        bounded = np.where(self._commanded, self.limits.clip(target), self._sent)
         setpoint = np.clip(bounded, self._sent - reach, self._sent + reach)
         if self._catching_up and self.status.client == 'live':
             self._catching_up = bool((np.abs(setpoint - bounded) > 1e-9).any())
