@@ -88,6 +88,9 @@ def test_cancelled_and_asked_again(process: PlanningProcess):
 
 def test_a_planner_that_dies_is_said_and_replaced(process: PlanningProcess):
     process.plan(ROBOT.home, goal(0.3), time.monotonic())
+    wait(process)
+    os.kill(process._process.pid, 19)  # stopped, so that it cannot answer before it dies
+    process.plan(ROBOT.home, goal(0.3), time.monotonic())
     os.kill(process._process.pid, 9)
     assert 'exit code -9' in wait(process)[0].error
     process.plan(ROBOT.home, goal(0.3), time.monotonic())

@@ -22,9 +22,13 @@ class Rig:
     def __init__(self, running, **values):
         params = from_mapping(LeapParams, {**running.params, **PATIENT, **values})
         device, self.limits, rate = make_device(params)
-        self.session = DriverSession(device, self.limits, replace(params, rate=rate))
+        self.said: list[tuple[DriverState, str]] = []  # every one, however short
+        self.session = DriverSession(device, self.limits, replace(params, rate=rate), self._note)
         self.loop = Loop(self.session, time.perf_counter, lambda reading: None)
         self.running = running
+
+    def _note(self):
+        self.said.append((self.status.state, self.status.message))
 
     @property
     def status(self):
@@ -123,8 +127,7 @@ def test_faults_are_named_and_left_without_a_jump(tmp_path, fault, state, text):
 
 
 def _told(made, state, text):
-    status = made.status
-    return [True] if status.state == state and text in status.message else []
+    return [True for said, message in made.said if said == state and text in message]
 
 
 def test_noise_is_read_through_and_told(tmp_path):
