@@ -83,3 +83,20 @@ def test_a_command_does_not_wait_for_the_period():
     loop.stop()
     assert device.writes[-1][0] - asked < 0.1
     assert device.writes[-1][1] > 0.0
+
+
+def test_a_command_that_comes_too_soon_is_not_forgotten_at_the_next_period():
+    device, session, loop = _loop(10.0)
+    loop.start()
+    while not device.writes:
+        time.sleep(0.001)
+    begin = device.writes[-1][0]
+    for at in (0.092, 0.097):  # the first is written at once, the second waits for its gap
+        time.sleep(max(begin + at - time.perf_counter(), 0.0))
+        command = NamedPositions.single(('a',), np.array([at]))
+        session.take(command, time.perf_counter())
+        loop.wake()
+    time.sleep(0.085)  # past the gap, before the period after the next
+    loop.stop()
+    assert device.writes[-1][1] > device.writes[-2][1]
+    assert 0.04 < device.writes[-1][0] - device.writes[-2][0] < 0.1

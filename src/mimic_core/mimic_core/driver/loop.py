@@ -71,7 +71,6 @@ class Loop:
                     early = self._session.write_now(self._clock())
                     asked = time.perf_counter() + early if early else math.inf
                 continue
-            asked = math.inf
             reading = self._session.cycle(self._clock(), self._clock)
             if reading is not None:
                 self._on_reading(reading)
