@@ -93,7 +93,7 @@ class EpisodeArrays:
             raise self._wrong(what, str(error)) from error
 
     def _check_frames(self, what: str, frames: Frames, size: int) -> None:
-        shape = getattr(frames, 'shape', ())
+        shape: tuple[int, ...] = getattr(frames, 'shape', ())
         kind = getattr(frames, 'dtype', None)
         if len(shape) != 4 or shape[0] != size or shape[3] != 3 or kind != np.uint8:
             raise self._wrong(what, f'{shape} {kind} is not ({size}, H, W, 3) uint8')
