@@ -20,6 +20,7 @@ LAYERS = (
     | {f'mimic_{device}_driver' for device in DEVICES},
     {'mimic_recording', 'mimic_viewer'},
     {'mimic_identification', 'mimic_calibration', 'mimic_dataset'},
+    {'mimic_policy'},
     {'mimic_bringup'},
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
