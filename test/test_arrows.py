@@ -9,7 +9,6 @@ LAYERS = (
     {'mimic_description', 'mimic_composition'},
     {'mimic_planning'},  # the gate plans with it
     {
-        'mimic_alignment',
         'mimic_camera',
         'mimic_hand_tracking',
         'mimic_retargeting',
@@ -20,6 +19,7 @@ LAYERS = (
     | {f'mimic_{device}_driver' for device in DEVICES},
     {'mimic_recording', 'mimic_viewer'},
     {'mimic_identification', 'mimic_calibration', 'mimic_dataset'},
+    {'mimic_alignment'},
     {'mimic_policy'},
     {'mimic_bringup'},
 )

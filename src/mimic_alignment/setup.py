@@ -17,4 +17,10 @@ setup(
     description='DTW between human and robot trajectories.',
     license='Apache-2.0',
     extras_require={'test': ['pytest']},
+    entry_points={
+        'console_scripts': [
+            f'align = {PACKAGE}.align_command:main',
+            f'alignment = {PACKAGE}.align_node:main',
+        ],
+    },
 )

@@ -36,3 +36,13 @@ class AlignmentParams(WarpParams):
         0.2, low=0.0, high=100.0,
     )  # fmt: skip
     workers: int = param('Threads; 0: one for each core.', 0, low=0, high=256)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlignNodeParams(AlignmentParams):
+    """Checked once, when the node starts."""
+
+    encoder: str = param(
+        'Of the visual method: thumbnail, module:function or module:function=argument.',
+        'thumbnail',
+    )

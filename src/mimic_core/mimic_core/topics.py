@@ -106,6 +106,7 @@ SERVICES: Final = {
     'episode/stop': 'std_srvs/srv/Trigger',
     'episode/discard': 'std_srvs/srv/Trigger',
     'twin/reset': 'mimic_interfaces/srv/ResetTwin',
+    'alignment/align': 'mimic_interfaces/srv/AlignEpisodes',
     'plan_kinematic_path': 'moveit_msgs/srv/GetMotionPlan',  # of move_group
     'servo_node/switch_command_type': 'moveit_msgs/srv/ServoCommandType',  # of MoveIt Servo
 }

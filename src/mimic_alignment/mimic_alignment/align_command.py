@@ -1,0 +1,121 @@
+"""Command line: `align DATASET`, a dataset's human episodes mapped onto its robot episodes."""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from mimic_alignment.actions import Normaliser, action_cost
+from mimic_alignment.alignment import METHODS, actions_of
+from mimic_alignment.features import THUMBNAIL
+from mimic_alignment.job import Done, Job, run_job
+from mimic_alignment.params import AlignmentParams
+from mimic_alignment.plots import draw_paths, draw_warp
+from mimic_core.errors import MimicError
+from mimic_core.params import from_mapping, info_of, types_of
+
+_SHOWN: Final = 20  # rows of the table
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code."""
+    given = _parser().parse_args(arguments)
+    console = Console()
+    try:
+        values = {f.name: getattr(given, f.name) for f in dataclasses.fields(AlignmentParams)}
+        params = from_mapping(AlignmentParams, values)
+        job = Job(
+            given.dataset,
+            given.method,
+            given.output,
+            tuple(given.human),
+            tuple(given.robot),
+            given.encoder,
+        )
+        done = run_job(job, params)
+        console.print(cost_table(done))
+        console.print(done.summary)
+        console.print(f'written to {done.path}', soft_wrap=True)
+        if given.plots is not None:
+            for path in write_plots(done, params, given.plots):
+                console.print(f'picture: {path}', soft_wrap=True)
+    except MimicError as error:
+        sys.stderr.write(f'align: {error}\n')
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='./mimic align', description='Warp human episodes onto robot episodes.'
+    )
+    parser.add_argument('dataset', type=Path, help='folder of a dataset with both domains')
+    parser.add_argument('--method', choices=METHODS, default='action', help='what is compared')
+    parser.add_argument(
+        '--encoder',
+        default=THUMBNAIL,
+        help=f'of the visual method: {THUMBNAIL}, module:function or module:function=argument',
+    )
+    parser.add_argument('--output', type=Path, help='file; default: DATASET/mapping_METHOD.json')
+    parser.add_argument('--human', action='append', default=[], help='name of an episode; again')
+    parser.add_argument('--robot', action='append', default=[], help='name of an episode; again')
+    parser.add_argument('--plots', type=Path, help='folder for pictures')
+    kinds = types_of(AlignmentParams)
+    for field in dataclasses.fields(AlignmentParams):
+        info, name = info_of(field), f'--{field.name.replace("_", "-")}'
+        text = f'{info.description} Default: {field.default}.'.replace('%', '%%')
+        if kinds[field.name] is bool:
+            parser.add_argument(name, action='store_true', dest=field.name, help=text)
+        else:
+            parser.add_argument(
+                name, type=kinds[field.name], default=field.default, dest=field.name, help=text
+            )
+    return parser
+
+
+def cost_table(done: Done) -> Table:
+    """Return the mean cost of a step for each human episode: its best robot episode, and all."""
+    one = done.alignment
+    table = Table(title=f'mean cost of a step [1], {one.method}')
+    table.add_column('human episode')
+    table.add_column('frames', justify='right')
+    table.add_column('best robot episode')
+    for text in ('best', 'mean', 'worst'):
+        table.add_column(text, justify='right')
+    costs = one.costs
+    for h, episode in enumerate(done.humans[:_SHOWN]):
+        best = int(np.argmin(costs[h]))
+        numbers = (costs[h, best], costs[h].mean(), costs[h].max())
+        table.add_row(
+            episode.name, str(len(episode.action)), one.robots[best],
+            *(f'{value:.3f}' for value in numbers),
+        )  # fmt: skip
+    if len(done.humans) > _SHOWN:
+        table.add_row(f'… and {len(done.humans) - _SHOWN} more', '', '', '', '', '')
+    return table
+
+
+def write_plots(done: Done, params: AlignmentParams, folder: Path) -> list[Path]:
+    """Write the picture of the best pair and that of all paths; return the files."""
+    humans, robots = (list(map(actions_of, side)) for side in (done.humans, done.robots))
+    costs = done.alignment.costs
+    h, r = (int(i) for i in np.unravel_index(np.argmin(costs), costs.shape))
+    warp = done.alignment.warps[h][r]
+    normaliser = Normaliser.fit([*humans, *robots])
+    local = action_cost(normaliser.apply(humans[h]), normaliser.apply(robots[r]), params)
+    folder.mkdir(parents=True, exist_ok=True)
+    names = (done.alignment.humans[h], done.alignment.robots[r])
+    files = [folder / 'warped_pair.png', folder / 'paths.png']
+    draw_warp(local, warp, humans[h], robots[r], names).savefig(files[0], dpi=110)
+    draw_paths(humans, robots, (h, r, warp)).savefig(files[1], dpi=110)
+    return files
+
+
+if __name__ == '__main__':
+    sys.exit(main())
