@@ -22,7 +22,8 @@ SITE = """
 """
 START, FOLLOW, AFTER = 90.0, 8.0, 1.5  # [s]
 BUSY_SHARE = 0.2  # [1] of the time that it follows at least, however busy the machine is
-ARM_LAG = 0.12  # [rad] most that an arm joint is away from what the gate says, while it moves
+ARM_AWAY = 0.12  # [rad] most that an arm joint is away from what the gate said in the last ...
+ARM_LATE = 0.6  # [s] on a machine so busy that a driver misses turns and catches up
 
 
 class Rig:
@@ -97,6 +98,13 @@ def series(samples):
     return array[:, 0], array[:, 1]
 
 
+def distance(at, measured, stamps, commands):
+    """(T,) distances [rad] from each measured position to what was said in the time before it."""
+    grid = np.arange(-ARM_LATE, 0.021, 0.02)  # (G,) [s]
+    said = np.interp(at[:, None] + grid, stamps, commands)  # (T, G)
+    return np.maximum(said.min(axis=1) - measured, measured - said.max(axis=1)).clip(min=0.0)
+
+
 @pytest.fixture
 def rig(ros_domain):
     one = Rig(ros_domain)
@@ -150,8 +158,8 @@ def test_the_emulated_robot_follows_the_hand(rig, tmp_path, monkeypatch, arm, ha
         window = (at > stamps[0]) & (at < stamps[-1])
         travel[name] = np.ptp(measured[window])
         if j < len(robot.arm_joints):
-            away = np.abs(np.interp(stamps, at, measured) - commands[:, j])
-            assert away.max() < ARM_LAG, (name, away.max())
+            away = distance(at[window], measured[window], stamps, commands[:, j])
+            assert away.max() < ARM_AWAY, (name, away.max())
         # A driver that came back lately may still be on its way to the position that is held.
         held = np.abs(measured[at > at[-1] - 0.5 * AFTER] - rig.status[-1].position[j])
         away = np.diff(held).clip(min=0.0).sum()

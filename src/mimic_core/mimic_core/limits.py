@@ -11,6 +11,7 @@ from mimic_core.arrays import FloatArray, checked
 from mimic_core.errors import ConfigError, LimitError, UnknownNameError
 
 _SLACK: Final = 1e-9  # [1] of rounding that is no loosening
+SiteLimits = Mapping[str, Mapping[str, float]]  # joint -> some of the fields of JointLimits
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ _FIELDS: Final = tuple(field.name for field in dataclasses.fields(JointLimits))
 def tighten(
     limits: JointLimits,
     joint_names: Sequence[str],
-    overrides: Mapping[str, Mapping[str, float]],
+    overrides: SiteLimits,
     *,
     known: Iterable[str] = (),
     prefix: str = '',

@@ -2,7 +2,7 @@
 
 from mimic_description.model import RobotModel, UnknownFrameError, hand_model, load_robot
 from mimic_description.registry import Device, UnknownDeviceError, known_devices, load_device
-from mimic_description.site import known_joints, with_site
+from mimic_description.site import known_joints, site_limits, with_site
 from mimic_description.urdf import render_urdf
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     'load_device',
     'load_robot',
     'render_urdf',
+    'site_limits',
     'with_site',
 ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mimic_core.errors import ConfigError
-from mimic_core.limits import tighten
+from mimic_core.limits import JointLimits, SiteLimits, tighten
 from mimic_description.model import RobotModel
 from mimic_description.registry import Workspace, known_devices, load_device
 
@@ -18,9 +18,29 @@ def known_joints() -> frozenset[str]:
     return frozenset(joint for name in known_devices() for joint in load_device(name).joints)
 
 
+def site_limits(
+    limits: JointLimits, joints: Sequence[str], site: SiteLimits | None, prefix: str = ''
+) -> JointLimits:
+    """Return the bounds of a driver's joints with those of a site laid over them.
+
+    Args:
+        limits: J bounds, as the registry has them.
+        joints: J names without prefix.
+        site: For each joint, with or without prefix, some of lower, upper, max_speed,
+            max_acceleration, max_jerk; joints of other devices of the registry do not count.
+        prefix: Of this robot's joints.
+
+    Raises:
+        UnknownNameError: No device has a joint of that name.
+        ConfigError: Something is loosened, unknown or no number; says what.
+    """
+    names = [prefix + joint for joint in joints]
+    return tighten(limits, names, site or {}, known=known_joints(), prefix=prefix)
+
+
 def with_site(
     robot: RobotModel,
-    limits: Mapping[str, Mapping[str, float]],
+    limits: SiteLimits,
     workspace: Mapping[str, object] | None = None,
 ) -> RobotModel:
     """Return a robot with tighter bounds; what is not named stays as the registry has it.

@@ -13,8 +13,8 @@ from mimic_ability_driver.transport import Line
 from mimic_core.arrays import FloatArray
 from mimic_core.driver.device import Health, Reading, TactilePad
 from mimic_core.errors import ConfigError, IdentityError, NoReplyError, PortError, ProtocolError
-from mimic_core.limits import JointLimits
-from mimic_description import load_device, load_robot
+from mimic_core.limits import JointLimits, SiteLimits
+from mimic_description import load_device, load_robot, site_limits
 
 Counts = npt.NDArray[np.int16]
 PAD_LINKS = ('index_outer', 'middle_outer', 'ring_outer', 'pinky_outer', 'thumb_outer')
@@ -217,8 +217,11 @@ class AbilityHand:
         return tuple(TactilePad(name, f) for name, f in zip(self._pads, force, strict=True))
 
 
-def make_device(params: AbilityParams) -> tuple[AbilityHand, JointLimits, float]:
-    """Return the hand, not open, the limits of its joints and its rate [Hz]."""
+def make_device(
+    params: AbilityParams, site: SiteLimits | None = None
+) -> tuple[AbilityHand, JointLimits, float]:
+    """Return the hand, not open, the limits of its joints in this site and its rate [Hz]."""
     robot = load_robot('none', params.hand)
     device = AbilityHand(params, robot.joint_names)
-    return device, robot.limits, load_device(params.hand).driver.rate
+    limits = site_limits(robot.limits, robot.joint_names, site, params.prefix)
+    return device, limits, load_device(params.hand).driver.rate

@@ -29,8 +29,8 @@ from mimic_core.errors import (
     PortError,
     ProtocolError,
 )
-from mimic_core.limits import JointLimits
-from mimic_description import load_device, load_robot
+from mimic_core.limits import JointLimits, SiteLimits
+from mimic_description import load_device, load_robot, site_limits
 
 _LISTEN = 0.02  # [s] for frames of somebody else who commands the hand
 _OFF_TWICE = 2  # answers in a row that say the motors are off; one may be older than the command
@@ -344,18 +344,20 @@ class AllegroHand:
 
 
 def make_device(
-    params: AllegroParams, wire: Wire | None = None
+    params: AllegroParams, site: SiteLimits | None = None, wire: Wire | None = None
 ) -> tuple[Device, JointLimits, float]:
-    """Return the hand, not open, the limits of its joints and its rate [Hz].
+    """Return the hand, not open, the limits of its joints in this site and its rate [Hz].
 
     Args:
         params: Of the driver.
+        site: Tighter bounds of joints, with or without prefix, by joint and field.
         wire: Carries the topics of the other stack; the backend topics needs it.
 
     Raises:
         ConfigError: The parameters do not fit together.
     """
     robot = load_robot('none', params.hand)
+    limits = site_limits(robot.limits, robot.joint_names, site, params.prefix)
     rate = load_device(params.hand).driver.rate
     if len(robot.joint_names) != JOINTS:
         raise ConfigError(f'an Allegro Hand has 16 joints, {params.hand} {len(robot.joint_names)}')
@@ -363,7 +365,7 @@ def make_device(
         if wire is None:
             raise ConfigError('the topics of another stack need a node that carries them')
         topics = TopicHand(params, robot.joint_names, wire)
-        return topics, robot.limits, topics.rate
+        return topics, limits, topics.rate
     law = TorqueLaw(params, robot)
     if params.dialect == 'v3':
         for name in ('offsets', 'directions', 'motor_directions'):
@@ -380,4 +382,4 @@ def make_device(
     else:
         dialect = V4(params.device_id)
     rate = min(rate, 1000.0 / params.period_ms)
-    return AllegroHand(params, robot.joint_names, law, dialect), robot.limits, rate
+    return AllegroHand(params, robot.joint_names, law, dialect), limits, rate

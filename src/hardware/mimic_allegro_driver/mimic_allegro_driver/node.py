@@ -13,8 +13,7 @@ from mimic_core import ros
 from mimic_core.driver.device import Device
 from mimic_core.driver.ros import DriverNode, run
 from mimic_core.errors import MimicError
-from mimic_core.limits import JointLimits, tighten
-from mimic_description import known_joints
+from mimic_core.limits import JointLimits, SiteLimits
 
 
 class AllegroNode(DriverNode):
@@ -29,14 +28,10 @@ class AllegroNode(DriverNode):
             self._gravity = GravityOfArm(params.arm, np.array(params.gravity), params.prefix)
             self.create_subscription(JointState, 'joint_states', self._on_arm, ros.SENSOR_QOS)
 
-    def _make(self, params: AllegroParams) -> tuple[Device, JointLimits, float]:
+    def _make(self, params: AllegroParams, site: SiteLimits) -> tuple[Device, JointLimits, float]:
         if params.backend == 'topics':
             self._wire = RosWire(self)
-        device, limits, rate = make_device(params, self._wire)
-        site = ros.nested_params(self, 'limits')
-        names = [params.prefix + joint for joint in device.joints]
-        tight = tighten(limits, names, site, known=known_joints(), prefix=params.prefix)
-        return device, tight, rate
+        return make_device(params, site, self._wire)
 
     def _on_arm(self, msg: JointState) -> None:
         try:

@@ -39,7 +39,7 @@ def _hand(stack: str, **params):
         params = {'on_deactivate': 'hold', **params}
     params = AllegroParams(backend='topics', stack=stack, **params)
     wire = Recorder()
-    device, _, rate = make_device(params, wire)
+    device, _, rate = make_device(params, wire=wire)
     return device, wire, rate
 
 

@@ -1,11 +1,9 @@
 """The device behind the parameters: a WSG-50 or a servo."""
 
-from collections.abc import Mapping
-
 from mimic_core.driver import Device
 from mimic_core.errors import ConfigError
-from mimic_core.limits import JointLimits
-from mimic_description import load_robot, with_site
+from mimic_core.limits import JointLimits, SiteLimits
+from mimic_description import load_robot, site_limits
 from mimic_fin_ray_driver.params import FinRayParams
 from mimic_fin_ray_driver.servo import ServoGripper
 from mimic_fin_ray_driver.servo_protocol import BITS_PER_BYTE, CYCLE_BYTES
@@ -16,7 +14,7 @@ _LINE_SHARE = 0.6  # [1] of the time of a serial line; the rest is for replies a
 
 
 def make_device(
-    params: FinRayParams, site: Mapping[str, Mapping[str, float]] | None = None
+    params: FinRayParams, site: SiteLimits | None = None
 ) -> tuple[Device, JointLimits, float]:
     """Return the gripper (not connected), the bounds of its joint and its rate [Hz].
 
@@ -31,9 +29,8 @@ def make_device(
         ConfigError: The hand has more than one joint, `site` loosens a bound, or a client that is
             back could begin the homing of a WSG-50.
     """
-    own = {joint.removeprefix(params.prefix): bounds for joint, bounds in (site or {}).items()}
-    whole = load_robot('none', params.hand)
-    robot = with_site(whole, own)
+    robot = load_robot('none', params.hand)
+    limits = site_limits(robot.limits, robot.joint_names, site, params.prefix)
     if robot.hand is None or len(robot.joint_names) != 1:
         raise ConfigError(f'{params.hand} is no gripper of one joint')
     (joint,) = robot.joint_names
@@ -44,8 +41,8 @@ def make_device(
                 'and one that restarted meanwhile would open to its stop, unasked, as soon as the '
                 'client is back'
             )
-        return WsgGripper(params, joint), robot.limits, robot.hand.driver.rate
+        return WsgGripper(params, joint), limits, robot.hand.driver.rate
     if params.open_ticks == params.closed_ticks:
         raise ConfigError(f'open_ticks and closed_ticks are both {params.open_ticks}')
     rate = min(_SERVO_RATE, _LINE_SHARE * params.baud / (BITS_PER_BYTE * CYCLE_BYTES))
-    return ServoGripper(params, joint, whole.limits), robot.limits, rate
+    return ServoGripper(params, joint, robot.limits), limits, rate

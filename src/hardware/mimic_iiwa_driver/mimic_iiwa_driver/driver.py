@@ -2,8 +2,8 @@
 
 from mimic_core.driver.device import Device
 from mimic_core.jtc import JtcDevice, Stack
-from mimic_core.limits import JointLimits
-from mimic_description import load_device, load_robot
+from mimic_core.limits import JointLimits, SiteLimits
+from mimic_description import load_device, load_robot, site_limits
 from mimic_iiwa_driver.params import IiwaParams
 from mimic_iiwa_driver.protocol import STACKS
 
@@ -14,8 +14,10 @@ def stack_of(params: IiwaParams) -> Stack:
     return Stack.chosen(names.title, params, names.namespace, names.controller, names.joints)
 
 
-def make_device(params: IiwaParams) -> tuple[Device, JointLimits, float]:
-    """Return the device (not open), the limits of its joints and its rate [Hz].
+def make_device(
+    params: IiwaParams, site: SiteLimits | None = None
+) -> tuple[Device, JointLimits, float]:
+    """Return the device (not open), the limits of its joints in this site and its rate [Hz].
 
     Raises:
         MimicError: The arm is unknown, or the parameters do not fit it.
@@ -26,4 +28,4 @@ def make_device(params: IiwaParams) -> tuple[Device, JointLimits, float]:
     rate = params.rate or load_device(params.arm, 'arm').driver.rate
     stack = stack_of(params)
     device = JtcDevice(robot.joint_names, stack, make_link(stack, params), params, 1.0 / rate)
-    return device, robot.limits, rate
+    return device, site_limits(robot.limits, robot.joint_names, site, params.prefix), rate

@@ -16,8 +16,8 @@ from mimic_core.errors import (
     NoReplyError,
     ProtocolError,
 )
-from mimic_core.limits import JointLimits
-from mimic_description import load_device, load_robot
+from mimic_core.limits import JointLimits, SiteLimits
+from mimic_description import load_device, load_robot, site_limits
 from mimic_leap_driver import protocol
 from mimic_leap_driver.params import LeapParams
 from mimic_leap_driver.protocol import Bytes, Counts, Register
@@ -304,8 +304,11 @@ class LeapHand:
                     raise NoReplyError(f'motor {motor} does not come back: {error}') from error
 
 
-def make_device(params: LeapParams) -> tuple[Device, JointLimits, float]:
-    """Return the hand, not open, the limits of its joints and its rate [Hz]."""
+def make_device(
+    params: LeapParams, site: SiteLimits | None = None
+) -> tuple[Device, JointLimits, float]:
+    """Return the hand, not open, the limits of its joints in this site and its rate [Hz]."""
     robot = load_robot('none', params.hand)
     rate = load_device(params.hand).driver.rate
-    return LeapHand(params, robot.joint_names), robot.limits, rate
+    limits = site_limits(robot.limits, robot.joint_names, site, params.prefix)
+    return LeapHand(params, robot.joint_names), limits, rate

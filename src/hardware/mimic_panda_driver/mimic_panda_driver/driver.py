@@ -10,8 +10,8 @@ from mimic_core.arrays import FloatArray
 from mimic_core.driver.device import Device, Health, Reading
 from mimic_core.errors import PortError
 from mimic_core.jtc import JtcDevice, Stack
-from mimic_core.limits import JointLimits
-from mimic_description import load_device, load_robot
+from mimic_core.limits import JointLimits, SiteLimits
+from mimic_description import load_device, load_robot, site_limits
 from mimic_panda_driver.gripper import Gripper
 from mimic_panda_driver.params import PandaParams
 
@@ -106,8 +106,10 @@ class Panda:
         self._arm.reset()
 
 
-def make_device(params: PandaParams) -> tuple[Device, JointLimits, float]:
-    """Return the device (not open), the limits of its joints and its rate [Hz].
+def make_device(
+    params: PandaParams, site: SiteLimits | None = None
+) -> tuple[Device, JointLimits, float]:
+    """Return the device (not open), the limits of its joints in this site and its rate [Hz].
 
     Raises:
         MimicError: The arm is unknown, or the parameters do not fit it.
@@ -115,11 +117,12 @@ def make_device(params: PandaParams) -> tuple[Device, JointLimits, float]:
     from mimic_panda_driver.ros import PandaLink
 
     robot = load_robot(params.arm, params.hand)
+    limits = site_limits(robot.limits, robot.joint_names, site, params.prefix)
     rate = params.rate or load_device(params.arm, 'arm').driver.rate
     stack = Stack.chosen(TITLE, params, '', CONTROLLER, JOINTS)
     link = PandaLink(stack, params)
     arm = JtcDevice(robot.arm_joints, stack, link, params, 1.0 / rate)
     if params.hand == 'none':
-        return arm, robot.limits, rate
+        return arm, limits, rate
     gripper = Gripper(link, params)
-    return Panda(arm, gripper, robot.hand_joints[0], params), robot.limits, rate
+    return Panda(arm, gripper, robot.hand_joints[0], params), limits, rate

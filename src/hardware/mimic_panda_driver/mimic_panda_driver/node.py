@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from mimic_core import ros
 from mimic_core.driver import Device
 from mimic_core.driver.ros import DriverNode, run
-from mimic_core.limits import JointLimits, tighten
-from mimic_description import known_joints
+from mimic_core.limits import JointLimits, SiteLimits
 from mimic_panda_driver.driver import make_device
 from mimic_panda_driver.params import PandaParams
 
@@ -19,14 +17,10 @@ class PandaNode(DriverNode):
     def __init__(self, **options: Any) -> None:
         super().__init__('arm_driver', PandaParams, self._make, **options)
 
-    def _make(self, params: PandaParams) -> tuple[Device, JointLimits, float]:
+    def _make(self, params: PandaParams, site: SiteLimits) -> tuple[Device, JointLimits, float]:
         if params.hand == 'none':
             self.parts = ('arm',)
-        device, limits, rate = make_device(params)
-        site = ros.nested_params(self, 'limits')
-        names = [params.prefix + joint for joint in device.joints]
-        tight = tighten(limits, names, site, known=known_joints(), prefix=params.prefix)
-        return device, tight, rate
+        return make_device(params, site)
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final, TypeVar
 
 import numpy as np
@@ -16,8 +16,8 @@ from mimic_core.errors import (
     NoReplyError,
     ProtocolError,
 )
-from mimic_core.limits import JointLimits
-from mimic_description import load_robot, with_site
+from mimic_core.limits import JointLimits, SiteLimits
+from mimic_description import load_robot, site_limits
 from mimic_robotiq_driver.params import RobotiqParams
 from mimic_robotiq_driver.protocol import (
     FAULT_NAMES,
@@ -251,7 +251,7 @@ def _fault(status: Status) -> str:
 
 
 def make_device(
-    params: RobotiqParams, site: Mapping[str, Mapping[str, float]] | None = None
+    params: RobotiqParams, site: SiteLimits | None = None
 ) -> tuple[Device, JointLimits, float]:
     """Return the gripper (not connected), the bounds of its joint and its rate [Hz].
 
@@ -269,9 +269,9 @@ def make_device(
             "parameter 'on_lost_client' must be hold: a gripper that went limp is not activated, "
             'and would sweep its whole stroke, unasked, as soon as the client is back'
         )
-    own = {joint.removeprefix(params.prefix): bounds for joint, bounds in (site or {}).items()}
-    robot = with_site(load_robot('none', params.hand), own)
+    robot = load_robot('none', params.hand)
+    limits = site_limits(robot.limits, robot.joint_names, site, params.prefix)
     if robot.hand is None or len(robot.joint_names) != 1:
         raise ConfigError(f'{params.hand} is no gripper of one joint')
-    device = RobotiqGripper(params, robot.joint_names[0], robot.limits)
-    return device, robot.limits, robot.hand.driver.rate
+    device = RobotiqGripper(params, robot.joint_names[0], limits)
+    return device, limits, robot.hand.driver.rate

@@ -16,8 +16,8 @@ from mimic_core.errors import (
     NoReplyError,
     ProtocolError,
 )
-from mimic_core.limits import JointLimits
-from mimic_description import load_device, load_robot
+from mimic_core.limits import JointLimits, SiteLimits
+from mimic_description import load_device, load_robot, site_limits
 from mimic_so101_driver import calibration as files
 from mimic_so101_driver import protocol
 from mimic_so101_driver.params import So101Params
@@ -308,8 +308,10 @@ def has_gripper(params: So101Params) -> bool:
     return params.hand != 'none' and load_device(params.hand, 'hand').driver.package == _PACKAGE
 
 
-def make_device(params: So101Params) -> tuple[Device, JointLimits, float]:
-    """Return the arm, not open, the limits of its joints and its rate [Hz].
+def make_device(
+    params: So101Params, site: SiteLimits | None = None
+) -> tuple[Device, JointLimits, float]:
+    """Return the arm, not open, the limits of its joints in this site and its rate [Hz].
 
     Raises:
         ConfigError: There is no calibration file, or it is of another robot or damaged.
@@ -320,4 +322,5 @@ def make_device(params: So101Params) -> tuple[Device, JointLimits, float]:
             './mimic run mimic_so101_driver calibrate --file FILE'
         )
     arm = So101(params, files.load(Path(params.calibration).expanduser()))
-    return arm, arm.limits, load_device(params.arm).driver.rate
+    limits = site_limits(arm.limits, arm.joints, site, params.prefix)
+    return arm, limits, load_device(params.arm).driver.rate

@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from mimic_core import ros
 from mimic_core.driver.device import Device
 from mimic_core.driver.ros import DriverNode, run
-from mimic_core.limits import JointLimits, tighten
-from mimic_description import known_joints
+from mimic_core.limits import JointLimits, SiteLimits
 from mimic_so101_driver.driver import has_gripper, make_device
 from mimic_so101_driver.params import So101Params
 
@@ -19,14 +17,10 @@ class So101DriverNode(DriverNode):
     def __init__(self, **options: Any) -> None:
         super().__init__('arm_driver', So101Params, self._make, **options)
 
-    def _make(self, params: So101Params) -> tuple[Device, JointLimits, float]:
+    def _make(self, params: So101Params, site: SiteLimits) -> tuple[Device, JointLimits, float]:
         if not has_gripper(params):
             self.parts = ('arm',)
-        device, limits, rate = make_device(params)
-        site = ros.nested_params(self, 'limits')
-        names = [params.prefix + joint for joint in device.joints]
-        limits = tighten(limits, names, site, known=known_joints(), prefix=params.prefix)
-        return device, limits, rate
+        return make_device(params, site)
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from mimic_core.driver.loop import Loop
 from mimic_core.driver.params import DriverParams
 from mimic_core.driver.session import DriverSession, DriverState
 from mimic_core.errors import DeviceError, MimicError, UnknownNameError
-from mimic_core.limits import JointLimits
+from mimic_core.limits import JointLimits, SiteLimits
 from mimic_interfaces.msg import TactileArray
 from mimic_interfaces.msg import TactilePad as TactilePadMsg
 
@@ -48,7 +48,7 @@ class DriverNode(LifecycleNode):
         self,
         name: str,
         params: type[P],
-        make_device: Callable[[P], tuple[Device, JointLimits, float]],
+        make_device: Callable[[P, SiteLimits], tuple[Device, JointLimits, float]],
         **options: Any,
     ) -> None:
         """Declare parameters, make the device and, with autostart, bring it to active.
@@ -56,12 +56,13 @@ class DriverNode(LifecycleNode):
         Args:
             name: Of the node.
             params: Its parameters.
-            make_device: Returns the device (not open), the limits of its joints and its rate [Hz].
+            make_device: Takes the parameters and the site's limits; returns the device (not open),
+                the limits of its joints and its rate [Hz].
             options: Of rclpy's node.
         """
         super().__init__(name, **options)
         self.params = ros.declare_params(self, params)
-        device, limits, rate = make_device(self.params)
+        device, limits, rate = make_device(self.params, ros.nested_params(self, 'limits'))
         settings = replace(self.params, rate=self.params.rate or rate)
         self.session = DriverSession(device, limits, settings, self._announce)
         self.loop = Loop(self.session, lambda: ros.now(self), self._publish)
