@@ -186,4 +186,4 @@ class TwinRunner:
         self.close()
         self.twin = twin
         if self.cameras:
-            self._views = ViewThread(twin.new_view(), twin.model, self._on_frame)
+            self._views = ViewThread(twin.new_view(), self._on_frame)

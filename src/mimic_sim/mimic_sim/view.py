@@ -45,6 +45,8 @@ class View:
         self._model, self._params, self._prefix = model, params, prefix
         self._objects = [(model.body(obj.name).id, obj) for obj in objects]
         self._offscreen: Offscreen | None = None
+        self._data: mujoco.MjData | None = None  # of snapshots
+        self._shown: Snapshot | None = None
 
     def intrinsics(self, camera: str) -> Intrinsics:
         """Return the pinhole model of a camera.
@@ -74,6 +76,22 @@ class View:
         )
         return Frame(color, optics, stamp, camera_frame(camera, self._prefix), depth)
 
+    def show(self, snapshot: Snapshot, camera: str) -> Frame:
+        """Return what a camera saw at a moment.
+
+        Raises:
+            UnknownNameError: There is no such camera.
+        """
+        if self._data is None:
+            self._data = mujoco.MjData(self._model)
+        if snapshot is not self._shown:
+            self._data.qpos[:] = snapshot.qpos
+            self._data.mocap_pos[:] = snapshot.mocap_pos
+            mujoco.mj_kinematics(self._model, self._data)
+            mujoco.mj_camlight(self._model, self._data)
+            self._shown = snapshot
+        return self.render(self._data, camera, snapshot.stamp)
+
     def close(self) -> None:
         """Free the graphics memory; the next picture takes it again."""
         if self._offscreen is not None:
@@ -95,18 +113,14 @@ class View:
 class ViewThread:
     """Renders snapshots beside the physics; a snapshot that comes too early is dropped."""
 
-    def __init__(
-        self, view: View, model: mujoco.MjModel, on_frame: Callable[[str, Frame], None]
-    ) -> None:
+    def __init__(self, view: View, on_frame: Callable[[str, Frame], None]) -> None:
         """Start the thread.
 
         Args:
             view: Used by this thread only, and closed by it.
-            model: The model of the view.
             on_frame: Called in the thread with the name of a camera and its picture.
         """
-        self._view, self._data, self._on_frame = view, mujoco.MjData(model), on_frame
-        self._model = model
+        self._view, self._on_frame = view, on_frame
         self._wake = threading.Condition()
         self._waiting: dict[str, Snapshot] = {}  # camera -> what to show
         self._stopping = False
@@ -129,7 +143,6 @@ class ViewThread:
         self._thread.join()
 
     def _run(self) -> None:
-        shown: Snapshot | None = None
         while True:
             with self._wake:
                 self._wake.wait_for(lambda: self._stopping or bool(self._waiting))
@@ -137,13 +150,7 @@ class ViewThread:
                     break
                 camera = next(iter(self._waiting))
                 snapshot = self._waiting.pop(camera)
-            if snapshot is not shown:
-                self._data.qpos[:] = snapshot.qpos
-                self._data.mocap_pos[:] = snapshot.mocap_pos
-                mujoco.mj_kinematics(self._model, self._data)
-                mujoco.mj_camlight(self._model, self._data)
-                shown = snapshot
-            self._on_frame(camera, self._view.render(self._data, camera, snapshot.stamp))
+            self._on_frame(camera, self._view.show(snapshot, camera))
         self._view.close()
 
 

@@ -79,7 +79,7 @@ def test_same_state_same_pixels_also_in_a_thread(twin: Twin) -> None:
         if len(seen) == 2:
             done.set()
 
-    views = ViewThread(twin.new_view(), twin.model, keep)
+    views = ViewThread(twin.new_view(), keep)
     snapshot = twin.snapshot(12.5)
     views.request('agent', snapshot)
     views.request('wrist', snapshot)
@@ -100,7 +100,7 @@ def test_pictures_that_come_too_early_are_dropped(twin: Twin) -> None:
         begun.release()
         release.wait(20.0)
 
-    views = ViewThread(twin.new_view(), twin.model, slow)
+    views = ViewThread(twin.new_view(), slow)
     for stamp in (1.0, 2.0, 3.0, 4.0):
         views.request('agent', twin.snapshot(stamp))
         if stamp == 1.0:
