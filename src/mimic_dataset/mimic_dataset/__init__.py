@@ -1,11 +1,25 @@
 """Datasets: episodes as arrays, LeRobotDataset v3.0, robomimic HDF5."""
 
-from mimic_dataset.arrays import Dataset, DatasetMeta, Domain, EpisodeArrays, EpisodeError
+from mimic_dataset.arrays import Dataset, DatasetMeta, Domain, EpisodeArrays
+from mimic_dataset.errors import DatasetError, EpisodeError, WriteError
+from mimic_dataset.lerobot import assemble
+from mimic_dataset.params import ConvertParams
+from mimic_dataset.parts import PartInfo, add_episode, write_part
+from mimic_dataset.read import default_folder, load
 
 __all__ = [
+    'ConvertParams',
     'Dataset',
+    'DatasetError',
     'DatasetMeta',
     'Domain',
     'EpisodeArrays',
     'EpisodeError',
+    'PartInfo',
+    'WriteError',
+    'add_episode',
+    'assemble',
+    'default_folder',
+    'load',
+    'write_part',
 ]

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from mimic_core.arrays import FloatArray, checked
 from mimic_core.errors import ConfigError, MimicError, ShapeError
+from mimic_dataset.errors import EpisodeError
 
 Domain = Literal['robot', 'human']
 Frames = npt.NDArray[np.uint8]  # (T, H, W, 3) rgb; an array or a memory map
@@ -19,10 +20,6 @@ QUATERNION: Final = slice(3, 7)  # of state, xyzw
 STATE_POSE: Final = 7  # numbers of the pose in a state
 AXIS_ANGLE: Final = slice(3, 6)  # of action [rad]
 ACTION_POSE: Final = 6  # numbers of the pose in an action
-
-
-class EpisodeError(MimicError):
-    """An episode cannot be used; says which one and which field."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,211 @@
+"""Datasets → arrays for training."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mimic_core.arrays import FloatArray
+from mimic_dataset.arrays import (
+    ACTION_POSE,
+    DOMAINS,
+    STATE_POSE,
+    Dataset,
+    DatasetMeta,
+    Domain,
+    EpisodeArrays,
+)
+from mimic_dataset.cache import CACHE, cached_frames
+from mimic_dataset.errors import DatasetError
+from mimic_dataset.lerobot import (
+    ACTION,
+    DATA_PATH,
+    IMAGES,
+    STATE,
+    VERSION,
+    VIDEO_PATH,
+    domain_meta,
+)
+from mimic_dataset.parts import PartInfo, as_arrays, load_json
+
+FOLDER_VARIABLE: Final = 'MIMIC_DATASETS'
+
+
+def default_folder(task: str, hand: str) -> Path:
+    """Return the folder of a dataset that commands use unless another is given.
+
+    It is `<task>_<hand>` in the folder that MIMIC_DATASETS names, else in `out/datasets`.
+    """
+    return Path(os.environ.get(FOLDER_VARIABLE, 'out/datasets')) / f'{task}_{hand}'
+
+
+def load(
+    path: Path,
+    size: tuple[int, int] | None = None,
+    *,
+    domains: Sequence[Domain] = DOMAINS,
+    cache: bool = True,
+) -> Dataset:
+    """Return the episodes of a dataset.
+
+    Args:
+        path: Folder of a task with a hand, which holds `robot`, `human` or both, or one of these.
+        size: Height and width of the pictures [px]; None: as stored (of each camera).
+        domains: Only these.
+        cache: Keep the decoded pictures beside the dataset and map them into memory; otherwise
+            they are decoded into memory.
+
+    Raises:
+        DatasetError: There is no dataset, or a file of it is damaged; names file and field.
+        EpisodeError: An episode is wrong.
+    """
+    if (path / 'meta' / 'info.json').exists():
+        roots = [path]
+    else:
+        roots = [path / domain for domain in DOMAINS if (path / domain / 'meta').is_dir()]
+    if not roots:
+        raise DatasetError(f'{path}: there is no dataset; it needs a folder robot or human')
+    found: list[EpisodeArrays] = []
+    meta: DatasetMeta | None = None
+    cameras: dict[str, tuple[int, int]] = {}
+    for root in roots:
+        domain, own, records = domain_meta(root)
+        if domain not in domains:
+            continue
+        if meta is not None and (why := meta.difference(own)):
+            raise DatasetError(f'{root} does not fit to {roots[0]}, {why}')
+        meta = meta or own
+        cameras = {**own.cameras, **cameras}
+        folder = root / CACHE if cache else None
+        found += _Reader(root, domain, own, records, size, folder).episodes()
+    if meta is None:
+        raise DatasetError(f'{path}: holds no episodes of {", ".join(domains)}')
+    sizes = {camera: size or stored for camera, stored in cameras.items()}
+    whole = DatasetMeta.from_map(meta.as_map() | {'cameras': sizes}, str(path))
+    return Dataset(whole, tuple(found))
+
+
+class _Reader:
+    """One LeRobotDataset of ours."""
+
+    def __init__(
+        self,
+        root: Path,
+        domain: Domain,
+        meta: DatasetMeta,
+        records: list[dict[str, Any]],
+        size: tuple[int, int] | None,
+        cache: Path | None,
+    ) -> None:
+        self._root, self._domain, self._meta = root, domain, meta
+        self._records, self._size, self._cache = records, size, cache
+        self._tables: dict[tuple[int, int], pa.Table] = {}
+
+    def episodes(self) -> list[EpisodeArrays]:
+        self._check_info()
+        files = sorted((self._root / 'meta' / 'episodes').glob('*/*.parquet'))
+        if not files:
+            raise DatasetError(f'{self._root / "meta/episodes"}: no parquet file')
+        rows: list[dict[str, Any]] = []
+        for file in files:
+            table = _read(file)
+            names = [name for name in table.column_names if not name.startswith('stats/')]
+            rows += table.select(names).to_pylist()
+        if len(rows) != len(self._records):
+            raise DatasetError(
+                f'{files[0]}, episode_index: {len(rows)} episodes, meta/mimic.json has '
+                f'{len(self._records)}'
+            )
+        return [self._episode(row, record, files[0]) for row, record in
+                zip(rows, self._records, strict=True)]  # fmt: skip
+
+    def _check_info(self) -> None:
+        path = self._root / 'meta' / 'info.json'
+        info = load_json(path)
+        version = info.get('codebase_version') if isinstance(info, dict) else None
+        if version != VERSION:
+            raise DatasetError(f'{path}, codebase_version: {version}, not {VERSION}')
+        features = info.get('features')
+        if not isinstance(features, dict):
+            raise DatasetError(f'{path}, features: missing')
+        joints = self._meta.joint_names
+        for name, pose in ((ACTION, ACTION_POSE), (STATE, STATE_POSE)):
+            if name == STATE and self._domain == 'human':
+                continue
+            names = features.get(name, {}).get('names')
+            if not isinstance(names, list) or tuple(names[pose:]) != joints:
+                raise DatasetError(
+                    f'{path}, {name}: joints {names and names[pose:]} are not '
+                    f'{list(joints)} of meta/mimic.json'
+                )
+
+    def _episode(self, row: dict[str, Any], record: dict[str, Any], file: Path) -> EpisodeArrays:
+        try:
+            number, count = int(row['episode_index']), int(row['length'])
+            begin = int(row['dataset_from_index'])
+            data = (int(row['data/chunk_index']), int(row['data/file_index']))
+            videos = {
+                camera: (
+                    int(row[f'videos/{IMAGES}{camera}/chunk_index']),
+                    int(row[f'videos/{IMAGES}{camera}/file_index']),
+                    float(row[f'videos/{IMAGES}{camera}/from_timestamp']),
+                )
+                for camera in self._meta.cameras
+            }
+            name, success = str(record['name']), record['success']
+        except (KeyError, TypeError, ValueError) as error:
+            raise DatasetError(f'{file}: {error!r}') from error
+        action, state = self._numbers(data, number, begin, count)
+        pictures = {}
+        for camera, (chunk, index, start) in videos.items():
+            path = self._root / VIDEO_PATH.format(
+                video_key=IMAGES + camera, chunk_index=chunk, file_index=index
+            )
+            if not path.is_file():
+                raise DatasetError(f'{path}: missing')
+            first = round(start * self._meta.fps)
+            size = self._size or self._meta.cameras[camera]
+            pictures[camera] = cached_frames(path, first, count, self._meta.fps, size, self._cache)
+        info = PartInfo(name, self._domain, self._meta, success)
+        return as_arrays(info, action, state, pictures)
+
+    def _numbers(
+        self, data: tuple[int, int], number: int, begin: int, count: int
+    ) -> tuple[FloatArray, FloatArray | None]:
+        path = self._root / DATA_PATH.format(chunk_index=data[0], file_index=data[1])
+        if data not in self._tables:
+            self._tables.clear()  # files come in order
+            self._tables[data] = _read(path)
+        table = self._tables[data]
+        columns = [ACTION, 'index', 'episode_index']
+        columns += [STATE] if self._domain == 'robot' else []
+        for name in columns:
+            if name not in table.column_names:
+                raise DatasetError(f'{path}, {name}: missing')
+        index = table['index'].to_numpy()
+        rows = np.flatnonzero(table['episode_index'].to_numpy() == number)
+        if len(rows) != count or not np.array_equal(index[rows], begin + np.arange(count)):
+            raise DatasetError(
+                f'{path}, index: episode {number} has {len(rows)} of {count} rows, or not in order'
+            )
+        part = table.slice(int(rows[0]), count) if count else table.slice(0, 0)
+        state = _matrix(part, STATE, path) if self._domain == 'robot' else None
+        return _matrix(part, ACTION, path), state
+
+
+def _matrix(table: pa.Table, name: str, path: Path) -> FloatArray:
+    try:
+        return np.array(table[name].to_pylist(), dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DatasetError(f'{path}, {name}: rows differ in length: {error}') from error
+
+
+def _read(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(f'{path}: the parquet file is damaged: {error}') from error

@@ -1,0 +1,222 @@
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from mimic_core.errors import MimicError
+from mimic_dataset import DatasetError, add_episode, assemble, load
+from mimic_dataset.lerobot import restore
+from mimic_dataset.parts import natural
+from mimic_dataset.video import read_frames
+
+from .conftest import META, episode
+
+
+def test_what_is_read_is_what_was_written(dataset):
+    folder, episodes = dataset
+    found = load(folder)
+    assert [e.name for e in found.episodes] == [e.name for e in episodes]
+    assert found.meta.cameras == {'agent': (36, 64), 'wrist': (24, 32)}
+    for read, wrote in zip(found.episodes, episodes, strict=True):
+        np.testing.assert_allclose(read.action, wrote.action, atol=1e-6)  # float32
+        np.testing.assert_allclose(read.stamps, wrote.stamps)
+        if wrote.state is not None:
+            np.testing.assert_allclose(read.state, wrote.state, atol=1e-6)
+        assert read.success == wrote.success
+        for camera in ('agent', 'wrist'):
+            if getattr(wrote, camera) is None:
+                assert getattr(read, camera) is None
+                continue
+            a = np.asarray(getattr(read, camera), float)
+            b = np.asarray(getattr(wrote, camera), float)
+            assert np.abs(a - b).mean() < 4.0  # of 255: H.264 and halved colour
+            # each picture is nearest to its own original, so none is shifted in time
+            distance = np.abs(a[:, None] - b[None]).mean(axis=(2, 3, 4))
+            assert (distance.argmin(axis=1) == np.arange(len(a))).all()
+
+
+def test_pictures_at_network_size_are_mapped_and_decoded_once(dataset, monkeypatch):
+    folder, _ = dataset
+    first = load(folder, (16, 24))
+    assert first.episodes[0].agent.shape[1:] == (16, 24, 3)
+    assert isinstance(first.episodes[0].agent, np.memmap)
+    monkeypatch.setattr('mimic_dataset.cache.read_frames', None)  # would fail if it were called
+    again = load(folder, (16, 24))
+    np.testing.assert_array_equal(again.episodes[2].wrist, first.episodes[2].wrist)
+
+
+def test_the_tree_is_that_of_the_format(dataset):
+    folder, episodes = dataset
+    root = folder / 'robot'
+    robots = [e for e in episodes if e.domain == 'robot']
+    assert {str(p.relative_to(root)) for p in root.rglob('*') if p.is_file()} == {
+        'meta/info.json', 'meta/stats.json', 'meta/tasks.parquet', 'meta/mimic.json',
+        'meta/episodes/chunk-000/file-000.parquet', 'data/chunk-000/file-000.parquet',
+        'videos/observation.images.agent/chunk-000/file-000.mp4',
+        'videos/observation.images.wrist/chunk-000/file-000.mp4',
+    }  # fmt: skip
+    info = json.loads((root / 'meta/info.json').read_text())
+    total = sum(len(e) for e in robots)
+    assert (info['total_episodes'], info['total_frames'], info['fps']) == (3, total, 10)
+    assert info['features']['action']['shape'] == [8]
+    assert info['features']['observation.state']['names'][7:] == ['a', 'b']
+    assert info['features']['observation.images.agent']['info']['video.codec'] == 'h264'
+    data = pq.read_table(root / 'data/chunk-000/file-000.parquet')
+    assert data['index'].to_pylist() == list(range(total))
+    assert data['frame_index'].to_pylist()[20:23] == [0, 1, 2]
+    assert pq.ParquetFile(root / 'data/chunk-000/file-000.parquet').num_row_groups == 3
+    rows = pq.read_table(root / 'meta/episodes/chunk-000/file-000.parquet').to_pylist()
+    assert [r['dataset_from_index'] for r in rows] == [0, 20, 41]
+    key = 'videos/observation.images.agent'
+    assert [r[f'{key}/from_timestamp'] for r in rows] == [0.0, 2.0, 4.1]
+
+
+def test_statistics_are_those_of_the_numbers(dataset):
+    folder, episodes = dataset
+    stats = json.loads((folder / 'robot/meta/stats.json').read_text())
+    action = np.concatenate([e.action for e in episodes if e.domain == 'robot'])
+    for name in ('min', 'max', 'mean', 'std'):
+        wanted = getattr(action, name)(axis=0)
+        np.testing.assert_allclose(stats['action'][name], wanted, atol=1e-6)
+    assert stats['action']['count'] == [len(action)]
+    assert set(stats['action']) == {
+        'min', 'max', 'mean', 'std', 'count', 'q01', 'q10', 'q50', 'q90', 'q99',
+    }  # fmt: skip
+    image = stats['observation.images.agent']
+    assert np.shape(image['mean']) == (3, 1, 1)
+    pixels = np.concatenate([e.agent for e in episodes if e.domain == 'robot']) / 255.0
+    np.testing.assert_allclose(np.ravel(image['mean']), pixels.mean(axis=(0, 1, 2)), atol=0.02)
+    assert 0.0 <= np.min(image['q01']) <= np.max(image['max']) <= 1.0
+
+
+def test_the_same_parts_make_the_same_bytes(dataset, tmp_path):
+    folder, episodes = dataset
+    other = tmp_path / 'other'
+    for each in reversed(episodes):
+        add_episode(other, META, each, quality=10)
+    for domain in ('robot', 'human'):
+        assemble(other, domain)
+        for file in sorted((folder / domain).rglob('*')):
+            if file.is_file():
+                assert (
+                    file.read_bytes()
+                    == (other / domain / file.relative_to(folder / domain)).read_bytes()
+                )
+
+
+def test_videos_and_parquet_roll_over(dataset, monkeypatch, tmp_path):
+    folder, episodes = dataset
+    monkeypatch.setattr('mimic_dataset.lerobot.VIDEO_MB', 0)
+    monkeypatch.setattr('mimic_dataset.lerobot.DATA_MB', 0)
+    monkeypatch.setattr('mimic_dataset.lerobot.CHUNKS', 2)
+    assemble(folder, 'robot')
+    videos = folder / 'robot/videos/observation.images.agent'
+    assert [str(p.relative_to(videos)) for p in sorted(videos.rglob('*.mp4'))] == [
+        'chunk-000/file-000.mp4', 'chunk-000/file-001.mp4', 'chunk-001/file-000.mp4',
+    ]  # fmt: skip
+    monkeypatch.undo()
+    for read, wrote in zip(load(folder, domains=('robot',)).episodes, episodes, strict=False):
+        np.testing.assert_allclose(read.action, wrote.action, atol=1e-6)
+
+
+def test_frames_are_found_at_random(dataset):
+    folder, _ = dataset
+    video = folder / 'robot/videos/observation.images.agent/chunk-000/file-000.mp4'
+    every = list(read_frames(video, 0, 63, 10.0))
+    for first in (1, 20, 41, 62):
+        np.testing.assert_array_equal(next(read_frames(video, first, 1, 10.0)), every[first])
+
+
+def test_parts_that_do_not_fit_are_named(dataset):
+    folder, _ = dataset
+    values = META.as_map() | {'hand': 'three'}
+    other = type(META).from_map(values, 'x')
+    add_episode(folder, other, episode('r9', hand='three'))
+    with pytest.raises(DatasetError, match=r'r9 does not fit to .*r0, hand: two is not three'):
+        assemble(folder, 'robot')
+    assert len(load(folder).of('robot')) == 3  # what was there stays
+
+
+def test_a_swap_that_was_killed_is_finished(dataset):
+    folder, _ = dataset
+    (folder / 'robot').rename(folder / '.robot.old')
+    restore(folder)
+    assert len(load(folder).of('robot')) == 3
+
+
+def test_constant_action_and_wrong_pictures_are_refused(tmp_path):
+    still = episode(action=np.zeros((21, 8)))
+    with pytest.raises(MimicError, match='e1, action: constant'):
+        add_episode(tmp_path, META, still)
+    assert not list(tmp_path.rglob('episode.json'))
+
+
+def damage_middle(path):
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 400] = bytes(400)
+    path.write_bytes(bytes(data))
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+
+
+@pytest.mark.parametrize(
+    ('file', 'harm', 'words'),
+    [
+        ('meta/info.json', cut, ['info.json', 'not JSON']),
+        ('meta/mimic.json', cut, ['mimic.json', 'not JSON']),
+        ('data/chunk-000/file-000.parquet', cut, ['data/chunk-000/file-000.parquet', 'damaged']),
+        ('meta/episodes/chunk-000/file-000.parquet', cut, ['meta/episodes', 'damaged']),
+        ('videos/observation.images.agent/chunk-000/file-000.mp4', cut, ['agent', 'file-000.mp4']),
+        ('videos/observation.images.wrist/chunk-000/file-000.mp4', lambda p: p.unlink(),
+         ['wrist', 'missing']),
+        ('meta/mimic.json', lambda p: p.unlink(), ['mimic.json', 'No such file']),
+    ],
+)  # fmt: skip
+def test_damage_names_the_file(dataset, file, harm, words):
+    folder, _ = dataset
+    harm(folder / 'robot' / file)
+    with pytest.raises(DatasetError) as error:
+        load(folder, cache=False)
+    assert all(word in str(error.value) for word in words), error.value
+
+
+def edit(path, change):
+    values = json.loads(path.read_text())
+    change(values)
+    path.write_text(json.dumps(values))
+
+
+def test_a_wrong_field_is_named(dataset):
+    folder, _ = dataset
+    info, extra = folder / 'robot/meta/info.json', folder / 'robot/meta/mimic.json'
+    before = info.read_text(), extra.read_text()
+    cases = [
+        (info, lambda v: v.update(codebase_version='v2.1'), 'codebase_version: v2.1'),
+        (info, lambda v: v['features']['action']['names'].reverse(), 'action: joints'),
+        (extra, lambda v: v.pop('hand'), 'mimic.json, hand: missing'),
+        (extra, lambda v: v['episodes'].pop(), 'episode_index: 3 episodes'),
+        (extra, lambda v: v.update(domain='ape'), "domain: 'ape'"),
+        (extra, lambda v: v.update(joint_names=['b', 'a']), 'action: joints'),
+        (extra, lambda v: v.update(hand='three'), 'does not fit to'),
+    ]
+    for path, change, words in cases:
+        edit(path, change)
+        with pytest.raises(MimicError) as error:
+            load(folder, cache=False)
+        assert words in str(error.value), error.value
+        info.write_text(before[0])
+        extra.write_text(before[1])
+    load(folder, cache=False)
+
+
+def test_no_dataset_is_an_error(tmp_path):
+    with pytest.raises(DatasetError, match='there is no dataset'):
+        load(tmp_path)
+
+
+def test_names_sort_by_their_numbers():
+    assert sorted(['v10', 'v2', 'a', 'v1'], key=natural) == ['a', 'v1', 'v2', 'v10']
