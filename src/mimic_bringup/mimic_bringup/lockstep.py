@@ -9,11 +9,9 @@ to try a hand or a task on many seeds.
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
-import numpy as np
-
-from mimic_control import Gate, GateParams
+from mimic_control import Gate, GateOutput, GateParams
 from mimic_core.arrays import FloatArray
 from mimic_core.camera import Frame
 from mimic_core.command import NamedPositions
@@ -28,6 +26,7 @@ from mimic_sim.demonstrator import DemonstratorStream, Plan, Sight
 from mimic_sim.demonstrator_params import DemonstratorParams
 from mimic_sim.studio import GroundTruth
 from mimic_sim.twin import Twin
+from mimic_sim.twin_params import TwinParams
 
 SETTLE: Final = 1.0  # [s] after the demonstration, for things to come to rest
 _PERIOD: Final = 0.01  # [s] of the gate
@@ -43,6 +42,7 @@ class LockstepParams:
     tracking: TrackingParams = dataclasses.field(default_factory=TrackingParams)
     retargeting: RetargetingParams = dataclasses.field(default_factory=RetargetingParams)
     gate: GateParams = dataclasses.field(default_factory=GateParams)
+    twin: TwinParams = dataclasses.field(default_factory=TwinParams)
     delay: float = 0.03  # [s] from the capture of a picture to its command at the gate
     longest: float = 40.0  # [s] of a demonstration
 
@@ -71,8 +71,24 @@ class Outcome:
     retries: int  # grasps that the person tried again
 
 
+class Witness(Protocol):
+    """Sees the robot's side of a trial, as its recorder would."""
+
+    def tick(self, twin: Twin, output: GateOutput, q: FloatArray) -> None:
+        """Take one period of the gate, before it takes effect.
+
+        Args:
+            twin: At its time; may be rendered.
+            output: What the gate says.
+            q: (J,) measured [rad] or [m].
+        """
+
+
 def run_trial(
-    robot: RobotModel, params: LockstepParams, observe: Callable[[Moment], None] | None = None
+    robot: RobotModel,
+    params: LockstepParams,
+    observe: Callable[[Moment], None] | None = None,
+    witness: Witness | None = None,
 ) -> Outcome:
     """Show a task once to a robot's twin.
 
@@ -80,23 +96,18 @@ def run_trial(
         robot: With an arm and a hand.
         params: What is shown, and how the parts are set.
         observe: Called for each picture.
+        witness: Called for each period of the gate.
 
     Raises:
         UnknownNameError: There is no such task.
     """
     assert robot.arm is not None
-    twin = Twin(robot, params.task, params.seed)
+    twin = Twin(robot, params.task, params.seed, params.twin)
     look = dataclasses.replace(
         params.demonstrator, arm=robot.arm.name, task=params.task, seed=params.seed
     )
-    area = twin.area
     name = twin.task.objects[0].name
-    plan = Plan(
-        np.array([*area.centre, 0.0]),
-        area.radius,
-        twin.objects()[name][:3, 3].copy(),
-        twin.target()[:3, 3].copy(),
-    )
+    plan = Plan.of(twin.task, twin.objects(), twin.target()[:3, 3].copy())
     stream = DemonstratorStream(look, plan)
     tracker = HandTracker(params.tracking)
     base_T_world = inverse(robot.fk(robot.home, BASE))
@@ -104,7 +115,7 @@ def run_trial(
     gate = Gate(robot, params.gate)
     gate.set_mode('shadow')
     try:
-        return _Trial(params, twin, name, stream, tracker, shadow, gate).run(observe)
+        return _Trial(params, twin, name, stream, tracker, shadow, gate, witness).run(observe)
     finally:
         tracker.close()
         stream.close()
@@ -123,10 +134,11 @@ class _Trial:
         tracker: HandTracker,
         shadow: Shadow,
         gate: Gate,
+        witness: Witness | None,
     ) -> None:
         self._params, self._twin, self._thing = params, twin, thing
         self._stream, self._tracker, self._shadow = stream, tracker, shadow
-        self._gate = gate
+        self._gate, self._witness = gate, witness
         self._pending: list[tuple[float, NamedPositions]] = []  # due [s], command
         self._ticks = 0
 
@@ -137,8 +149,9 @@ class _Trial:
         time = 0.0
         while not self._stream.done and time < self._params.longest:
             time = pictures / rate
+            things = {name: pose[:3, 3] for name, pose in self._twin.objects().items()}
             self._stream.see(
-                Sight(self._twin.grasp_center()[:3, 3], self._twin.objects()[self._thing][:3, 3])
+                Sight(self._twin.grasp_center()[:3, 3], things[self._thing], things=things)
             )
             frame, truth = self._stream.at(time)
             hands = self._tracker.process_frame(frame)
@@ -166,7 +179,10 @@ class _Trial:
             now = self._ticks * _PERIOD
             while self._pending and self._pending[0][0] <= now + 1e-9:
                 self._gate.offer('shadow', self._pending.pop(0)[1], now)
-            output = self._gate.tick(now, self._twin.joint_state()[0])
+            q = self._twin.joint_state()[0]
+            output = self._gate.tick(now, q)
+            if self._witness is not None:
+                self._witness.tick(self._twin, output, q)
             if output.publish:
                 self._twin.command(output.q)
             self._twin.step(_PERIOD)
