@@ -8,7 +8,7 @@
 told what the robot does (`see`) corrects and waits, as an operator would; times must grow then.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -27,6 +27,7 @@ from mimic_sim.demonstrator_motion import (
     Tremor,
     pick_and_place,
     rest_position,
+    shown,
     usual_grasp,
 )
 from mimic_sim.demonstrator_params import DemonstratorParams
@@ -34,7 +35,7 @@ from mimic_sim.hand_mesh import FOREARM_LENGTH
 from mimic_sim.hand_model import INDEX_TIP, THUMB_TIP, HandModel, HandState, mirrored
 from mimic_sim.hand_postures import pinch, pinch_center, pinch_range
 from mimic_sim.studio import GroundTruth, Prop, Studio, Variation
-from mimic_sim.tasks import load_task
+from mimic_sim.tasks import Move, Task, load_task
 from mimic_sim.twin import work_area
 
 __all__ = ['DemoState', 'Demonstrator', 'DemonstratorStream', 'Plan', 'Sight', 'plan_of']
@@ -60,6 +61,31 @@ class Plan:
     radius: float  # [m] of it
     start: FloatArray  # (3,) [m] centre of the object
     target: FloatArray  # (3,) [m] where its centre is to be
+    task: Task | None = None  # how it is done; None: the object is carried to the target
+    things: Mapping[str, FloatArray] = field(default_factory=dict)  # (3,) [m] of other objects
+
+    @property
+    def moves(self) -> tuple[Move, ...]:
+        """How the task is shown; empty: by carrying."""
+        if self.task is None:
+            return ()
+        first = self.task.objects[0].name
+        return self.task.show({**self.things, first: self.start, 'target': self.target})
+
+    @classmethod
+    def of(cls, task: Task, poses: Mapping[str, FloatArray], target: FloatArray) -> 'Plan':
+        """Return what is to be done with a task's objects where they are.
+
+        Args:
+            task: Before its arm.
+            poses: world_T_object (4, 4) by name.
+            target: (3,) [m] where the centre of the first object is to be.
+        """
+        places = {name: pose[:3, 3].copy() for name, pose in poses.items()}
+        start = places.pop(task.objects[0].name)
+        return cls(
+            np.array([*task.area.centre, 0.0]), task.area.radius, start, target, task, places
+        )
 
 
 @dataclass(frozen=True)
@@ -87,10 +113,11 @@ def plan_of(params: DemonstratorParams, seed: int | None = None) -> Plan:
     chosen = params.seed if seed is None else seed
     start = task.start(np.random.default_rng(chosen), chosen)
     thing = task.objects[0]
-    at = start.objects[thing.name][:3, 3].copy()
     marks = {mark.name: mark.position for mark in task.markers} | dict(start.markers)
-    to = np.array([*marks['target'], thing.height]) if 'target' in marks else at
-    return Plan(workspace, area.radius, at, to)
+    height = next((m.height for m in task.markers if m.name == 'target'), 0.0) + thing.height
+    at = start.objects[thing.name][:3, 3].copy()
+    to = np.array([*marks['target'], height]) if 'target' in marks else at
+    return Plan.of(task, start.objects, to)
 
 
 def variation_of(params: DemonstratorParams) -> Variation:
@@ -118,19 +145,21 @@ class Demonstrator:
         if params.task == FREE:
             self._free = FreeMotion(model, self.side, plan.workspace, rng)
         else:
-            self._script = self._pick_and_place(params, rng)
+            self._script = self._script_of(params, rng)
         self._rotation = usual_grasp(model, self.side, rng)
         self._tremor = Tremor(rng, params.tremor)
         self._operator: Operator | None = None
         self._sight: Sight | None = None
         self._last = 0.0  # [s] time of the last state of a person who watches
 
-    def _pick_and_place(self, params: DemonstratorParams, rng: np.random.Generator) -> Script:
+    def _script_of(self, params: DemonstratorParams, rng: np.random.Generator) -> Script:
         pads = _PAD * float(self.model.radii[[THUMB_TIP, INDEX_TIP]].sum())
         mime = pinch_range(self.model.shape)[0] + _MIME
         grip = 2.0 * PROP.size[0] + pads if params.props else mime
         plan = self.plan
         rest = rest_position(plan.workspace, plan.radius, self.side)
+        if moves := plan.moves:
+            return shown(self.model, self.side, rest, moves, rng, grip=grip, speed=params.speed)
         return pick_and_place(
             self.model, self.side, rest, plan.start, plan.target, rng,
             grip=grip, speed=params.speed,
@@ -225,18 +254,31 @@ class Demonstrator:
         pinched = self._free is None
         grip = pinch_center(self.model, joints) if pinched else np.array([0.0, 0.0, 0.08])
         wrist = position - turned @ mirrored(grip, self.side)
-        hand = HandState(transform(turned, wrist), joints, self._elbow(wrist, turned), self.side)
+        scale = self.model.shape.scale
+        elbow = elbow_of(wrist, turned, self.plan.workspace, self.side, scale)
+        hand = HandState(transform(turned, wrist), joints, elbow, self.side)
         tips = self.model.world_keypoints(hand)[[THUMB_TIP, INDEX_TIP]]
         aperture = float(np.linalg.norm(tips[1] - tips[0]))
         return DemoState(hand, tips.mean(axis=0), aperture, phase, objects)
 
-    def _elbow(self, wrist: FloatArray, rotation: FloatArray) -> FloatArray:
-        shoulder = self.plan.workspace + mirrored(np.array(_SHOULDER), self.side)
-        hanging = shoulder + mirrored(np.array(_SAG), self.side) - wrist
-        direction = hanging / np.linalg.norm(hanging) - _WRIST_COMFORT * rotation[:, 2]
-        length = FOREARM_LENGTH * self.model.shape.scale
-        elbow: FloatArray = wrist + length * direction / np.linalg.norm(direction)
-        return elbow
+
+def elbow_of(
+    wrist: FloatArray, rotation: FloatArray, workspace: FloatArray, side: Side, scale: float
+) -> FloatArray:
+    """Return where the elbow (3,) [m] hangs.
+
+    Args:
+        wrist: (3,) [m] in world.
+        rotation: (3, 3) world_R_palm.
+        workspace: (3,) [m] in world, where the person works.
+        side: Of the hand.
+        scale: Of the hand over a usual one [1].
+    """
+    shoulder = workspace + mirrored(np.array(_SHOULDER), side)
+    hanging = shoulder + mirrored(np.array(_SAG), side) - wrist
+    direction = hanging / np.linalg.norm(hanging) - _WRIST_COMFORT * rotation[:, 2]
+    elbow: FloatArray = wrist + FOREARM_LENGTH * scale * direction / np.linalg.norm(direction)
+    return elbow
 
 
 def camera_of(params: DemonstratorParams, plan: Plan) -> tuple[Intrinsics, FloatArray]:
@@ -332,9 +374,12 @@ class DemonstratorStream:
         waiting = time - self._round_began < self.params.start_delay
         if waiting:
             target = self.plan.target if sight.target is None else sight.target
-            news = np.stack([sight.object - self.plan.start, target - self.plan.target])
-            if np.abs(news).max() > _NOTICED:
-                self.plan = replace(self.plan, start=sight.object, target=target)
+            others = {n: p for n, p in sight.things.items() if n in self.plan.things}
+            news = [sight.object - self.plan.start, target - self.plan.target]
+            news += [place - self.plan.things[name] for name, place in others.items()]
+            if np.abs(np.stack(news)).max() > _NOTICED:
+                things = {**self.plan.things, **others}
+                self.plan = replace(self.plan, start=sight.object, target=target, things=things)
                 self._restart()
             return
         self.demonstrator.see(sight)

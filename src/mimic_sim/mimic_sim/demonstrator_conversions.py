@@ -56,4 +56,4 @@ def sight_from_msg(msg: TwinStatus) -> Sight | None:
     if not poses:
         return None
     first = next(iter(poses.values()))  # the task's own object comes first
-    return Sight(pose_from_msg(msg.grasp_center)[:3, 3], first, target)
+    return Sight(pose_from_msg(msg.grasp_center)[:3, 3], first, target, poses)

@@ -1,17 +1,19 @@
 """A person who watches the robot: waits for it, corrects the hand, tries a missed grasp again.
 
-The person sees the robot's grasp point and its object, and moves the own hand until the robot is
+The person sees the robot's grasp point and its objects, and moves the own hand until the robot is
 where it should be. The correction is an integral of what is seen while the own hand is still, no
 faster than people correct.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
 from mimic_core.arrays import FloatArray
-from mimic_sim.demonstrator_motion import Gate, Script, minimum_jerk
+from mimic_sim.demonstrator_motion import Script, Stage, minimum_jerk
+from mimic_sim.tasks.showing import Gate
 
 _GAIN: Final = 1.6  # [1/s] of the correction
 _FASTEST: Final = 0.10  # [m/s] of the correction
@@ -32,8 +34,11 @@ _WAITS: Final[dict[Gate, tuple[float, float, float]]] = {
     'closed': (0.7, 0.7, 0.0),
     'held': (0.3, 0.3, 0.0),
     'over': (0.4, 3.0, 0.012),
+    'poised': (0.4, 3.0, 0.008),
     'down': (0.3, 1.8, 0.010),
     'open': (0.5, 0.5, 0.0),
+    'pushed': (0.3, 4.0, 0.010),
+    'lowered': (0.5, 0.5, 0.0),
 }
 
 
@@ -44,6 +49,7 @@ class Sight:
     grasp_center: FloatArray  # (3,) [m]
     object: FloatArray  # (3,) [m] centre of the robot's object
     target: FloatArray | None = None  # (3,) [m] where its centre is to be
+    things: Mapping[str, FloatArray] = field(default_factory=dict)  # (3,) [m] of all, by name
 
 
 class Operator:
@@ -86,7 +92,7 @@ class Operator:
         end = self._script.begin_of(stage + 1)
         self.time += dt
         if self.time >= end and stage < len(self._script.stages) - 1:
-            if sight is None or self._may_pass(self._script.stages[stage].gate, sight, dt):
+            if sight is None or self._may_pass(self._script.stages[stage], sight, dt):
                 self._stage, self._waited = stage + 1, 0.0
             elif self._stage == stage:  # not sent back to try again
                 self.time = end - _INSTANT
@@ -97,15 +103,15 @@ class Operator:
         step = _PINCH_SPEED * dt
         self._aperture += min(max(wanted - self._aperture, -step), step)
 
-    def _may_pass(self, gate: Gate, sight: Sight, dt: float) -> bool:
-        least, most, tolerance = _WAITS[gate]
+    def _may_pass(self, stage: Stage, sight: Sight, dt: float) -> bool:
+        least, most, tolerance = _WAITS[stage.gate]
         self._waited += dt
-        if gate in ('held', 'over') and self._waited >= least and self._lost(sight):
+        if self._waited >= least and self._failed(stage, sight):
             if self.retries >= _RETRIES:
                 return True
-            self._try_again()
+            self._try_again(('above', 'poised') if stage.gate == 'lowered' else ('above',))
             return False
-        error = self._error(gate, sight)
+        error = self._error(stage, sight)
         if error is None or self._waited < least:
             return self._waited >= least
         if np.linalg.norm(error) <= tolerance or self._waited >= most:
@@ -123,19 +129,31 @@ class Operator:
         along = along * min(1.0, _FARTHEST / max(float(np.linalg.norm(along)), 1e-12))
         return np.array([*along, min(max(correction[2], lowest), _HIGHEST)])
 
-    def _error(self, gate: Gate, sight: Sight) -> FloatArray | None:
+    def _failed(self, stage: Stage, sight: Sight) -> bool:
+        """What the stage was for did not come about."""
+        if stage.gate in ('held', 'over', 'poised'):
+            return self._lost(sight)
+        name, height = stage.lower
+        return stage.gate == 'lowered' and name in sight.things and sight.things[name][2] > height
+
+    def _error(self, stage: Stage, sight: Sight) -> FloatArray | None:
         """Return how far the robot should still go (3,) [m], or None if that does not matter."""
-        horizontal = np.array([1.0, 1.0, 0.0])
+        gate, horizontal = stage.gate, np.array([1.0, 1.0, 0.0])
         offset = self._script.at(self.time).position - self._start  # of the hand from the object
         if gate == 'above':
             return (sight.object + offset - sight.grasp_center) * horizontal
         if gate == 'around':
-            return sight.object - sight.grasp_center
+            return sight.object + offset - sight.grasp_center
+        if gate == 'pushed':
+            way = (stage.path[-1] - stage.path[0]) * horizontal
+            way = way / max(float(np.linalg.norm(way)), 1e-12)
+            return max(float((self._target - sight.object) @ way), 0.0) * way
         if self._beside(sight):
             return None  # it has slipped away: nothing to be put right
-        if gate == 'over':
+        if gate in ('over', 'poised'):
             offset = self._script.at(self.time).position - self._target
-            return (self._target + offset - sight.object) * horizontal
+            error = self._target + offset - sight.object
+            return error if gate == 'poised' else error * horizontal
         if gate == 'down':
             return self._target - sight.object
         return None
@@ -150,10 +168,12 @@ class Operator:
         rose = sight.object[2] - self._start[2] > _ROSE
         return not rose or self._beside(sight)
 
-    def _try_again(self) -> None:
+    def _try_again(self, since: tuple[Gate, ...]) -> None:
+        """Go back to the last of the gates."""
         self.retries += 1
-        gates = [stage.gate for stage in self._script.stages]
-        self._stage, self._waited = gates.index('above'), 0.0
+        before = enumerate(self._script.stages[: self._stage])
+        self._stage = max((i for i, stage in before if stage.gate in since), default=0)
+        self._waited = 0.0
         begin = self._script.begin_of(self._stage)
         self._way_back = self._script.at(self.time).position - self._script.at(begin).position
         self._back = 0.0

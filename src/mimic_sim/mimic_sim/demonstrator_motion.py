@@ -4,8 +4,9 @@ A script is a row of stages. Each moves the pinch point (the middle between thum
 tip) along a cubic Bézier curve and opens or closes the pinch. Everything follows from the seed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
@@ -13,15 +14,14 @@ from mimic_core.arrays import FloatArray
 from mimic_core.hand import Side
 from mimic_sim.hand_model import INDEX_TIP, THUMB_TIP, HandModel, mirrored
 from mimic_sim.hand_postures import pinch, pinch_center, pinch_range
-
-Phase = Literal[
-    'rest', 'reach', 'grasp', 'lift', 'carry', 'place', 'release', 'retreat', 'done', 'free'
-]
-# What a person who watches the robot waits for at the end of a stage.
-Gate = Literal['', 'above', 'around', 'closed', 'held', 'over', 'down', 'open']
+from mimic_sim.tasks.showing import Fingers, Gate, Move, Phase
 
 _PEAK_SPEED: Final = 0.30  # [m/s] of a usual stroke
 _SHORTEST: Final = 0.55  # [s]
+_BLOW: Final = 0.25  # [s] at least, of a stroke with a tool
+_STILL: Final = 1e-6  # [m]
+_PEAK_OVER_MEAN: Final = 1.875  # [1] of the speed of a stroke
+_SPREAD: Final = 0.062  # [m] between the tips that push
 _HOVER: Final = 0.075  # [m] above the object before the last stroke down
 _CLOSING: Final = 0.55  # [s]
 _OPENING: Final = 0.45  # [s]
@@ -41,6 +41,7 @@ class Stage:
     aperture: tuple[float, float]  # [m] from, to
     gate: Gate = ''
     carries: bool = False  # the person's object moves along
+    lower: tuple[str, float] = ('', 0.0)  # of the gate 'lowered': object, height of centre [m]
 
 
 @dataclass(frozen=True)
@@ -157,10 +158,8 @@ def pick_and_place(
         grip: Distance of the tips around the object [m].
         speed: Over a usual one [1].
     """
-    low, high = pinch_range(model.shape)
-    grip = min(max(grip, low), high)
-    wide = min(max(grip + 0.045, 0.088), 0.95 * high)
-    relaxed = 0.5 * (grip + wide)
+    apertures = _apertures(model, grip)
+    grip, wide, relaxed = apertures['grip'], apertures['wide'], apertures['relaxed']
     pace = speed * rng.uniform(0.88, 1.12)
     bow = mirrored(np.array([rng.uniform(-0.02, 0.02), rng.uniform(-0.03, 0.01), 0.0]), side)
     lean = mirrored(np.array([rng.uniform(-0.02, 0.0), rng.uniform(-0.02, 0.0), 0.0]), side)
@@ -173,7 +172,7 @@ def pick_and_place(
 
     def seconds(path: FloatArray, most: float = _PEAK_SPEED) -> float:
         length = float(np.linalg.norm(np.diff(path, axis=0), axis=1).sum())
-        return max(1.875 * length / most, _SHORTEST) / pace  # 1.875: peak over mean speed
+        return max(_PEAK_OVER_MEAN * length / most, _SHORTEST) / pace
 
     def pause(at: FloatArray, aperture: float, phase: Phase) -> Stage:
         return Stage(phase, rng.uniform(0.08, 0.35) / pace, np.tile(at, (4, 1)), (aperture,) * 2)
@@ -201,6 +200,74 @@ def pick_and_place(
         Stage('retreat', seconds(home), home, (wide, relaxed)),
     )
     return Script(stages)
+
+
+def shown(
+    model: HandModel,
+    side: Side,
+    rest: FloatArray,
+    moves: Sequence[Move],
+    rng: np.random.Generator,
+    *,
+    grip: float,
+    speed: float = 1.0,
+) -> Script:
+    """Return the script of a task's own moves.
+
+    Args:
+        model: The hand.
+        side: Which hand.
+        rest: (3,) [m] in world, where the pinch point waits before; and after, with empty fingers.
+        moves: From the task.
+        rng: Chance: pauses, curvature, speed.
+        grip: Distance of the tips around the object [m].
+        speed: Over a usual one [1].
+    """
+    apertures = _apertures(model, grip)
+    pace = speed * rng.uniform(0.88, 1.12)
+    bow = mirrored(np.array([rng.uniform(-0.02, 0.02), rng.uniform(-0.03, 0.01), 0.0]), side)
+    grown = rng.uniform(0.8, 1.3)
+    stages: list[Stage] = []
+    at, aperture = rest, apertures['relaxed']
+
+    def add(move: Move, lean: FloatArray) -> None:
+        nonlocal at, aperture
+        wanted = apertures[move.fingers]
+        lift = np.array([0.0, 0.0, grown * move.arch]) + lean
+        path = np.stack(
+            [at, at + (move.to - at) / 3.0 + lift, move.to - (move.to - at) / 3.0 + lift, move.to]
+        )
+        length = float(np.linalg.norm(np.diff(path, axis=0), axis=1).sum())
+        least = _BLOW if move.phase == 'strike' else _SHORTEST
+        seconds = max(_PEAK_OVER_MEAN * length / move.speed, least) / pace
+        if wanted != aperture and length < _STILL:
+            seconds = (_CLOSING if wanted < aperture else _OPENING) / pace
+        stages.append(
+            Stage(
+                move.phase, seconds, path, (aperture, wanted), move.gate, move.carries, move.lower
+            )
+        )
+        at, aperture = move.to, wanted
+
+    for number, move in enumerate(moves):
+        add(move, bow if number == 0 else np.zeros(3))
+        if move.gate == 'above':  # people look before they go down
+            pause = rng.uniform(0.08, 0.35) / pace
+            stages.append(Stage(move.phase, pause, np.tile(at, (4, 1)), (aperture, aperture)))
+    if stages[-1].carries:  # what is in the hand stays there
+        add(Move('retreat', at, moves[-1].fingers, carries=True), np.zeros(3))
+    else:
+        add(Move('retreat', rest, 'relaxed', arch=0.03), bow)
+    return Script(tuple(stages))
+
+
+def _apertures(model: HandModel, grip: float) -> dict[Fingers, float]:
+    """Return the distances of thumb tip and index tip [m], for an object of a grip [m]."""
+    low, high = pinch_range(model.shape)
+    grip = min(max(grip, low), high)
+    wide = min(max(grip + 0.045, 0.088), 0.95 * high)
+    spread = min(max(_SPREAD, low), 0.95 * high)
+    return {'relaxed': 0.5 * (grip + wide), 'wide': wide, 'spread': spread, 'grip': grip}
 
 
 class Tremor:

@@ -11,7 +11,8 @@ import numpy as np
 
 from mimic_core.arrays import FloatArray
 from mimic_core.frames import look_at
-from mimic_sim.tasks import Marker, SceneObject, Task, WorkArea
+from mimic_sim.tasks import Marker, Part, SceneObject, Task, WorkArea
+from mimic_sim.things import checked_objects
 from mimic_sim.twin_params import TwinParams
 
 AGENT_CAMERA: Final = 'agent'
@@ -34,6 +35,7 @@ _NOSLIP_ITERATIONS: Final = 3
 _OBJECT_SOLREF: Final = (0.004, 1.0)  # [s], [1]: stiff, two steps, critically damped
 _OBJECT_SOLIMP: Final = (0.95, 0.99, 0.001, 0.5, 2.0)
 _TORSION, _ROLLING = 0.01, 0.0005  # [m]
+_SLIDE_DAMPING: Final = 2.0  # [N s/m]
 
 
 def add_scene(spec: mujoco.MjSpec, task: Task, params: TwinParams) -> None:
@@ -43,7 +45,7 @@ def add_scene(spec: mujoco.MjSpec, task: Task, params: TwinParams) -> None:
     _add_room(spec)
     for marker in task.markers:
         _add_marker(spec, marker)
-    for obj in task.objects:
+    for obj in checked_objects(task):
         _add_object(spec, obj)
     _add_cameras(spec, task.area, params)
 
@@ -204,22 +206,47 @@ def _add_marker(spec: mujoco.MjSpec, marker: Marker) -> None:
 
 
 def _add_object(spec: mujoco.MjSpec, obj: SceneObject) -> None:
-    body = spec.worldbody.add_body(name=obj.name, pos=[0, 0, obj.height])
-    body.add_freejoint(name=obj.name)
-    if obj.form == 'box':
-        kind, size = mujoco.mjtGeom.mjGEOM_BOX, [0.5 * v for v in obj.size]
-    elif obj.form == 'cylinder':
-        kind, size = mujoco.mjtGeom.mjGEOM_CYLINDER, [obj.size[0], 0.5 * obj.size[1], 0.0]
+    if obj.slide is None:
+        body = spec.worldbody.add_body(name=obj.name, pos=[0, 0, obj.height])
+        body.add_freejoint(name=obj.name)
     else:
-        kind, size = mujoco.mjtGeom.mjGEOM_SPHERE, [obj.size[0], 0.0, 0.0]
+        body = spec.body(obj.slide.within).add_body(name=obj.name, pos=obj.slide.at)
+        body.add_joint(
+            name=obj.name,
+            type=mujoco.mjtJoint.mjJNT_SLIDE,
+            axis=[0.0, 0.0, 1.0],
+            limited=True,
+            range=[-obj.slide.travel, 0.0],
+            frictionloss=obj.slide.friction,
+            damping=_SLIDE_DAMPING,
+            solref_limit=_OBJECT_SOLREF,
+            solimp_limit=_OBJECT_SOLIMP,
+        )
+    main = Part(obj.form, obj.size, (0.0, 0.0, 0.0), obj.mass, obj.colour)
+    for number, part in enumerate((main, *obj.parts)):
+        name = obj.name if number == 0 else f'{obj.name}_{number}'
+        _add_part(body, name, part, obj.friction)
+
+
+def _add_part(body: mujoco.MjsBody, name: str, part: Part, friction: float) -> None:
+    if part.form == 'box':
+        kind, size = mujoco.mjtGeom.mjGEOM_BOX, [0.5 * v for v in part.size]
+    elif part.form == 'cylinder':
+        kind, size = mujoco.mjtGeom.mjGEOM_CYLINDER, [part.size[0], 0.5 * part.size[1], 0.0]
+    else:
+        kind, size = mujoco.mjtGeom.mjGEOM_SPHERE, [part.size[0], 0.0, 0.0]
+    collides = part.mass > 0.0
     body.add_geom(
-        name=obj.name,
+        name=name,
         type=kind,
         size=size,
-        mass=obj.mass,
-        rgba=obj.colour,
-        condim=6 if obj.form == 'sphere' else 4,
-        friction=[obj.friction, _TORSION, _ROLLING],
+        pos=part.position,
+        mass=part.mass,
+        rgba=part.colour,
+        contype=int(collides),
+        conaffinity=int(collides),
+        condim=6 if part.form == 'sphere' else 4,
+        friction=[friction, _TORSION, _ROLLING],
         solref=_OBJECT_SOLREF,
         solimp=_OBJECT_SOLIMP,
         priority=1,

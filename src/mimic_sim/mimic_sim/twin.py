@@ -10,14 +10,15 @@ import numpy as np
 from mimic_core.arrays import FloatArray, checked
 from mimic_core.camera import Frame, Intrinsics
 from mimic_core.errors import UnknownNameError
-from mimic_core.frames import GRASP_CENTER, to_quat_xyzw, transform
+from mimic_core.frames import GRASP_CENTER, transform
 from mimic_description import RobotModel
 from mimic_description.mujoco_model import NATURAL_FREQUENCY, robot_indices, robot_spec
 from mimic_description.response import load_responses, select_responses
 from mimic_sim.response import ResponseFilter
 from mimic_sim.scene import AGENT_CAMERA, TIMESTEP, WRIST_CAMERA, add_scene
-from mimic_sim.tasks import ObjectState, Start, TaskState, WorkArea, load_task
+from mimic_sim.tasks import WorkArea, load_task
 from mimic_sim.tasks.task import checked_start
+from mimic_sim.things import Things
 from mimic_sim.twin_params import TwinParams
 from mimic_sim.view import Snapshot, View
 
@@ -62,7 +63,6 @@ class Twin:
         self._view: Final = self.new_view()
         self._command = robot.home.copy()
         self._filter = _response_filter(robot, params)
-        self._start = Start({})
         self._ticks = 0  # physics steps since reset
         self._clock = 0.0  # [s] that steps were asked for
         self._ever_success = False
@@ -79,12 +79,9 @@ class Twin:
         """
         self.seed = self.seed + 1 if seed is None else seed
         rng = np.random.default_rng(self.seed)
-        self._start = checked_start(self.task, self.task.start(rng, self.seed))
+        start = checked_start(self.task, self.task.start(rng, self.seed))
         mujoco.mj_resetData(self.model, self.data)
-        for name, xy in self._start.markers.items():
-            self.data.mocap_pos[self._mocap[name], :2] = xy
-        for name, pose in self._start.objects.items():
-            self._place(name, pose)
+        self._things.reset(start)
         self._joints.place(self.robot, self.data, self.robot.home)
         self._command = self.robot.home.copy()
         if self._filter is not None:
@@ -119,8 +116,10 @@ class Twin:
                 for _ in range(target - self._ticks):
                     self.data.ctrl[self._joints.ctrl] = self._filter.step(self._command)
                     mujoco.mj_step(self.model, self.data)
+            forces = self._object_forces()
+            self._things.pass_time(forces, (target - self._ticks) * TIMESTEP)
             self._ticks = target
-            self._ever_success = self._ever_success or self.success()
+            self._ever_success = self._ever_success or self._things.success(forces)
 
     @property
     def responds(self) -> bool:
@@ -149,14 +148,11 @@ class Twin:
 
     def objects(self) -> dict[str, FloatArray]:
         """Return world_T_object (4, 4) of every object."""
-        return {name: self._body_pose(body) for name, body in self._object_body.items()}
+        return self._things.poses()
 
     def markers(self) -> dict[str, tuple[float, float]]:
         """Return the middle (x, y) [m] of every mark in world."""
-        return {
-            name: (float(self.data.mocap_pos[i, 0]), float(self.data.mocap_pos[i, 1]))
-            for name, i in self._mocap.items()
-        }
+        return self._things.markers()
 
     def frame(self, name: str) -> FloatArray:
         """Return world_T_frame (4, 4) of a frame of the robot, as it is now.
@@ -194,25 +190,11 @@ class Twin:
 
         It is the mark named 'target'; without one, the object's start.
         """
-        obj = self.task.objects[0]
-        marks = self.markers()
-        if 'target' not in marks:
-            return self._start.objects[obj.name].copy()
-        height = next(m.height for m in self.task.markers if m.name == 'target')
-        return transform(np.eye(3), np.array([*marks['target'], height + obj.height]))
+        return self._things.target()
 
     def success(self) -> bool:
         """Tell whether the task is done now."""
-        forces = self._object_forces()
-        states = {
-            name: ObjectState(
-                self._body_pose(body), self.data.qvel[dof : dof + 3].copy(), forces[name]
-            )
-            for (name, body), dof in zip(
-                self._object_body.items(), self._object_dof.values(), strict=True
-            )
-        }
-        return self.task.success(TaskState(states, self.markers(), self._start))
+        return self._things.success(self._object_forces())
 
     @property
     def ever_success(self) -> bool:
@@ -280,12 +262,8 @@ class Twin:
             UnknownNameError: There is no such object or mark.
         """
         self._joints.place(self.robot, self.data, q)
-        for name, pose in (objects or {}).items():
-            matrix = checked(pose, (4, 4), f'pose of {name}')
-            if name in self._mocap:
-                self.data.mocap_pos[self._mocap[name], :2] = matrix[:2, 3]
-            else:
-                self._place(name, matrix)
+        poses = objects or {}
+        self._things.show({n: checked(p, (4, 4), f'pose of {n}') for n, p in poses.items()})
         mujoco.mj_kinematics(self.model, self.data)
         mujoco.mj_camlight(self.model, self.data)
 
@@ -300,37 +278,18 @@ class Twin:
             for name in robot.pin_model.names[1:]
         ]
         self._joint_body = [0, *moved]
-        self._object_body = {
-            o.name: _id(model, mujoco.mjtObj.mjOBJ_BODY, o.name, 'body') for o in self.task.objects
-        }
-        self._object_qpos = {
-            n: int(model.jnt_qposadr[model.body_jntadr[b]]) for n, b in self._object_body.items()
-        }
-        self._object_dof = {n: int(model.body_dofadr[b]) for n, b in self._object_body.items()}
-        self._mocap = {
-            m.name: int(model.body_mocapid[_id(model, mujoco.mjtObj.mjOBJ_BODY, m.name, 'body')])
-            for m in self.task.markers
-        }
+        self._things = Things(model, self.data, self.task)
         self._tip_body = {link: self._robot_frame(link)[0] for link in robot.tip_frames().values()}
-        things = set(self._object_body.values())
         table = _id(model, mujoco.mjtObj.mjOBJ_BODY, 'table', 'body')
         # For each body: 0 world and table, 1 robot, 2 object
         self._kind = np.ones(model.nbody, dtype=int)
         self._kind[[0, table]] = 0
-        self._kind[sorted(things)] = 2
-        self._object_name = {body: name for name, body in self._object_body.items()}
+        self._kind[sorted(self._things.bodies)] = 2
 
     def _robot_frame(self, name: str) -> tuple[int, FloatArray]:
         """Return the MuJoCo body that carries a frame, and body_T_frame (4, 4)."""
         frame = self.robot.pin_model.frames[self.robot.frame(name)]
         return self._joint_body[frame.parentJoint], np.asarray(frame.placement.homogeneous)
-
-    def _place(self, name: str, world_T_object: FloatArray) -> None:
-        if name not in self._object_qpos:
-            raise UnknownNameError('object', name, self._object_qpos)
-        x, y, z, w = to_quat_xyzw(world_T_object)
-        start = self._object_qpos[name]
-        self.data.qpos[start : start + 7] = (*world_T_object[:3, 3], w, x, y, z)
 
     def _body_pose(self, body: int) -> FloatArray:
         return transform(self.data.xmat[body].reshape(3, 3), self.data.xpos[body])
@@ -349,13 +308,7 @@ class Twin:
 
     def _object_forces(self) -> dict[str, float]:
         """Return the sum of the contact forces of the robot on each object [N]."""
-        forces = dict.fromkeys(self._object_body, 0.0)
-        for _, bodies, force in self._contacts():
-            if self._kind[bodies[0]] + self._kind[bodies[1]] != 3:
-                continue
-            thing = bodies[0] if self._kind[bodies[0]] == 2 else bodies[1]
-            forces[self._object_name[thing]] += force
-        return forces
+        return self._things.forces(self._contacts())
 
 
 def work_area(robot: RobotModel) -> WorkArea:

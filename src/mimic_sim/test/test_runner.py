@@ -76,7 +76,7 @@ def test_reset_to_a_seed_to_the_next_and_to_another_task(robot: RobotModel) -> N
     runner.reset('tiles', -1)
     assert (runner.twin.task.name, runner.twin.seed) == ('tiles', 10)
     before = runner.twin
-    with pytest.raises(UnknownNameError, match='clutter, pick_place, tiles'):
+    with pytest.raises(UnknownNameError, match='clutter, flip, hammer, pick_place, push, tiles'):
         runner.reset('tile', 0)
     assert runner.twin is before
     assert runner.time == pytest.approx(100.6)  # time goes on

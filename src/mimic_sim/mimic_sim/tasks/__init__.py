@@ -13,10 +13,13 @@ from types import ModuleType
 from typing import Final
 
 from mimic_core.errors import ConfigError, UnknownNameError
+from mimic_sim.tasks.showing import Move
 from mimic_sim.tasks.task import (
     Marker,
     ObjectState,
+    Part,
     SceneObject,
+    Slide,
     Start,
     Task,
     TaskState,
@@ -28,8 +31,11 @@ from mimic_sim.tasks.task import (
 
 __all__ = [
     'Marker',
+    'Move',
     'ObjectState',
+    'Part',
     'SceneObject',
+    'Slide',
     'Start',
     'Task',
     'TaskState',
@@ -69,7 +75,7 @@ def _classes() -> dict[str, type[Task]]:
     classes: dict[str, type[Task]] = {}
     for folder in (*extra, _OWN):
         for file in sorted(folder.glob('*.py')):
-            if file.parent == _OWN and file.stem in ('__init__', 'task'):
+            if file.parent == _OWN and file.stem in ('__init__', 'task', 'showing'):
                 continue
             module = _import(file, file.stat().st_mtime_ns)
             for item in vars(module).values():

@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 from mimic_core.arrays import FloatArray, checked
 from mimic_core.errors import ConfigError, UnknownNameError
 from mimic_core.frames import transform
+from mimic_sim.tasks.showing import Move
 
 Colour = tuple[float, float, float, float]  # rgba [1]
 Form = Literal['box', 'cylinder', 'sphere']
@@ -29,8 +30,29 @@ HOLD_FORCE: Final = 0.05  # [N], a robot that touches with less has let go
 
 
 @dataclass(frozen=True)
+class Part:
+    """A piece that is rigidly joined to an object."""
+
+    form: Form
+    size: tuple[float, ...]  # [m] as that of an object
+    position: tuple[float, float, float]  # [m] of its centre in the object's frame
+    mass: float  # [kg]; 0: only its colour counts, nothing collides with it
+    colour: Colour
+
+
+@dataclass(frozen=True)
+class Slide:
+    """The way of an object that only goes up and down in another one, as a peg in its hole."""
+
+    within: str  # the object that it is in
+    at: tuple[float, float, float]  # [m] its centre in that object's frame, at the upper end
+    travel: float  # [m] down from there
+    friction: float  # [N] that it takes to move it
+
+
+@dataclass(frozen=True)
 class SceneObject:
-    """A body that moves freely. Its frame is at its centre; z is up where it stands."""
+    """A body that moves freely, or slides. Its frame is at its centre; z is up where it stands."""
 
     name: str
     form: Form
@@ -38,13 +60,23 @@ class SceneObject:
     mass: float  # [kg]
     colour: Colour
     friction: float = 1.0  # [1], of rubber or sanded wood
+    parts: tuple[Part, ...] = ()
+    stand: float | None = None  # [m], height of the frame where it stands; None: half its own
+    slide: Slide | None = None  # None: it is free
 
     @property
     def height(self) -> float:
         """Height of the centre above the table where it stands [m]."""
+        if self.stand is not None:
+            return self.stand
         return {'box': 0.5 * self.size[-1], 'cylinder': 0.5 * self.size[-1]}.get(
             self.form, self.size[0]
         )
+
+    @property
+    def width(self) -> float:
+        """Between the faces on which a hand takes it [m]."""
+        return self.size[0] if self.form == 'box' else 2.0 * self.size[0]
 
     @property
     def radius(self) -> float:
@@ -94,6 +126,7 @@ class ObjectState:
     pose: FloatArray  # world_T_object (4, 4)
     velocity: FloatArray  # (3,) [m/s] of its centre, in world
     robot_force: float  # [N] sum of contact forces with the robot
+    robot_impulse: float = 0.0  # [N s] of these forces since the start
 
     @property
     def at_rest(self) -> bool:
@@ -151,6 +184,16 @@ class Task(ABC):
     @abstractmethod
     def success(self, state: TaskState) -> bool:
         """Tell from the physical state whether the task is done."""
+
+    def show(self, places: Mapping[str, FloatArray]) -> tuple[Move, ...]:
+        """Return how a person does it; empty: the first object is carried to the target.
+
+        Args:
+            places: (3,) [m] in world of the centre of each object, and as 'target' of where that
+                of the first one is to be.
+        """
+        del places  # for tasks that are done otherwise
+        return ()
 
 
 def pose_on_table(obj: SceneObject, xy: tuple[float, float], yaw: float) -> FloatArray:
