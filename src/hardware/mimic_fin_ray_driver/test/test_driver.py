@@ -2,16 +2,14 @@
 
 import socket
 import struct
-import threading
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from mimic_core.command import NamedPositions
-from mimic_core.driver import DriverSession, DriverState, Loop
+from mimic_core.driver import DriverState, testing
+from mimic_core.driver.testing import wait
 from mimic_core.errors import (
     ConfigError,
     DeviceError,
@@ -79,81 +77,22 @@ def opened(emulator, **values):
         device.close()
 
 
-def wait(condition, limit=5.0) -> float:
-    begin = time.perf_counter()
-    while not condition():
-        assert time.perf_counter() - begin < limit, 'waited in vain'
-        time.sleep(0.002)
-    return time.perf_counter() - begin
-
-
-class Rig:
-    """A session and its loop, and a client that swings the gripper."""
+class Rig(testing.Rig):
+    """A session and its loop, and a client that swings the gripper, or sends it to a goal."""
 
     def __init__(self, emulator, **values):
         params = params_of(emulator, **values)
-        device, self.limits, rate = make_device(params)
-        self.emulator = emulator
-        self.session = DriverSession(device, self.limits, replace(params, rate=rate))
-        self.loop = Loop(self.session, time.perf_counter, self._take)
-        self.stamps, self.path, self.goal = [], [], None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._client)
+        super().__init__(emulator, make_device(params), params, self.goal_at)
+        self.goal = None  # [m]; NaN: no command
 
-    def _take(self, reading):
-        self.stamps.append((reading.stamp, time.perf_counter()))
-
-    def _client(self):
-        begin = time.perf_counter()
-        while not self._stop.is_set():
-            phase = 2.0 * np.pi * (time.perf_counter() - begin) / 4.0
-            goal = 0.027 - 0.02 * np.cos(phase) if self.goal is None else self.goal
-            if np.isfinite(goal):
-                command = NamedPositions.single((JOINT,), np.array([goal]))
-                self.session.take(command, time.perf_counter())
-                self.loop.wake()
-            self.path.append(float(self.emulator.plant.position[0]))
-            time.sleep(0.01)
-
-    def __enter__(self):
-        self.session.configure(time.perf_counter())
-        self.session.activate(time.perf_counter())
-        self.loop.start()
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join()
-        self.loop.stop()
-        self.session.cleanup()
-
-    @property
-    def status(self):
-        return self.session.status
-
-    def follows(self) -> bool:
-        count = len(self.emulator.writes())
-        time.sleep(0.12)
-        active = self.status.state == DriverState.ACTIVE and not self.status.message
-        return active and len(self.emulator.writes()) > count
-
-    def reset(self) -> bool:
-        """Reset it; a machine that is busy may need another try, as people would give it."""
-        try:
-            self.session.reset(time.perf_counter())
-        except DeviceError:
-            return False
-        return True
-
-    def complains(self) -> bool:
-        status = self.status
-        return bool(status.message or status.warnings or status.health.warnings)
+    def goal_at(self, seconds):
+        swing = 0.027 - 0.02 * np.cos(2.0 * np.pi * seconds / 4.0)
+        goal = swing if self.goal is None else self.goal
+        return np.array([goal]) if np.isfinite(goal) else None
 
     def check_motion(self):
-        path = np.array(self.path)
+        path, setpoints = self.moved(), self.writes()
         assert ((path >= -1e-4) & (path <= 0.0541)).all()
-        setpoints = np.array([q for _, q in self.emulator.writes()])
         assert ((setpoints >= -TICK) & (setpoints <= 0.054 + TICK)).all()
 
 
@@ -207,10 +146,11 @@ def test_the_first_command_is_where_it_is_and_the_speed_is_bounded(emulator):
 
 def test_stamps_are_of_the_measurement(emulator):
     with Rig(emulator) as rig:
-        wait(lambda: len(rig.stamps) > 20)
-    ages = np.array([now - stamp for stamp, now in rig.stamps[5:]])
+        wait(lambda: len(rig.readings) > 20)
+    ages = np.array([now - reading.stamp for now, reading in rig.readings[5:]])
     assert (ages >= 0.0).all() and np.median(ages) < 0.06
-    assert (np.diff([stamp for stamp, _ in rig.stamps]) > 0.0).all()
+    # A reply that was there already when it was asked for may be read twice, with one stamp.
+    assert (np.diff([reading.stamp for _, reading in rig.readings]) >= 0.0).all()
 
 
 def test_contact_is_told_and_no_warning(emulator):
@@ -219,7 +159,7 @@ def test_contact_is_told_and_no_warning(emulator):
         rig.goal = 0.005
         wait(lambda: rig.status.health.details.get('contact') in ('while closing', 'True'))
         time.sleep(0.3)
-        assert not rig.complains()
+        assert not rig.complaint()
         assert emulator.plant.position == pytest.approx([0.02], abs=1e-4)
 
 
@@ -246,7 +186,7 @@ def test_every_fault(emulator, fault):
         time.sleep(0.3)
         errors = rig.status.errors.total()
         emulator.faults.set(fault)
-        known = wait(lambda: rig.complains() or rig.status.errors.total() > errors, 1.5)
+        known = wait(lambda: rig.complaint() or rig.status.errors.total() > errors, 1.5)
         # A stuck motor shows once the swing, which may just turn, is stall_distance away.
         assert known < (1.2 if fault == 'stuck' else KNOWN_WITHIN + PATIENCE)
         # Sound frames between noise are as good as without it.

@@ -1,20 +1,17 @@
 """The driver against an emulated gripper, over a pseudo-terminal."""
 
 import os
-import threading
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mimic_core.command import NamedPositions
-from mimic_core.driver import DriverSession, DriverState, Loop
+from mimic_core.driver import DriverState, testing
+from mimic_core.driver.testing import wait
 from mimic_core.errors import (
     ConfigError,
-    DeviceError,
     DeviceFaultError,
     IdentityError,
     NoReplyError,
@@ -62,80 +59,22 @@ def opened(emulator, **values):
         device.close()
 
 
-def wait(condition, limit=5.0) -> float:
-    begin = time.perf_counter()
-    while not condition():
-        assert time.perf_counter() - begin < limit, 'waited in vain'
-        time.sleep(0.002)
-    return time.perf_counter() - begin
+class Rig(testing.Rig):
+    """A session and its loop, and a client that swings the gripper, or sends it to a goal."""
 
-
-class Rig:
-    """A session and its loop, and a client that swings the gripper."""
-
-    def __init__(self, emulator, command=True, **values):
+    def __init__(self, emulator, **values):
         params = params_of(emulator, **values)
-        device, self.limits, rate = make_device(params)
-        self.emulator = emulator
-        self.session = DriverSession(device, self.limits, replace(params, rate=rate))
-        self.loop = Loop(self.session, time.perf_counter, lambda _: None)
-        self.path = []
-        self.goal = None if command else np.nan
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._client)
+        super().__init__(emulator, make_device(params), params, self.goal_at)
+        self.goal = None  # [rad]; NaN: no command
 
-    def _client(self):
-        begin = time.perf_counter()
-        while not self._stop.is_set():
-            phase = 2.0 * np.pi * (time.perf_counter() - begin) / 4.0
-            goal = 0.4 - 0.25 * np.cos(phase) if self.goal is None else self.goal
-            if np.isfinite(goal):
-                self.session.take(
-                    NamedPositions.single((JOINT,), np.array([goal])), time.perf_counter()
-                )
-                self.loop.wake()
-            self.path.append(float(self.emulator.plant.position[0]))
-            time.sleep(0.01)
-
-    def __enter__(self):
-        self.session.configure(time.perf_counter())
-        self.session.activate(time.perf_counter())
-        self.loop.start()
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join()
-        self.loop.stop()
-        self.session.cleanup()
-
-    @property
-    def status(self):
-        return self.session.status
-
-    def follows(self) -> bool:
-        writes = self.status.writes
-        time.sleep(0.05)
-        active = self.status.state == DriverState.ACTIVE and not self.status.message
-        return active and self.status.writes > writes
-
-    def reset(self) -> bool:
-        """Reset it; a machine that is busy may need another try, as people would give it."""
-        try:
-            self.session.reset(time.perf_counter())
-        except DeviceError:
-            return False
-        return True
-
-    def complains(self) -> bool:
-        status = self.status
-        return bool(status.message or status.warnings or status.health.warnings)
+    def goal_at(self, seconds):
+        swing = 0.4 - 0.25 * np.cos(2.0 * np.pi * seconds / 4.0)
+        goal = swing if self.goal is None else self.goal
+        return np.array([goal]) if np.isfinite(goal) else None
 
     def check_motion(self):
-        path = np.array(self.path)
+        path, setpoints = self.moved(), self.writes()
         assert ((path >= -1e-3) & (path <= 0.8 + 1e-3)).all()
-        setpoints = np.array([q for _, q in self.emulator.writes()])
         assert ((setpoints >= -0.011) & (setpoints <= 0.8)).all()
 
 
@@ -242,7 +181,7 @@ def test_contact_is_told_and_no_warning(emulator):
         rig.goal = 0.7
         wait(lambda: rig.status.health.details.get('object') == 'contact while closing')
         time.sleep(0.3)
-        assert not rig.complains()
+        assert not rig.complaint()
         assert rig.status.health.current['motor'] > 0.05
         assert emulator.plant.position == pytest.approx([0.5])
 
@@ -295,7 +234,7 @@ def test_every_fault(emulator, fault):
         time.sleep(0.3)
         errors = rig.status.errors.total()
         emulator.faults.set(fault)
-        known = wait(lambda: rig.complains() or rig.status.errors.total() > errors, 1.0)
+        known = wait(lambda: rig.complaint() or rig.status.errors.total() > errors, 1.0)
         # A stuck motor shows once the swing, which may just turn, is away from it.
         assert known < (1.0 if fault == 'stuck' else KNOWN_WITHIN + PATIENCE)
         if fault != 'stuck':
