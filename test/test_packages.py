@@ -24,6 +24,7 @@ ROSDEP = {
 # No rosdep key: they come from requirements.txt.
 WHEELS = {
     'av': 'av',
+    'diffusers': 'diffusers',
     'dynamixel_sdk': 'dynamixel-sdk',
     'mcap': 'mcap',
     'mediapipe': 'mediapipe',
@@ -34,6 +35,8 @@ WHEELS = {
     'rich': 'rich',
     'rosbags': 'rosbags',
     'ruckig': 'ruckig',
+    'safetensors': 'safetensors',
+    'torch': 'torch',
     'trimesh': 'trimesh',
     'viser': 'viser',
     'pyrealsense2': 'pyrealsense2',
@@ -94,6 +97,7 @@ def test_package_xml_names_what_is_imported(package: Package):
 @each_python
 def test_wheels_are_pinned(package: Package):
     text = '\n'.join(path.read_text() for path in ROOT.glob('requirements*.txt'))
+    text += re.search('^TORCH=(torch==.*)', (ROOT / 'mimic').read_text(), re.MULTILINE)[1]
     pins = {line.split('==')[0].lower() for line in text.splitlines() if '==' in line}
     names = set(package.imports()) & (set(WHEELS) | set(ROSDEP) | set(PINNED))
     wanted = {WHEELS.get(name, PINNED.get(name, name)) for name in names}

@@ -16,6 +16,7 @@ WRIST: Final = 'wrist'
 CAMERAS: Final = (AGENT, WRIST)
 _LIMIT_SLACK: Final = 1e-6  # [rad] or [m], rounding of a text file
 _ASPECT_SLACK: Final = 0.02  # [1], of height over width
+_SMALLEST_HALF: Final = 1e-3  # [m] or [rad]; what varies less is noise, not to be blown up
 
 Size = tuple[int, int]  # height, width [pixels]
 
@@ -49,18 +50,17 @@ class Range:
 
     @property
     def half(self) -> FloatArray:
-        """(D,) how far from the centre 1 is; 0 where a number never changed."""
+        """(D,) how far from the centre 1 is."""
         half: FloatArray = (np.array(self.high) - np.array(self.low)) / 2.0
-        return np.where(half < 1e-6, 0.0, half)
+        return np.maximum(half, _SMALLEST_HALF)
 
     def scale(self, values: FloatArray) -> FloatArray:
         """Return (..., D) scaled to -1..1; what never changed becomes 0."""
-        half = self.half
-        scaled: FloatArray = (values - self.centre) / np.where(half > 0.0, half, 1.0)
-        return np.where(half > 0.0, scaled, 0.0)
+        scaled: FloatArray = (values - self.centre) / self.half
+        return scaled
 
     def unscale(self, scaled: FloatArray) -> FloatArray:
-        """Return what `scale` was given; what never changed becomes what it always was."""
+        """Return what `scale` was given."""
         values: FloatArray = scaled * self.half + self.centre
         return values
 

@@ -1,0 +1,39 @@
+"""Sizes of a policy's networks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mimic_core.params import param
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkParams:
+    """What a checkpoint must know to build its networks again."""
+
+    encoder: str = param('Of pictures.', 'small', choices=('small', 'resnet18'))
+    channels: int = param('Of the first layer of the small encoder.', 32, low=8, high=256)
+    keypoints: int = param('Of the spatial softmax of each view.', 32, low=1, high=512)
+    feature: int = param('Numbers that a view becomes.', 64, low=8, high=2048)
+    state_feature: int = param('Numbers that proprioception becomes.', 64, low=8, high=2048)
+    missing: str = param(
+        'What stands for views that a stream lacks.', 'token', choices=('token', 'zeros')
+    )
+    widths: tuple[int, ...] = param('Channels of the levels of the U-Net.', (32, 64, 128))
+    kernel: int = param('Of its convolutions, odd [steps].', 5, low=3, high=9)
+    time_width: int = param('Of the embedding of diffusion time.', 64, low=8, high=1024)
+    crop: int = param(
+        'Rows and columns that random crops of pictures lose [pixels].', 8, low=0, high=64
+    )
+
+
+PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
+    'small': {},
+    'paper': {
+        'encoder': 'resnet18',
+        'feature': 512,
+        'widths': (256, 512, 1024),
+        'kernel': 5,
+        'time_width': 256,
+    },
+}

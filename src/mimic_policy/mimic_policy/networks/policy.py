@@ -1,0 +1,116 @@
+"""Encoders and U-Net together: what is trained."""
+
+import torch
+from torch import Tensor, nn
+
+from mimic_core.errors import ConfigError
+from mimic_policy.networks.encoders import ResNet18, SmallEncoder
+from mimic_policy.networks.params import NetworkParams
+from mimic_policy.networks.unet import ConditionalUnet
+
+
+class PolicyNetwork(nn.Module):
+    """Latents of what a robot or a human stream sees, and noise of chunks given latents."""
+
+    def __init__(
+        self, params: NetworkParams, *, action: int, state: int, steps: int, wrist: bool
+    ) -> None:
+        """Make it.
+
+        Args:
+            params: Sizes.
+            action: A, numbers of an action.
+            state: S, numbers of an encoded state.
+            steps: N, moments of an observation.
+            wrist: Whether there is a wrist view.
+
+        Raises:
+            ConfigError: Sizes do not fit each other; names the parameter.
+        """
+        super().__init__()
+        if params.kernel % 2 == 0:
+            raise ConfigError(f'kernel = {params.kernel} must be odd')
+        if not params.widths or any(w < 8 or w % 8 for w in params.widths):
+            raise ConfigError(f'widths = {params.widths} must be multiples of 8')
+        self.params = params
+        self.agent = _encoder(params)
+        self.wrist = _encoder(params) if wrist else None
+        self.state = nn.Sequential(
+            nn.Linear(state, params.state_feature),
+            nn.SiLU(),
+            nn.Linear(params.state_feature, params.state_feature),
+        )
+        learned = params.missing == 'token'
+        self.no_wrist = nn.Parameter(torch.zeros(params.feature), requires_grad=learned and wrist)
+        self.no_state = nn.Parameter(torch.zeros(params.state_feature), requires_grad=learned)
+        if learned:
+            nn.init.normal_(self.no_wrist, std=0.1)
+            nn.init.normal_(self.no_state, std=0.1)
+        views = 2 if wrist else 1
+        self.latent_size = steps * (views * params.feature + params.state_feature)
+        self.unet = ConditionalUnet(
+            action, self.latent_size, params.widths, params.kernel, params.time_width
+        )
+
+    def latent(self, agent: Tensor, wrist: Tensor | None, state: Tensor | None) -> Tensor:
+        """Return (B, L) latents of B observations.
+
+        Args:
+            agent: (B, N, 3, H, W) pictures from `pictures`.
+            wrist: The same of the wrist view; None where the stream has none.
+            state: (B, N, S) scaled states; None where the stream has none.
+        """
+        size, steps = agent.shape[:2]
+        parts = [self.agent(agent.flatten(0, 1)).view(size, steps, -1)]
+        if self.wrist is not None:
+            parts.append(
+                self.no_wrist.expand(size, steps, -1)
+                if wrist is None
+                else self.wrist(wrist.flatten(0, 1)).view(size, steps, -1)
+            )
+        parts.append(self.no_state.expand(size, steps, -1) if state is None else self.state(state))
+        return torch.cat([part.float() for part in parts], -1).flatten(1)
+
+    def forward(self, chunk: Tensor, time: Tensor, latent: Tensor) -> Tensor:
+        """Return (B, T, A), what is to be known of noisy chunks (B, T, A) at times (B,)."""
+        predicted: Tensor = self.unet(chunk, self.unet.condition(latent) + self.unet.time(time))
+        return predicted
+
+
+def pictures(
+    frames: Tensor, crop: int, gain: Tensor | None = None, corner: Tensor | None = None
+) -> Tensor:
+    """Return pictures as encoders want them.
+
+    Args:
+        frames: (B, N, H, W, 3) uint8.
+        crop: Rows and columns to lose [pixels].
+        gain: (B, 3) factors of the colours [1]; None: 1.
+        corner: (B, 2) first row and column, 0..crop; None: the middle.
+
+    Returns:
+        (B, N, 3, H - crop, W - crop) about -1..1, channels last in memory.
+    """
+    height, width = frames.shape[2] - crop, frames.shape[3] - crop
+    if corner is None:
+        first = crop // 2
+        cut = frames[:, :, first : first + height, first : first + width]
+    elif crop:
+        corners: list[list[int]] = corner.tolist()
+        cut = torch.stack(
+            [frames[i, :, y : y + height, x : x + width] for i, (y, x) in enumerate(corners)]
+        )
+    else:
+        cut = frames
+    scaled = cut.float()
+    if gain is None:
+        scaled = scaled.mul_(2.0 / 255.0).sub_(1.0)
+    else:
+        scaled = scaled.mul_((gain * (2.0 / 255.0))[:, None, None, None]).sub_(1.0)
+    return scaled.movedim(-1, 2)
+
+
+def _encoder(params: NetworkParams) -> nn.Module:
+    if params.encoder == 'resnet18':
+        return ResNet18(params.feature, params.keypoints)
+    return SmallEncoder(params.feature, params.keypoints, params.channels)
