@@ -1,0 +1,299 @@
+"""Chunks of actions to joint commands: spliced by time, averaged by age, held when in doubt."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy.spatial.transform import Rotation, Slerp
+
+from mimic_core.arrays import FloatArray, checked
+from mimic_core.errors import MimicError, ShapeError
+from mimic_core.frames import transform
+from mimic_description import RobotModel
+from mimic_policy.execution_params import ExecutionParams
+from mimic_retargeting import ArmIK
+
+POSE: Final = 6  # numbers of the pose in an action: position [m], axis-angle [rad]
+LEAST_WEIGHT: Final = 0.01  # [1] of the newest chunk's, below which a chunk is forgotten
+REACHED: Final = 0.02  # [m] from a position that counts as reached
+SEARCHES: Final = 4  # for a posture that reaches a position
+ANY_TURN: Final = 4.0  # [rad] more than any rotation: the orientation does not count
+PAUSE: Final = 0.5  # [s] of holding after the arm could not follow
+MAX_DT: Final = 0.1  # [s] after a longer gap the arm goes on as after this one
+
+
+@dataclass(frozen=True)
+class Action:
+    """Where palm and fingers should be at one moment."""
+
+    position: FloatArray  # (3,) of the palm in base_link [m]
+    rotation: Rotation  # of it
+    joints: FloatArray  # (J of the hand,) [rad] or [m]
+
+    def towards(self, other: 'Action', share: float) -> 'Action':
+        """Return the action on the way to another, share [1] from 0 to 1."""
+        turn = (self.rotation.inv() * other.rotation).as_rotvec()
+        return Action(
+            (1.0 - share) * self.position + share * other.position,
+            self.rotation * Rotation.from_rotvec(share * turn),
+            (1.0 - share) * self.joints + share * other.joints,
+        )
+
+
+class Chunk:
+    """Actions over time: row i is for i / fps after the observation."""
+
+    def __init__(self, rows: FloatArray, stamp: float, fps: float) -> None:
+        """Check and keep.
+
+        Args:
+            rows: (T, 6 + J) palm position [m], axis-angle [rad], hand joints.
+            stamp: Of the newest picture of the observation [s].
+            fps: Rows a second [Hz].
+
+        Raises:
+            ShapeError: Not such an array.
+            NotFiniteError: NaN or infinity.
+        """
+        self.rows: Final = checked(rows, (None, None), 'chunk').copy()
+        if len(self.rows) < 2 or self.rows.shape[1] < POSE:
+            raise ShapeError(f'a chunk of {self.rows.shape} holds no path')
+        self.stamp: Final = stamp
+        self.times: Final = stamp + np.arange(len(rows)) / fps
+        self._turns: Final = Slerp(self.times, Rotation.from_rotvec(self.rows[:, 3:POSE]))
+
+    @property
+    def end(self) -> float:
+        """Time of the last row [s]."""
+        return float(self.times[-1])
+
+    def at(self, time: float) -> Action:
+        """Return the action for a time [s], between two rows; held before and after them."""
+        t = float(np.clip(time, self.times[0], self.times[-1]))
+        i = min(int(np.searchsorted(self.times, t, 'right')) - 1, len(self.times) - 2)
+        share = (t - self.times[i]) / (self.times[i + 1] - self.times[i])
+        row = (1.0 - share) * self.rows[i] + share * self.rows[i + 1]
+        return Action(row[:3], self._turns(t), row[POSE:])
+
+
+def mean_action(actions: list[Action], weights: FloatArray) -> Action:
+    """Return the weighted mean; that of rotations is the one nearest to all of them.
+
+    Source of the rotation: Markley et al. 2007, Averaging Quaternions, equation 12.
+    """
+    share = weights / weights.sum()
+    quaternions = np.array([action.rotation.as_quat() for action in actions])
+    return Action(
+        share @ np.array([action.position for action in actions]),
+        Rotation.from_quat(quaternions).mean(share),
+        share @ np.array([action.joints for action in actions]),
+    )
+
+
+@dataclass(frozen=True)
+class Step:
+    """What to command now."""
+
+    q: FloatArray | None  # (J,) arm and hand [rad] or [m]; None: nothing, hold
+    reason: str  # why there is none; '' when there is one
+    age: float = np.nan  # [s] of the newest observation that is followed
+
+
+class Executor:
+    """Follows chunks; never raises in `step`: what is wrong is said in the reason.
+
+    Times are in seconds of any one clock.
+    """
+
+    def __init__(
+        self, robot: RobotModel, params: ExecutionParams, fps: float, frame: str | None = None
+    ) -> None:
+        """Prepare.
+
+        Args:
+            robot: With an arm.
+            params: Times, weights, bounds.
+            fps: Rows of a chunk a second [Hz].
+            frame: Whose pose actions hold; palm, or flange without a hand, if None.
+
+        Raises:
+            ConfigError: The robot has no arm.
+            UnknownFrameError: It has no such frame.
+        """
+        self.robot: Final = robot
+        self.params: Final = params
+        self.ik: Final = ArmIK(robot, frame)
+        self._fps = fps
+        self._arms = len(robot.arm_joints)
+        self._hand_limits = robot.limits.select(list(range(self._arms, len(robot.limits))))
+        self._chunks: list[tuple[Chunk, float]] = []  # with the time of arrival [s], in order
+        self._q = robot.home.copy()  # last command
+        self._begin: tuple[float, Action] | None = None  # when and where this motion began
+        self._last = 0.0  # [s] of the last command
+        self._last_end = -np.inf  # [s] of all chunks so far
+        self._refused = ''  # why the last chunk was
+        self._behind = (-np.inf, '')  # until when [s] to rest because the arm could not follow
+
+    def reset(self) -> None:
+        """Forget every chunk; the next motion begins where the robot is."""
+        self._chunks.clear()
+        self._begin = None
+        self._last_end, self._refused, self._behind = -np.inf, '', (-np.inf, '')
+
+    def stand(self) -> None:
+        """Begin anew where the robot is at the next step; chunks stay."""
+        self._begin = None
+
+    @property
+    def following(self) -> bool:
+        """The last step gave a command."""
+        return self._begin is not None
+
+    def add(self, rows: FloatArray, stamp: float, now: float) -> str:
+        """Take a chunk; returns '' or why it is not followed.
+
+        Args:
+            rows: (T, 6 + J) as `Chunk`.
+            stamp: Of the newest picture of the observation [s].
+            now: [s].
+        """
+        self._refused = self._refusal(rows, stamp, now)
+        return self._refused
+
+    def refuse(self, reason: str) -> str:
+        """Take that there is no chunk, and why; returns the reason."""
+        self._refused = reason
+        return reason
+
+    def _refusal(self, rows: FloatArray, stamp: float, now: float) -> str:
+        width = POSE + len(self._hand_limits)
+        try:
+            chunk = Chunk(checked(rows, (None, width), 'chunk'), stamp, self._fps)
+        except MimicError as error:
+            return f'the policy gave no path: {error}'
+        if self._chunks and stamp <= self._chunks[-1][0].stamp:
+            return 'a chunk is older than the last one'
+        if now >= chunk.end:
+            return f'inference is late: the chunk ended {now - chunk.end:.2f} s ago'
+        last = min(chunk.end, stamp + self.params.max_age)
+        for time in (max(now, stamp), last):
+            if why := self._out_of_reach(chunk.at(time).position):
+                return why
+        if self._alive(now) is None:
+            self.stand()
+        self._chunks.append((chunk, now))
+        self._last_end = max(self._last_end, chunk.end)
+        return ''
+
+    def _out_of_reach(self, position: FloatArray) -> str:
+        target = transform(np.eye(3), position)
+        found = self.ik.solve(
+            target, self._q[: self._arms], max_starts=SEARCHES, position_tolerance=REACHED,
+            rotation_tolerance=ANY_TURN,
+        )  # fmt: skip
+        if found.position_error <= REACHED:
+            return ''
+        place = ', '.join(f'{x:.2f}' for x in position)
+        return f'the pose at ({place}) m is out of reach by {found.position_error:.2f} m'
+
+    def step(self, now: float, q_measured: FloatArray) -> Step:
+        """Return the command for this moment.
+
+        Args:
+            now: [s].
+            q_measured: (J,) where the robot is; where a motion begins.
+        """
+        newest = self._alive(now)
+        if newest is None:
+            return self._hold(self._refused or self._ended(now))
+        age = now - newest.stamp
+        if age > self.params.max_age:
+            late = f'inference is late: {age:.2f} s (bound {self.params.max_age:g} s)'
+            return self._hold(self._refused or late)
+        if now < self._behind[0]:
+            return self._hold(self._behind[1])
+        if self._begin is None:
+            self._start(now, q_measured)
+        if why := self._lags(q_measured):
+            return self._rest(now, why)
+        return self._go(self._ensemble(now), now, age)
+
+    def _lags(self, q_measured: FloatArray) -> str:
+        """Return why the robot does not do what it is told, '' when it does."""
+        lead = np.abs(self._q - q_measured)[: self._arms]
+        worst = int(np.argmax(lead))
+        if lead[worst] <= self.params.max_lead:
+            return ''
+        return (
+            f'{self.robot.joint_names[worst]} is {lead[worst]:.2f} behind its command '
+            f'(bound {self.params.max_lead:g})'
+        )
+
+    def _ended(self, now: float) -> str:
+        if np.isinf(self._last_end):
+            return 'waiting for the first chunk'
+        return f'inference is late: the last chunk ended {now - self._last_end:.2f} s ago'
+
+    def _alive(self, now: float) -> Chunk | None:
+        """Forget what is over or counts no more; return the newest chunk."""
+        if not self._chunks:
+            return None
+        newest, weight = self._chunks[-1][0].stamp, self.params.ensemble_weight
+        self._chunks = [
+            (chunk, arrival)
+            for chunk, arrival in self._chunks
+            if chunk.end > now and weight ** ((newest - chunk.stamp) * self._fps) >= LEAST_WEIGHT
+        ]
+        return self._chunks[-1][0] if self._chunks else None
+
+    def _ensemble(self, now: float) -> Action:
+        """Return the mean of what the chunks say for now.
+
+        A chunk comes and goes by and by, so no step is larger than those of the chunks.
+        """
+        time, splice = now + self.params.lead, max(self.params.splice_time, 1e-6)
+        newest = self._chunks[-1][0].stamp
+        weights = np.array(
+            [
+                self.params.ensemble_weight ** ((newest - chunk.stamp) * self._fps)
+                * np.clip(min(now - arrival, chunk.end - now) / splice, 1e-6, 1.0)
+                for chunk, arrival in self._chunks
+            ]
+        )
+        return mean_action([chunk.at(time) for chunk, _ in self._chunks], weights)
+
+    def _start(self, now: float, q_measured: FloatArray) -> None:
+        self._q = self.robot.limits.clip(q_measured)
+        pose = self.ik.pose(self._q[: self._arms])
+        here = Action(
+            pose[:3, 3], Rotation.from_matrix(pose[:3, :3]), self._q[self._arms :].copy()
+        )
+        self._begin, self._last = (now, here), now
+        self.ik.reset()
+
+    def _go(self, target: Action, now: float, age: float) -> Step:
+        """Return the joints on the way to an action."""
+        assert self._begin is not None
+        begin, here = self._begin
+        if now - begin < self.params.start_time:
+            t = (now - begin) / self.params.start_time
+            target = here.towards(target, t * t * (3.0 - 2.0 * t))
+        pose = transform(target.rotation.as_matrix(), target.position)
+        dt = min(now - self._last, MAX_DT)
+        if dt > 0.0:
+            result = self.ik.step(self._q[: self._arms], pose, dt)
+            if result.position_error > self.params.max_lag:
+                far = f'{result.position_error:.2f} m behind (bound {self.params.max_lag:g} m)'
+                return self._rest(now, f'the arm cannot follow: {far}')
+            fingers = self._hand_limits.clip(target.joints)
+            self._q = np.concatenate([result.q, fingers])
+        self._last = now
+        return Step(self._q.copy(), '', age)
+
+    def _rest(self, now: float, why: str) -> Step:
+        self._behind = now + PAUSE, why
+        return self._hold(why)
+
+    def _hold(self, reason: str) -> Step:
+        self._begin = None
+        return Step(None, reason)

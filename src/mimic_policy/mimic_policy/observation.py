@@ -1,0 +1,227 @@
+"""What the cameras and joints say, as the observation that a policy was trained on."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+
+from mimic_core.arrays import FloatArray, Image
+from mimic_core.errors import NotFiniteError, ShapeError, StaleInputError
+from mimic_core.frames import to_quat_xyzw
+from mimic_dataset.images import resize
+from mimic_description import RobotModel
+from mimic_policy.execution_params import ExecutionParams
+from mimic_policy.interface import Images, Observation
+from mimic_policy.meta import AGENT, PolicyMeta
+from mimic_retargeting import ArmIK
+
+KEPT: Final = 1.0  # [s] of joint states, beyond the moments of an observation
+SLACK: Final = 0.5  # [1] of the time between moments that a picture may be off its moment
+
+
+class JointHistory:
+    """Measured positions of J joints over the last seconds, from any number of drivers."""
+
+    def __init__(self, names: Sequence[str], kept: float) -> None:
+        """Args: names: J joints; kept: how long they are remembered [s]."""
+        self._names, self._kept = tuple(names), kept
+        self._index = {name: i for i, name in enumerate(self._names)}
+        # Joints that come together -> (stamp, positions) of each message
+        self._groups: dict[tuple[str, ...], deque[tuple[float, FloatArray]]] = {}
+
+    def add(self, names: Sequence[str], positions: FloatArray, stamp: float) -> None:
+        """Take a message of N joints; those of other robots are left out.
+
+        Args:
+            names: N joints.
+            positions: (N,) [rad] or [m].
+            stamp: [s].
+
+        Raises:
+            ShapeError: Not N positions.
+            NotFiniteError: NaN; says of which joint.
+            StaleInputError: The stamp is not after that of the last message.
+        """
+        if len(positions) != len(names):
+            raise ShapeError(f'joint_states: {len(positions)} positions of {len(names)} joints')
+        own = tuple(name for name in names if name in self._index)
+        if not own:
+            return
+        values = np.array([positions[i] for i, name in enumerate(names) if name in self._index])
+        if not np.isfinite(values).all():
+            raise NotFiniteError(
+                f'joint_states: {own[int(np.argmin(np.isfinite(values)))]} is NaN'
+            )
+        group = self._groups.setdefault(own, deque())
+        if group and stamp <= group[-1][0]:
+            if stamp > group[-1][0] - self._kept:
+                raise StaleInputError(
+                    f'joint_states: stamp of {own[0]} goes back by {group[-1][0] - stamp:.3f} s'
+                )
+            group.clear()  # the clock was set back
+        group.append((stamp, values))
+        while group[0][0] < stamp - self._kept:
+            group.popleft()
+
+    def at(self, time: float) -> FloatArray:
+        """Return (J,) positions at a time [s], between two messages; held at the ends.
+
+        Raises:
+            StaleInputError: A joint was never measured; says which.
+        """
+        q = np.full(len(self._names), np.nan)
+        for names, group in self._groups.items():
+            stamps = [stamp for stamp, _ in group]
+            right = int(np.searchsorted(stamps, time))
+            if right == 0 or right == len(group):
+                value = group[min(right, len(group) - 1)][1]
+            else:
+                (t0, before), (t1, after) = group[right - 1], group[right]
+                share = (time - t0) / (t1 - t0)
+                value = (1.0 - share) * before + share * after
+            q[[self._index[name] for name in names]] = value
+        if np.isnan(q).any():
+            raise StaleInputError(f'no joint state of {self._names[int(np.argmax(np.isnan(q)))]}')
+        return q
+
+    def latest(self, now: float, max_age: float) -> FloatArray:
+        """Return (J,) the last positions.
+
+        Raises:
+            StaleInputError: Those of a joint are older than `max_age` [s], or there are none.
+        """
+        for names, group in self._groups.items():
+            age = now - group[-1][0]
+            if age > max_age:
+                raise StaleInputError(
+                    f'joint_states: {names[0]} is {age:.2f} s old (bound {max_age:g} s)'
+                )
+        return self.at(now)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._groups.clear()
+
+
+class _Picture:
+    """A picture that is scaled when it is first looked at: most never are."""
+
+    def __init__(self, camera: str, take: Callable[[], Image], stamp: float) -> None:
+        self.stamp: Final = stamp
+        self._camera, self._take = camera, take
+        self._scaled: Image | None = None
+
+    def scaled(self, size: tuple[int, int]) -> Image:
+        if self._scaled is None:
+            image = self._take()
+            if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+                raise ShapeError(
+                    f'{self._camera} camera: {image.shape} {image.dtype} is no rgb picture'
+                )
+            self._scaled = resize(image, size)
+            del self._take
+        return self._scaled
+
+
+class Observer:
+    """Remembers pictures and joints, and makes the observation of the newest picture."""
+
+    def __init__(
+        self, robot: RobotModel, meta: PolicyMeta, params: ExecutionParams, ik: ArmIK
+    ) -> None:
+        """Args: ik: gives the pose of `meta.frame`."""
+        self._meta, self._params, self._ik = meta, params, ik
+        self._arms = len(robot.arm_joints)
+        self._span = (meta.observation_steps - 1) / meta.fps  # [s]
+        self._pictures: dict[str, deque[_Picture]] = {n: deque() for n in meta.cameras}
+        self.joints: Final = JointHistory(robot.joint_names, self._span + KEPT)
+
+    def clear(self) -> None:
+        """Forget everything that was seen."""
+        for pictures in self._pictures.values():
+            pictures.clear()
+        self.joints.clear()
+
+    def picture(self, camera: str, take: Callable[[], Image], stamp: float) -> None:
+        """Take a picture.
+
+        Args:
+            camera: 'agent' or 'wrist'; one that the policy does not use is not looked at.
+            take: Returns (H, W, 3) rgb of any size of the recorded shape; called when a policy
+                looks at this picture.
+            stamp: Capture time [s].
+
+        Raises:
+            StaleInputError: The stamp is not after that of the last picture.
+        """
+        if camera not in self._pictures:
+            return
+        pictures = self._pictures[camera]
+        if pictures and stamp <= pictures[-1].stamp:
+            back = pictures[-1].stamp - stamp
+            if back < KEPT:
+                raise StaleInputError(f'{camera} camera: stamp goes back by {back:.3f} s')
+            pictures.clear()  # the clock was set back
+        pictures.append(_Picture(camera, take, stamp))
+        oldest = stamp - self._span - 1.0 / self._meta.fps
+        while len(pictures) > 1 and pictures[1].stamp < oldest:  # one more tells of gaps
+            pictures.popleft()
+
+    def newest(self) -> float:
+        """Return the stamp [s] of the newest picture of the agent camera, -inf without one."""
+        pictures = self._pictures[AGENT]
+        return pictures[-1].stamp if pictures else -np.inf
+
+    def check(self, now: float) -> None:
+        """Raise if nothing can be observed at a time [s].
+
+        Raises:
+            StaleInputError: A picture or joint is missing or too old; says which.
+        """
+        bound = self._params.max_picture_age
+        for camera, pictures in self._pictures.items():
+            if not pictures:
+                raise StaleInputError(f'{camera} camera: no picture yet')
+            age = now - pictures[-1].stamp
+            if age > bound:
+                raise StaleInputError(
+                    f'{camera} camera: the last picture is {age:.2f} s old (bound {bound:g} s)'
+                )
+        self.joints.latest(now, self._params.max_state_age)
+
+    def look(self) -> tuple[Observation, float]:
+        """Return the observation that ends with the newest picture, and its stamp [s].
+
+        Raises:
+            StaleInputError: A picture or joint is missing.
+            ShapeError: A picture is none.
+        """
+        stamp = self.newest()
+        times = stamp - np.arange(self._meta.observation_steps)[::-1] / self._meta.fps
+        views = {name: self._views(name, times) for name in self._pictures}
+        state = np.array([self._state(time) for time in times])
+        return Observation(agent=views[AGENT], wrist=views.get('wrist'), state=state), stamp
+
+    def _views(self, camera: str, times: FloatArray) -> Images:
+        """Return (N, H, W, 3) the picture nearest to each time; before the first, the first."""
+        pictures = self._pictures[camera]
+        if not pictures:
+            raise StaleInputError(f'{camera} camera: no picture yet')
+        stamps = np.array([picture.stamp for picture in pictures])
+        found = []
+        for time in times:
+            i = int(np.argmin(np.abs(stamps - time)))
+            off = abs(stamps[i] - time)
+            if off > SLACK / self._meta.fps and i > 0:
+                raise StaleInputError(
+                    f'{camera} camera: no picture within {off:.2f} s of a moment'
+                )
+            found.append(pictures[i].scaled(self._meta.cameras[camera]))
+        return np.stack(found)
+
+    def _state(self, time: float) -> FloatArray:
+        """Return (7 + J,) position, quaternion xyzw, hand joints."""
+        q = self.joints.at(time)
+        pose = self._ik.pose(q[: self._arms])
+        return np.concatenate([pose[:3, 3], to_quat_xyzw(pose), q[self._arms :]])

@@ -1,0 +1,139 @@
+"""Predictions beside execution: in a thread, or with a modelled delay."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+
+from mimic_core.arrays import FloatArray
+from mimic_core.errors import MimicError
+from mimic_policy.interface import Observation, Policy
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What became of one observation."""
+
+    stamp: float  # [s] of its newest picture
+    rows: FloatArray | None  # (T, 6 + J); None: it failed
+    failure: str  # why; '' when it did not
+    duration: float  # [s] that it took
+
+
+class Predictor(Protocol):
+    """Works on one observation at a time."""
+
+    @property
+    def busy(self) -> bool:
+        """It works on an observation, or its result was not collected yet."""
+
+    def submit(self, observation: Observation, stamp: float, now: float) -> None:
+        """Begin with an observation; only when it is not busy."""
+
+    def collect(self, now: float) -> Prediction | None:
+        """Return the result that has become ready, once."""
+
+    def close(self) -> None:
+        """Leave what is under way."""
+
+
+class ThreadPredictor:
+    """Predicts in a thread of its own."""
+
+    def __init__(
+        self, policy: Policy, rng: np.random.Generator, warm_up: Callable[[], None] | None = None
+    ) -> None:
+        """Start the thread. Args: warm_up: called there first."""
+        self._policy, self._rng = policy, rng
+        self._wake = threading.Condition()
+        self._task: tuple[Observation, float] | None = None
+        self._result: Prediction | None = None
+        self._closed = False
+        self._warm_up = warm_up
+        self._thread = threading.Thread(target=self._run, name='policy', daemon=True)
+        self._thread.start()
+
+    @property
+    def busy(self) -> bool:
+        """It works on an observation, or its result was not collected yet."""
+        with self._wake:
+            return self._task is not None or self._result is not None
+
+    def submit(self, observation: Observation, stamp: float, now: float) -> None:
+        """Begin with an observation."""
+        with self._wake:
+            self._task = observation, stamp
+            self._wake.notify()
+
+    def collect(self, now: float) -> Prediction | None:
+        """Return the result that has become ready, once."""
+        with self._wake:
+            result, self._result = self._result, None
+        return result
+
+    def close(self) -> None:
+        """End the thread; a prediction that is under way is not waited for."""
+        with self._wake:
+            self._closed = True
+            self._wake.notify()
+
+    def _run(self) -> None:
+        if self._warm_up is not None:
+            self._warm_up()
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: self._closed or self._task is not None)
+                if self._closed:
+                    return
+                assert self._task is not None
+                observation, stamp = self._task
+            result = predict(self._policy, observation, stamp, self._rng)
+            with self._wake:
+                self._task, self._result = None, result
+
+
+class ModelledPredictor:
+    """Predicts at once and keeps the result back as long as a prediction takes."""
+
+    def __init__(self, policy: Policy, rng: np.random.Generator, delay: float) -> None:
+        """Args: delay: of the modelled prediction [s]."""
+        self._policy, self._rng = policy, rng
+        self._delay: Final = delay
+        self._due: tuple[float, Prediction] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """A result is kept back."""
+        return self._due is not None
+
+    def submit(self, observation: Observation, stamp: float, now: float) -> None:
+        """Predict."""
+        result = predict(self._policy, observation, stamp, self._rng)
+        self._due = now + self._delay, result
+
+    def collect(self, now: float) -> Prediction | None:
+        """Return the result when it is due, once."""
+        if self._due is None or now < self._due[0] - 1e-9:
+            return None
+        (_, result), self._due = self._due, None
+        return result
+
+    def close(self) -> None:
+        """Leave what is under way."""
+        self._due = None
+
+
+def predict(
+    policy: Policy, observation: Observation, stamp: float, rng: np.random.Generator
+) -> Prediction:
+    """Return what a policy makes of an observation; a failure is told, not raised."""
+    begin = time.perf_counter()
+    rows, failure = None, ''
+    try:
+        rows = policy.predict(observation, rng)
+    except MimicError as error:
+        failure = str(error)
+    return Prediction(stamp, rows, failure, time.perf_counter() - begin)

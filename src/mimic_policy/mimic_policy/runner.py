@@ -1,0 +1,166 @@
+"""A policy that runs: looks, predicts, follows, and says why where it does not."""
+
+import enum
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from mimic_core.arrays import FloatArray
+from mimic_core.errors import MimicError, StaleInputError
+from mimic_description import RobotModel
+from mimic_policy.execution import Executor
+from mimic_policy.execution_params import ExecutionParams
+from mimic_policy.meta import PolicyMeta
+from mimic_policy.observation import Observer
+from mimic_policy.predictor import Predictor
+
+STALE_AFTER: Final = 1.5  # [1] commands' periods between two commands that make a gap
+
+
+class State(enum.IntEnum):
+    """What a policy is doing; numbers of mimic_interfaces/PolicyStatus."""
+
+    IDLE = 0
+    RUNNING = 1
+    HOLD = 2
+    PERSON = 3
+
+
+@dataclass(frozen=True)
+class Tick:
+    """What one look led to."""
+
+    q: FloatArray | None  # (J,) to command now; None: nothing
+    state: State
+    reason: str  # why it holds; '' otherwise
+
+
+@dataclass
+class Counts:
+    """What has happened since the start of a run."""
+
+    chunks: int = 0  # that are or were followed
+    refused: int = 0  # that were not
+    commands: int = 0
+    holds: int = 0  # times that it began to hold
+    gaps: int = 0  # longer times than one and a half periods between two commands of a motion
+    inference: float = np.nan  # [s] of the last prediction
+    latency: float = np.nan  # [s] from the picture to the chunk's first command
+    age: float = np.nan  # [s] of the observation that is followed
+
+
+class Runner:
+    """Joins observer, predictor and executor. Call `tick` at the rate of commands.
+
+    Times are in seconds of the clock that stamps the pictures.
+    """
+
+    def __init__(
+        self, robot: RobotModel, meta: PolicyMeta, params: ExecutionParams, predictor: Predictor
+    ) -> None:
+        """Args: predictor: of the policy that `meta` is of."""
+        self.robot: Final = robot
+        self.params: Final = params
+        self.executor: Final = Executor(robot, params, meta.fps, meta.frame)
+        self.observer: Final = Observer(robot, meta, params, self.executor.ik)
+        self._predictor = predictor
+        self.counts = Counts()
+        self._running = False
+        self._state = State.IDLE
+        self._looked_at = -np.inf  # [s] stamp of the last observation that was used
+        self._begun = -np.inf  # [s] of the last prediction
+        self._asked = False  # the prediction under way is of this run
+        self._commanded: float | None = None  # [s] of the last command of this motion
+        self._now = -np.inf  # [s] of the last tick
+
+    @property
+    def running(self) -> bool:
+        """It was started and not stopped since."""
+        return self._running
+
+    def start(self, now: float) -> None:
+        """Begin to look and to follow."""
+        self._forget()
+        self.counts = Counts()
+        self._running, self._state = True, State.RUNNING
+        self._now = now
+
+    def stop(self) -> None:
+        """Command nothing any more."""
+        self._running, self._state = False, State.IDLE
+        self._forget()
+
+    def tick(self, now: float, driving: bool = True) -> Tick:
+        """Return what to command now.
+
+        Args:
+            now: [s].
+            driving: The gate listens; else a person drives, and what was predicted before the
+                hand-back is not followed.
+        """
+        if now < self._now:  # the clock was set back
+            self._forget()
+        self._now = now
+        self._collect(now)
+        if not self._running:
+            return Tick(None, State.IDLE, '')
+        if not driving:
+            self._forget()
+            return self._to(State.PERSON, '')
+        try:
+            self.observer.check(now)
+            q = self.observer.joints.latest(now, self.params.max_state_age)
+            self._look(now)
+        except StaleInputError as error:
+            self.executor.stand()
+            return self._to(State.HOLD, str(error))
+        step = self.executor.step(now, q)
+        if step.q is None:
+            return self._to(State.HOLD, step.reason)
+        counts = self.counts
+        counts.age = step.age
+        counts.commands += 1
+        period = STALE_AFTER / self.params.rate
+        counts.gaps += self._commanded is not None and now - self._commanded > period
+        self._commanded = now
+        self._state = State.RUNNING
+        return Tick(step.q, State.RUNNING, '')
+
+    def _to(self, state: State, reason: str) -> Tick:
+        self.counts.holds += state == State.HOLD and self._state == State.RUNNING
+        self._state, self._commanded = state, None
+        return Tick(None, state, reason)
+
+    def _look(self, now: float) -> None:
+        """Begin the next prediction when it is time and there is a newer picture."""
+        if self._predictor.busy or now - self._begun < self.params.replan_period - 1e-6:
+            return
+        if self.observer.newest() == self._looked_at:
+            return
+        try:
+            observation, stamp = self.observer.look()
+        except MimicError as error:  # a gap in the pictures, or one that is none
+            self.executor.refuse(str(error))  # until then the last chunk lasts
+            return
+        self._looked_at, self._begun, self._asked = stamp, now, True
+        self._predictor.submit(observation, stamp, now)
+
+    def _forget(self) -> None:
+        self.executor.reset()
+        self._asked, self._commanded = False, None
+        self._looked_at = self._begun = -np.inf
+
+    def _collect(self, now: float) -> None:
+        result = self._predictor.collect(now)
+        if result is None or not self._asked:
+            return
+        counts = self.counts
+        counts.inference = result.duration
+        if result.rows is None:
+            refusal = self.executor.refuse(result.failure)
+        else:
+            refusal = self.executor.add(result.rows, result.stamp, now)
+        counts.latency = now - result.stamp
+        counts.chunks += not refusal
+        counts.refused += bool(refusal)

@@ -1,0 +1,235 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from mimic_core.errors import NotFiniteError, ShapeError
+from mimic_description import load_robot
+from mimic_policy.execution import Action, Chunk, Executor, mean_action
+from mimic_policy.execution_params import ExecutionParams
+
+FPS = 10.0
+PERIOD = 1.0 / 30.0
+
+
+@pytest.fixture(scope='module')
+def robot():
+    return load_robot('iiwa14', 'robotiq_2f85')
+
+
+@pytest.fixture
+def executor(robot):
+    return Executor(robot, ExecutionParams(), FPS)
+
+
+def rows_of(
+    executor, *, move=(0.0, 0.0, 0.0), turn=(0.0, 0.0, 0.0), start=0.0, count=32, grip=0.0
+):
+    """Return a chunk that moves the palm from home at constant speeds [m/s], [rad/s]."""
+    arms = len(executor.robot.arm_joints)
+    home = executor.ik.pose(executor.robot.home[:arms])
+    times = start + np.arange(count) / FPS
+    place = home[:3, 3] + times[:, None] * np.array(move)
+    turns = Rotation.from_rotvec(times[:, None] * np.array(turn)) * Rotation.from_matrix(
+        home[:3, :3]
+    )
+    joints = np.full((count, len(executor.robot.hand_joints)), grip)
+    return np.hstack([place, turns.as_rotvec(), joints])
+
+
+def run(executor, start, stop, at=None, chunks=()):
+    """Step from start to stop with chunks [(arrival, stamp, rows)]; the robot does as it is told."""
+    q = executor.robot.home.copy() if at is None else at
+    steps, waiting = [], sorted(chunks, key=lambda c: c[0])
+    for now in np.arange(start, stop, PERIOD):
+        while waiting and waiting[0][0] <= now:
+            _, stamp, rows = waiting.pop(0)
+            executor.add(rows, stamp, float(now))
+        step = executor.step(float(now), q)
+        q = q if step.q is None else step.q
+        steps.append((float(now), step))
+    return steps
+
+
+def palms(executor, steps):
+    arms = len(executor.robot.arm_joints)
+    return np.array([executor.ik.pose(s.q[:arms])[:3, 3] for _, s in steps if s.q is not None])
+
+
+def test_rows_are_for_their_time_whenever_they_come(executor):
+    """A chunk that is late by 0.3 s goes on where the time is, not where it begins."""
+    rows = rows_of(executor, move=(0.0, 0.1, 0.0))
+    steps = run(executor, 0.3, 1.5, chunks=[(0.3, 0.0, rows), (0.78, 0.7, rows[7:])])
+    y = palms(executor, steps)[:, 1]
+    time = np.array([now for now, step in steps if step.q is not None])
+    home = executor.ik.pose(executor.robot.home[:7])[1, 3]
+    after = time > 0.9
+    assert len(time) == len(steps)
+    assert np.abs(y[after] - home - 0.1 * time[after]).max() < 0.002
+
+
+@pytest.mark.parametrize('delay', [0.05, 0.2, 0.4])
+def test_no_jump_whatever_the_delay(executor, delay):
+    """Chunks of a path that is predicted anew, each with an offset of 2 cm."""
+    rng = np.random.default_rng(0)
+    chunks = []
+    for stamp in np.arange(0.0, 3.0, 0.2):
+        rows = rows_of(executor, move=(0.0, 0.08, 0.0), start=stamp)
+        rows[:, :3] += rng.uniform(-0.02, 0.02, 3)
+        chunks.append((stamp + delay, stamp, rows))
+    steps = run(executor, 0.0, 3.0, chunks=chunks)
+    moved = np.linalg.norm(np.diff(palms(executor, steps), axis=0), axis=1)
+    assert moved.max() < 0.012  # [m] in a period; unspliced it is up to 0.04
+    assert [s.reason for n, s in steps if n > delay + PERIOD and s.q is None] == []
+
+
+def test_the_weight_of_a_chunk_falls_with_its_age(robot):
+    params = ExecutionParams(ensemble_weight=0.5, splice_time=0.0, start_time=0.0)
+    executor = Executor(robot, params, FPS)
+    near = rows_of(executor)
+    far = near.copy()
+    far[:, 1] += 0.03
+    run(executor, 0.0, 0.15, chunks=[(0.0, 0.0, near)])
+    executor.add(far, 0.1, 0.15)
+    steps = run(executor, 0.2, 0.7, at=executor.robot.home)
+    offset = palms(executor, steps)[-1, 1] - near[0, 1]
+    assert offset == pytest.approx(0.03 * 1.0 / 1.5, abs=5e-4)  # weights 0.5 and 1
+
+
+def test_rotations_are_averaged_as_rotations():
+    """Near half a turn the axis-angles of two near rotations are far apart."""
+    a, b = Rotation.from_rotvec([np.pi - 0.05, 0, 0]), Rotation.from_rotvec([-np.pi + 0.05, 0, 0])
+    actions = [Action(np.zeros(3), turn, np.zeros(1)) for turn in (a, b)]
+    mean = mean_action(actions, np.array([1.0, 1.0])).rotation
+    assert abs(mean.as_rotvec()[0]) == pytest.approx(np.pi, abs=1e-6)
+    third = mean_action(actions, np.array([3.0, 1.0])).rotation
+    assert (a.inv() * third).magnitude() == pytest.approx(0.025, abs=1e-3)
+
+
+def test_a_chunk_between_its_rows():
+    rows = np.zeros((3, 7))
+    rows[1, :3], rows[1, 3:6], rows[1, 6] = 0.2, (0.0, 0.0, 1.0), 0.4
+    chunk = Chunk(rows, 5.0, FPS)
+    half = chunk.at(5.05)
+    assert half.position == pytest.approx([0.1] * 3)
+    assert half.rotation.as_rotvec() == pytest.approx([0, 0, 0.5])
+    assert half.joints == pytest.approx([0.2])
+    assert chunk.at(0.0).position == pytest.approx([0.0] * 3)
+    assert chunk.at(9.0).joints == pytest.approx([0.0])
+    with pytest.raises(ShapeError):
+        Chunk(rows[:1], 0.0, FPS)
+    rows[1, 2] = np.nan
+    with pytest.raises(NotFiniteError):
+        Chunk(rows, 0.0, FPS)
+
+
+def test_it_starts_where_the_robot_is(executor):
+    """The first command is the measured position, whatever the chunk begins with."""
+    q = executor.robot.home.copy()
+    q[:7] += 0.1
+    steps = run(executor, 0.0, 0.75, at=q, chunks=[(0.0, 0.0, rows_of(executor, grip=0.5))])
+    assert steps[0][1].q == pytest.approx(q)
+    moved = np.abs(np.diff([s.q for _, s in steps], axis=0)).max(axis=0) / PERIOD
+    assert (moved[:7] <= executor.robot.limits.max_speed[:7] + 1e-6).all()
+    end = executor.ik.pose(steps[-1][1].q[:7])
+    assert end[:3, 3] == pytest.approx(rows_of(executor)[0, :3], abs=1e-3)
+    assert steps[-1][1].q[7] == pytest.approx(0.5, abs=1e-3)
+
+
+def test_late_inference_holds_and_recovers(executor):
+    """Without a newer observation than `max_age` nothing is commanded; then it goes on."""
+    executor_age = executor.params.max_age
+    steps = run(executor, 0.0, 2.0, chunks=[(0.0, 0.0, rows_of(executor))])
+    held = [(now, s.reason) for now, s in steps if s.q is None]
+    assert held[0][0] == pytest.approx(executor_age, abs=0.05)
+    assert 'inference is late' in held[0][1] and '0.8' in held[0][1]
+    executor.add(rows_of(executor, start=2.0), 2.0, 2.1)
+    assert executor.step(2.1, executor.robot.home).q == pytest.approx(executor.robot.home)
+
+
+def test_a_chunk_that_ended_holds(robot):
+    executor = Executor(robot, ExecutionParams(max_age=10.0), FPS)
+    assert executor.step(0.0, robot.home).reason == 'waiting for the first chunk'
+    steps = run(executor, 0.0, 4.0, chunks=[(0.0, 0.0, rows_of(executor))])
+    held = [(now, s.reason) for now, s in steps if s.q is None]
+    assert held[0][0] == pytest.approx(3.1, abs=0.05)
+    assert 'the last chunk ended' in held[0][1]
+    assert 'ended' in executor.add(rows_of(executor), 1.0, 4.5)
+
+
+@pytest.mark.parametrize(
+    ('spoil', 'text'),
+    [
+        (lambda rows: rows.__setitem__((3, 2), np.nan), 'is nan'),
+        (lambda rows: rows.__setitem__((slice(None), 0), 3.0), 'out of reach'),
+        (lambda rows: rows.__setitem__((slice(20, None), 2), np.inf), 'is inf'),
+    ],
+)
+def test_bad_chunks_are_not_followed(executor, spoil, text):
+    rows = rows_of(executor)
+    spoil(rows)
+    assert text in executor.add(rows, 0.0, 0.0)
+    step = executor.step(0.0, executor.robot.home)
+    assert step.q is None and text in step.reason
+    assert executor.add(rows_of(executor), 0.1, 0.1) == ''
+    assert executor.step(0.1, executor.robot.home).q is not None
+
+
+def test_a_bad_chunk_does_not_stop_the_last_good_one(executor):
+    executor.add(rows_of(executor), 0.0, 0.0)
+    assert executor.refuse('the network gave NaN') == 'the network gave NaN'
+    assert executor.step(0.5, executor.robot.home).q is not None
+    assert executor.step(0.9, executor.robot.home).reason == 'the network gave NaN'
+    assert 'shape' in executor.add(rows_of(executor)[:, :-1], 1.0, 1.0)
+    assert 'older' in executor.add(rows_of(executor), -1.0, 1.0)
+
+
+def test_an_arm_that_does_not_follow_begins_anew(executor):
+    """The robot stands, whatever it is told (somebody holds it, or the gate does)."""
+    home, held = executor.robot.home, []
+    for now in np.arange(0.0, 6.0, PERIOD):
+        if round(now / PERIOD) % 6 == 0:
+            executor.add(rows_of(executor, move=(0.0, 0.2, 0.0), start=now), now, now)
+        step = executor.step(now, home)
+        held += [step.reason] if step.q is None else []
+        if step.q is not None:
+            assert np.abs(step.q - home)[:7].max() < executor.params.max_lead + 0.1
+    assert any('behind' in reason for reason in held)
+
+
+def test_every_parameter_counts(robot):
+    """Each field changes what is commanded, or when it is held."""
+
+    def outcome(**changed):
+        params = ExecutionParams(**changed)
+        executor = Executor(robot, params, FPS)
+        chunks = []
+        for stamp in (0.0, 0.3, 0.6):
+            rows = rows_of(executor, move=(0.0, 0.3, 0.1), start=stamp, turn=(0.0, 0.0, 0.5))
+            rows[:, 0] += 0.02 * stamp
+            chunks.append((stamp + 0.1, stamp, rows))
+        steps = run(executor, 0.0, 2.0, chunks=chunks)
+        executor.reset()
+        held, q = [], robot.home
+        leap = rows_of(executor)
+        leap[6:, 1] += 0.25
+        for now in np.arange(3.0, 4.0, PERIOD):
+            executor.add(rows_of(executor, move=(0.0, 0.5, 0.0), start=now - 3.0), now, now)
+            held.append(executor.step(now, robot.home).reason)
+        executor.reset()
+        executor.add(leap, 5.0, 5.0)
+        for now in np.arange(5.0, 5.75, PERIOD):
+            step = executor.step(now, q)
+            q = q if step.q is None else step.q
+            held.append(step.reason)
+        return [s.q.tolist() if s.q is not None else s.reason for _, s in steps] + held
+
+    usual = outcome()
+    other = dict(
+        max_age=0.5, ensemble_weight=0.3, splice_time=0.4, start_time=0.2, lead=0.1, max_lag=0.03,
+        max_lead=0.1,
+    )  # fmt: skip
+    assert [name for name, value in other.items() if outcome(**{name: value}) == usual] == []
+    elsewhere = {'rate', 'replan_period', 'max_picture_age', 'max_state_age'}  # test_runner.py
+    assert {f.name for f in dataclasses.fields(ExecutionParams)} == set(other) | elsewhere

@@ -1,0 +1,77 @@
+"""A demonstration's actions, followed chunk by chunk, do the task again."""
+
+import numpy as np
+import pytest
+from scripted_policy import Recorded, actions_of
+
+from mimic_description import load_robot
+from mimic_policy.meta import WrongRobotError
+from mimic_policy.rollout import RolloutParams, roll_out
+from mimic_sim.scripted import ScriptedOperator
+from mimic_sim.twin import Twin
+
+
+class Noted(Twin):
+    """Keeps what it is commanded."""
+
+    def __init__(self, *args) -> None:
+        self.noted: list = []
+        super().__init__(*args)
+
+    def command(self, q) -> None:
+        super().command(q)
+        self.noted.append((self.time, np.array(q)))
+
+
+@pytest.fixture(scope='module')
+def shown():
+    """Return a robot and the actions of a scripted demonstration."""
+    robot = load_robot('iiwa14', 'robotiq_2f85')
+    twin = Noted(robot, 'pick_place', 3)
+    assert ScriptedOperator(twin).pick_and_place()
+    times, q = zip(*twin.noted, strict=True)
+    return robot, actions_of(robot, np.array(times), np.array(q))
+
+
+def follow(shown, delay: float, longest: float = 25.0):
+    robot, rows = shown
+    policy = Recorded(robot, rows)
+    params = RolloutParams('pick_place', 3, delay=delay, longest=longest)
+
+    def tell_time(moment) -> None:
+        policy.time = np.floor((moment.time - params.camera_delay) * 30.0) / 30.0
+
+    return roll_out(robot, policy, params, tell_time), policy
+
+
+@pytest.mark.parametrize('delay', [0.0, 0.2])
+def test_the_actions_of_a_demonstration_do_it_again(shown, delay):
+    result, policy = follow(shown, delay)
+    assert result.success and result.holds == 1 and result.refused == 0
+    assert result.duration < 20.0
+    assert -12.0 < result.sparc < -2.0
+    views = np.array([seen.agent[-1] for seen in policy.seen], int)
+    assert np.abs(np.diff(views, axis=0)).max() > 30  # it saw the robot move
+    assert policy.seen[0].wrist.shape == (2, 24, 32, 3)
+
+
+def test_the_same_seed_gives_the_same_rollout(shown):
+    first, _ = follow(shown, 0.1, 3.0)
+    second, _ = follow(shown, 0.1, 3.0)
+    assert first.as_map() == second.as_map()
+
+
+def test_another_start_is_missed(shown):
+    """The check can fail: the object is elsewhere."""
+    robot, rows = shown
+    policy = Recorded(robot, rows)
+    params = RolloutParams('pick_place', 4, longest=4.0)
+    result = roll_out(robot, policy, params)
+    assert not result.success and result.duration == pytest.approx(4.0, abs=0.02)
+
+
+def test_another_robot_is_refused(shown):
+    _, rows = shown
+    policy = Recorded(load_robot('iiwa14', 'robotiq_2f85'), rows)
+    with pytest.raises(WrongRobotError, match='hand'):
+        roll_out(load_robot('iiwa14', 'fin_ray'), policy, RolloutParams('pick_place', 0))

@@ -1,0 +1,184 @@
+import numpy as np
+import pytest
+from scripted_policy import Recorded, actions_of
+
+from mimic_description import load_robot
+from mimic_policy.execution_params import ExecutionParams
+from mimic_policy.predictor import ModelledPredictor, ThreadPredictor
+from mimic_policy.runner import Runner, State
+
+PERIOD = 0.01
+
+
+@pytest.fixture(scope='module')
+def robot():
+    return load_robot('iiwa14', 'robotiq_2f85')
+
+
+class World:
+    """A robot that does as it is told, at once, and its cameras."""
+
+    def __init__(self, robot, *, delay=0.06, **changed) -> None:
+        self.robot = robot
+        times = np.linspace(0.0, 10.0, 101)
+        sway = robot.home + 0.2 * np.sin(times)[:, None]
+        self.policy = Recorded(robot, actions_of(robot, times, sway))
+        self.predictor = ModelledPredictor(self.policy, np.random.default_rng(0), delay)
+        params = ExecutionParams(**changed)
+        self.runner = Runner(robot, self.policy.meta, params, self.predictor)
+        self.q, self.ticks, self.said = robot.home.copy(), 0, []
+        self.cameras, self.joints = {'agent', 'wrist'}, True
+
+    @property
+    def time(self):
+        return self.ticks * PERIOD
+
+    def run(self, duration, *, driving=True, state=None):
+        """Go on; returns what was said, at the rate of commands."""
+        said = []
+        for _ in range(round(duration / PERIOD)):
+            now = self.time
+            if self.joints:
+                self.runner.observer.joints.add(self.robot.joint_names, self.q, now)
+            if self.ticks % 3 == 0:
+                for camera in self.cameras:
+                    blank = np.zeros((480, 640, 3), np.uint8)
+                    self.runner.observer.picture(camera, lambda b=blank: b, now)
+                self.policy.time = now
+                said.append(self.runner.tick(now, driving))
+                if said[-1].q is not None:
+                    self.q = said[-1].q
+            self.ticks += 1
+        return said
+
+
+def test_it_follows_without_gaps(robot):
+    world = World(robot, delay=0.1)
+    world.runner.start(0.0)
+    said = world.run(5.0)
+    waiting = [tick.reason for tick in said if tick.q is None]
+    assert set(waiting) == {'waiting for the first chunk'} and len(waiting) < 8
+    counts = world.runner.counts
+    assert counts.gaps == 0 and counts.holds == 1 and counts.refused == 0
+    assert counts.commands == len(said) - len(waiting)
+    assert counts.latency == pytest.approx(0.12, abs=0.03)
+    assert 0.1 < counts.age < 0.5
+
+
+def test_idle_until_it_is_started_and_after_it_is_stopped(robot):
+    world = World(robot)
+    assert {tick.state for tick in world.run(0.3)} == {State.IDLE}
+    world.runner.start(world.time)
+    assert world.run(1.0)[-1].state == State.RUNNING
+    world.runner.stop()
+    assert {tick.q is None for tick in world.run(0.3)} == {True}
+    assert len(world.policy.seen) < 8
+
+
+@pytest.mark.parametrize('lost', ['agent', 'wrist', 'joints'])
+def test_what_is_gone_holds_and_comes_back(robot, lost):
+    world = World(robot)
+    world.runner.start(0.0)
+    assert world.run(1.0)[-1].q is not None
+    if lost == 'joints':
+        world.joints = False
+    else:
+        world.cameras.discard(lost)
+    said = world.run(1.0)
+    assert said[-1].state == State.HOLD and lost[:5] in said[-1].reason
+    held = next(i for i, tick in enumerate(said) if tick.q is None) * 0.03
+    assert held == pytest.approx(0.3 if lost != 'joints' else 0.25, abs=0.05)
+    world.cameras, world.joints = {'agent', 'wrist'}, True
+    before = world.q.copy()
+    said = world.run(1.0)
+    assert said[-1].state == State.RUNNING
+    first = next(tick.q for tick in said if tick.q is not None)
+    assert np.abs(first - before).max() < 1e-6  # from where it is
+    assert world.runner.counts.holds == 2
+
+
+def test_nan_from_the_network_holds_and_comes_back(robot):
+    world = World(robot)
+    world.runner.start(0.0)
+    world.run(1.0)
+    world.policy.fail = 'the network gave actions that are not finite'
+    said = world.run(1.5)
+    assert said[-1].state == State.HOLD and said[-1].reason == world.policy.fail
+    assert world.runner.counts.refused > 2
+    world.policy.fail = ''
+    assert world.run(0.5)[-1].state == State.RUNNING
+
+
+def test_inference_that_takes_too_long_holds(robot):
+    world = World(robot, delay=1.5)
+    world.runner.start(0.0)
+    said = world.run(4.0)
+    reasons = {tick.reason for tick in said if tick.q is None}
+    assert any('inference is late' in reason for reason in reasons)
+    assert all(tick.q is None for tick in said)
+
+
+def test_a_person_drives_and_hands_back(robot):
+    """What was predicted before the hand-back is not followed, and it begins where the robot is."""
+    world = World(robot)
+    world.runner.start(0.0)
+    world.run(1.0)
+    said = world.run(1.0, driving=False)
+    assert {tick.state for tick in said} == {State.PERSON}
+    world.q = world.q + 0.1
+    asked = len(world.policy.seen)
+    said = world.run(1.0)
+    assert len(world.policy.seen) > asked
+    assert said[0].reason == 'waiting for the first chunk'
+    first = next(tick.q for tick in said if tick.q is not None)
+    assert np.abs(first - said[-1].q).max() > 0.02
+    moves = np.abs(np.diff([t.q for t in said if t.q is not None], axis=0)).max(axis=0)
+    assert (moves <= robot.limits.max_speed * 0.031).all()
+
+
+def test_a_clock_that_is_set_back(robot):
+    world = World(robot)
+    world.ticks = 1000
+    world.runner.start(world.time)
+    assert world.run(1.0)[-1].q is not None
+    world.ticks = 0
+    said = world.run(1.0)
+    assert said[-1].state == State.RUNNING
+
+
+def test_every_parameter_counts(robot):
+    def outcome(**changed):
+        world = World(robot, **changed)
+        world.runner.start(0.0)
+        world.run(1.0)
+        world.cameras.discard('wrist')
+        said = world.run(0.5)
+        world.cameras.add('wrist')
+        said += world.run(0.5)
+        world.joints = False
+        said += world.run(0.5)
+        commands = [tick.q is None for tick in said], world.runner.counts.gaps
+        return len(world.policy.seen), commands
+
+    usual = outcome()
+    other = dict(replan_period=0.05, max_picture_age=0.1, max_state_age=0.1, rate=60.0)
+    assert [name for name, value in other.items() if outcome(**{name: value}) == usual] == []
+
+
+def test_the_thread_predicts_and_ends(robot):
+    world = World(robot)
+    predictor = ThreadPredictor(world.policy, np.random.default_rng(0))
+    runner = Runner(robot, world.policy.meta, ExecutionParams(), predictor)
+    assert not predictor.busy and predictor.collect(0.0) is None
+    runner.observer.joints.add(robot.joint_names, robot.home, 0.0)
+    for camera in ('agent', 'wrist'):
+        runner.observer.picture(camera, lambda: np.zeros((480, 640, 3), np.uint8), 0.0)
+    predictor.submit(*runner.observer.look(), 0.0)
+    for _ in range(1000):
+        if (result := predictor.collect(0.0)) is not None:
+            break
+        predictor._thread.join(0.005)
+    assert result.stamp == 0.0 and result.rows.shape == (32, 7) and result.failure == ''
+    predictor.close()
+    predictor._thread.join(2.0)
+    assert not predictor._thread.is_alive()
