@@ -39,7 +39,7 @@ def rows_of(
 
 
 def run(executor, start, stop, at=None, chunks=()):
-    """Step from start to stop with chunks [(arrival, stamp, rows)]; the robot does as it is told."""
+    """Step with chunks (arrival, stamp, rows); the robot does as it is told."""
     q = executor.robot.home.copy() if at is None else at
     steps, waiting = [], sorted(chunks, key=lambda c: c[0])
     for now in np.arange(start, stop, PERIOD):

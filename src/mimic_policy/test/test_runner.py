@@ -119,7 +119,7 @@ def test_inference_that_takes_too_long_holds(robot):
 
 
 def test_a_person_drives_and_hands_back(robot):
-    """What was predicted before the hand-back is not followed, and it begins where the robot is."""
+    """Predictions before the hand-back are not followed; it begins where the robot is."""
     world = World(robot)
     world.runner.start(0.0)
     world.run(1.0)
