@@ -49,3 +49,7 @@ class AlignmentNode(Node):
 def main() -> None:
     """Run the node until it is stopped."""
     run(AlignmentNode)
+
+
+if __name__ == '__main__':
+    main()
