@@ -9,7 +9,7 @@ import numpy as np
 from mimic_core.arrays import FloatArray, Image
 from mimic_core.errors import NotFiniteError, ShapeError, StaleInputError
 from mimic_core.frames import to_quat_xyzw
-from mimic_dataset.images import resize
+from mimic_dataset.video import resized
 from mimic_description import RobotModel
 from mimic_policy.execution_params import ExecutionParams
 from mimic_policy.interface import Images, Observation
@@ -119,7 +119,7 @@ class _Picture:
                 raise ShapeError(
                     f'{self._camera} camera: {image.shape} {image.dtype} is no rgb picture'
                 )
-            self._scaled = resize(image, size)
+            self._scaled = resized(image, size)
             del self._take
         return self._scaled
 

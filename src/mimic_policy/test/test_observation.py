@@ -4,7 +4,7 @@ from scripted_policy import meta_of
 
 from mimic_core.errors import NotFiniteError, ShapeError, StaleInputError
 from mimic_core.frames import PALM, to_quat_xyzw
-from mimic_dataset.images import resize
+from mimic_dataset.video import resized
 from mimic_description import load_robot
 from mimic_policy.execution_params import ExecutionParams
 from mimic_policy.observation import JointHistory, Observer
@@ -61,7 +61,7 @@ def test_pictures_are_scaled_as_those_of_training(observer, robot):
     image = np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8)
     for camera in ('agent', 'wrist'):
         observer.picture(camera, lambda: image, 0.6)
-    assert (observer.look()[0].agent[-1] == resize(image, (24, 32))).all()
+    assert (observer.look()[0].agent[-1] == resized(image, (24, 32))).all()
 
 
 def test_the_beginning_repeats_the_first_picture(observer, robot):
