@@ -25,6 +25,12 @@ class ConvertParams:
         high=600.0,
     )
     side: str = param('People: which hand shows the task.', 'right', choices=('right', 'left'))
+    max_hands: int = param(
+        'People: hands looked for at once; 2 where the other one comes into view: twice the time.',
+        1,
+        low=1,
+        high=2,
+    )
     max_gap: float = param(
         'People: a hand unseen for longer splits the video [s]; shorter gaps are interpolated.',
         0.3,
@@ -38,6 +44,8 @@ class ConvertParams:
         high=1.0,
     )
     min_duration: float = param('Shortest episode [s].', 1.0, low=0.1, high=600.0)
+    bag_camera: str = param('People: prefix of the camera topics in bags.', 'agent_camera')
+    detector: str = param("People: 'mediapipe', or 'module:Class', as in tracking.", 'mediapipe')
     use_depth: bool = param('People: use the depth of bags that have it.', True)
     hand_length: float = param(
         'People: wrist to tip of the straight middle finger [m]; 0: estimated.',

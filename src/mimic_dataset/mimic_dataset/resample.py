@@ -98,7 +98,7 @@ def left_out_linear(times: FloatArray, values: FloatArray) -> Spread | None:
         return None
     kept, left = slice(0, None, 2), slice(1, len(times) - 1, 2)
     error = np.abs(linear(times[kept], values[kept], times[left]) - values[left])
-    return _spread(error.max(axis=1))
+    return spread(error.max(axis=1))
 
 
 def left_out_slerp(times: FloatArray, quats_xyzw: FloatArray) -> Spread | None:
@@ -107,10 +107,11 @@ def left_out_slerp(times: FloatArray, quats_xyzw: FloatArray) -> Spread | None:
         return None
     kept, left = slice(0, None, 2), slice(1, len(times) - 1, 2)
     guess = Rotation.from_quat(slerp(times[kept], quats_xyzw[kept], times[left]))
-    return _spread((guess.inv() * Rotation.from_quat(quats_xyzw[left])).magnitude())
+    return spread((guess.inv() * Rotation.from_quat(quats_xyzw[left])).magnitude())
 
 
-def _spread(error: FloatArray) -> Spread:
+def spread(error: FloatArray) -> Spread:
+    """Return the spread of (N,) errors."""
     return Spread(float(np.median(error)), float(np.percentile(error, 95)), float(error.max()))
 
 

@@ -31,6 +31,7 @@ class CommandTrack:
     points: FloatArray  # (T, J) [rad] or [m] commanded
     measured: FloatArray  # (T, J) the joint state at that time, NaN where it was not recorded
     source: str  # 'gate', or the topic of the source
+    start: int = 0  # [ns] when the first command was published
 
     @property
     def duration(self) -> float:
@@ -100,7 +101,8 @@ def load_track(episode: Episode) -> CommandTrack:
     times = times[times >= start] if (times >= start).any() else times[-1:]
     points = np.hstack([_held(series[1], series[2], times) for series in tracks])
     measured = _measured(episode, names, times)
-    return CommandTrack(names, (times - times[0]) / NANOSECONDS, points, measured, source)
+    seconds = (times - times[0]) / NANOSECONDS
+    return CommandTrack(names, seconds, points, measured, source, int(times[0]))
 
 
 def check_track(

@@ -1,0 +1,310 @@
+"""Robot episodes: a bag of mimic_recording → the streams of one demonstration at one rate."""
+
+import collections
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from mimic_core.arrays import FloatArray, Image, IntArray
+from mimic_core.errors import MimicError, ShapeError
+from mimic_core.frames import BASE, FLANGE, PALM
+from mimic_core.images import decode
+from mimic_dataset import resample
+from mimic_dataset.arrays import DatasetMeta
+from mimic_dataset.errors import EpisodeError
+from mimic_dataset.params import ConvertParams
+from mimic_dataset.parts import PartInfo, write_part
+from mimic_description import RobotModel, load_robot
+from mimic_recording import BagError, Episode, load_track
+from mimic_recording.reader import NANOSECONDS
+
+CAMERAS: Final = {'agent': 'agent_camera/color/image_raw', 'wrist': 'wrist_camera/color/image_raw'}
+STATES: Final = 'joint_states'
+TWIN: Final = 'twin/status'
+SUCCESS_TAG: Final = 'tag.success'
+_SPEED_SAMPLES: Final = 200  # poses that the error of resampling is measured at
+
+
+@dataclass(frozen=True)
+class Series:
+    """N samples of all J joints of a robot."""
+
+    times: FloatArray  # (N,) [s]
+    values: FloatArray  # (N, J) [rad] or [m]
+
+
+def meta_of(robot: RobotModel, params: ConvertParams) -> DatasetMeta:
+    """Return what a dataset of a robot says about itself, without cameras."""
+    count = len(robot.arm_joints)
+    limits = robot.limits
+    return DatasetMeta(
+        task=params.task,
+        arm=params.arm,
+        hand=params.hand,
+        joint_names=robot.hand_joints,
+        lower=tuple(float(v) for v in limits.lower[count:]),
+        upper=tuple(float(v) for v in limits.upper[count:]),
+        cameras={},
+        fps=float(params.fps),
+        frame=pose_frame(robot),
+    )
+
+
+def pose_frame(robot: RobotModel) -> str:
+    """Return the frame whose pose states and actions hold."""
+    return PALM if robot.hand is not None else FLANGE
+
+
+def commands(episode: Episode, robot: RobotModel) -> Series:
+    """Return what was commanded to all joints; of the gate, else of a source.
+
+    Raises:
+        EpisodeError: It moves other joints than those of the robot; names them.
+        BagError: There are no commands, or they are damaged.
+    """
+    track = load_track(episode)
+    names = list(track.names)
+    missing = [name for name in robot.joint_names if name not in names]
+    strange = [name for name in names if name not in robot.joint_names]
+    if missing or strange:
+        raise EpisodeError(
+            f'{episode.path}, commands: joints {", ".join(missing) or "none"} are missing, '
+            f'{", ".join(strange) or "none"} are no joints of this arm and hand'
+        )
+    columns = [names.index(name) for name in robot.joint_names]
+    return Series(track.start / NANOSECONDS + track.times, track.points[:, columns])
+
+
+def states(episode: Episode, robot: RobotModel, start: float) -> Series:
+    """Return the measured joints; arm and hand may be measured by different drivers.
+
+    Args:
+        episode: Open.
+        robot: Whose joints.
+        start: Rough time [s]; later stamps count from it, so that they keep their precision.
+
+    Raises:
+        EpisodeError: A joint was not measured, or is NaN.
+    """
+    topic = episode.find(STATES)
+    if topic is None or episode.topics[topic].count == 0:
+        raise EpisodeError(f'{episode.path}: has no {STATES}')
+    column = {name: j for j, name in enumerate(robot.joint_names)}
+    moments: list[list[float]] = [[] for _ in column]
+    values: list[list[float]] = [[] for _ in column]
+    for message, state in episode.read([topic]):
+        stamp = state.header.stamp
+        now = stamp.sec * NANOSECONDS + stamp.nanosec or message.publish_time or message.log_time
+        for name, position in zip(state.name, state.position, strict=False):
+            j = column.get(name)
+            if j is not None and (not moments[j] or now / NANOSECONDS > moments[j][-1]):
+                moments[j].append(now / NANOSECONDS)
+                values[j].append(float(position))
+    for name, j in column.items():
+        if not moments[j]:
+            raise EpisodeError(f'{episode.path}, {topic}: joint {name} was not measured')
+        if not np.isfinite(values[j]).all():
+            raise EpisodeError(f'{episode.path}, {topic}: joint {name} is NaN')
+    times = np.array(max(moments, key=len))
+    columns = [
+        resample.linear(np.array(m), np.array(v)[:, None], times)
+        for m, v in zip(moments, values, strict=True)
+    ]
+    first = max(m[0] for m in moments)
+    last = min(m[-1] for m in moments)
+    inside = (times >= first) & (times <= last)
+    return Series(times[inside], np.hstack(columns)[inside])
+
+
+def image_stamps(episode: Episode, topic: str) -> FloatArray:
+    """Return (N,) when the pictures of a topic were taken [s].
+
+    Raises:
+        EpisodeError: Stamps are missing or go back.
+    """
+    stamps = episode.stamps(topic)
+    if not np.isfinite(stamps).all():
+        raise EpisodeError(f'{episode.path}, {topic}: pictures without a stamp')
+    if (np.diff(stamps) < 0).any():
+        raise EpisodeError(f'{episode.path}, {topic}: stamps go back')
+    return stamps
+
+
+def images(episode: Episode, topic: str, wanted: IntArray) -> Iterator[Image]:
+    """Yield the pictures of a topic with the given numbers, which do not decrease.
+
+    Raises:
+        EpisodeError: One is damaged.
+    """
+    at = 0
+    for number, message in enumerate(episode.messages([topic])):
+        if at == len(wanted):
+            return
+        if number != wanted[at]:
+            continue
+        image = _image(episode, message)
+        while at < len(wanted) and wanted[at] == number:
+            yield image
+            at += 1
+
+
+def _image(episode: Episode, message: Any) -> Image:
+    try:
+        msg = episode.decode(message)
+        image: Image = decode(msg.encoding, msg.width, msg.height, msg.step, msg.data)
+        if image.ndim != 3:
+            raise ShapeError(f'encoding {msg.encoding} is no colour')
+    except MimicError as error:
+        raise EpisodeError(
+            f'{episode.path}, {message.topic} at {message.log_time} ns: {error}'
+        ) from error
+    return image
+
+
+def poses(robot: RobotModel, q: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return positions (T, 3) [m] and quaternions (T, 4) xyzw of the palm in base_link."""
+    frame = pose_frame(robot)
+    matrices = np.array([robot.fk(row, frame, BASE) for row in q]).reshape(-1, 4, 4)
+    quats = Rotation.from_matrix(matrices[:, :3, :3]).as_quat()
+    return matrices[:, :3, 3], smooth_sign(quats)
+
+
+def smooth_sign(quats_xyzw: FloatArray) -> FloatArray:
+    """Return (T, 4) the same rotations, the first with w >= 0, each near the one before."""
+    result = np.array(quats_xyzw, dtype=np.float64)
+    if len(result) and result[0, 3] < 0.0:
+        result[0] *= -1.0
+    for i in range(1, len(result)):
+        if result[i] @ result[i - 1] < 0.0:
+            result[i] *= -1.0
+    return result
+
+
+def success_of(episode: Episode) -> bool | None:
+    """Return whether the task succeeded: by the tag `success`, else by the twin; None: unknown."""
+    tag = episode.custom.get(SUCCESS_TAG, '').lower()
+    if tag:
+        return tag in ('true', 'yes', '1')
+    topic = episode.find(TWIN)
+    if topic is None or episode.topics[topic].count == 0:
+        return None
+    last = collections.deque(episode.messages([topic]), maxlen=1)
+    return bool(episode.decode(last[0]).success)
+
+
+def convert_robot(
+    path: Path, dataset: Path, params: ConvertParams, name: str, key: str = ''
+) -> dict[str, Any]:
+    """Make a part of a dataset from a bag; return notes about it.
+
+    Pictures are the nearest in time, joints are interpolated; the pose is that of the
+    interpolated joints. The bag is only read.
+
+    Raises:
+        BagError: The bag is damaged.
+        EpisodeError: It cannot be used; names the field.
+        WriteError: The disk is full.
+    """
+    robot = load_robot(params.arm, params.hand)
+    with Episode(path) as episode:
+        if episode.problem:
+            raise BagError(f'{path} is cut: {episode.problem}; `episodes recover` makes it whole')
+        commanded = commands(episode, robot)
+        measured = states(episode, robot, commanded.times[0])
+        topics = {c: t for c, ending in CAMERAS.items() if (t := episode.find(ending))}
+        if 'agent' not in topics:
+            raise EpisodeError(f'{path}: has no {CAMERAS["agent"]}')
+        stamps = {camera: image_stamps(episode, topic) for camera, topic in topics.items()}
+        empty = [topics[c] for c, s in stamps.items() if len(s) == 0]
+        if empty:
+            raise EpisodeError(f'{path}, {empty[0]}: no picture')
+        every = [commanded.times, measured.times, *stamps.values()]
+        start, end = max(t[0] for t in every), min(t[-1] for t in every)
+        if end - start < params.min_duration:
+            raise EpisodeError(
+                f'{path}: commands, joint states and pictures were recorded together for '
+                f'{max(end - start, 0.0):.2f} s, {params.min_duration:g} s are needed'
+            )
+        at, trimmed = _without_idle(robot, commanded, start, end, params)
+        limit = params.max_offset
+        resample.nearest(commanded.times, at, limit, f'{path}, commands')
+        resample.nearest(measured.times, at, limit, f'{path}, {STATES}')
+        chosen = {
+            camera: resample.nearest(s, at, limit, f'{path}, {topics[camera]}')
+            for camera, s in stamps.items()
+        }
+        action = action_of(robot, resample.linear(commanded.times, commanded.values, at))
+        state = state_of(robot, resample.linear(measured.times, measured.values, at))
+        sizes = {c: _size(episode, topics[c], chosen[c]) for c in topics}
+        meta = DatasetMeta.from_map(meta_of(robot, params).as_map() | {'cameras': sizes}, name)
+        notes = {
+            'duration': float(at[-1] - at[0]),
+            **trimmed,
+            'error': {
+                'command': resampling_error(robot, commanded),
+                'state': resampling_error(robot, measured),
+            },
+            'picture_offset': {c: float(np.abs(stamps[c][chosen[c]] - at).max()) for c in topics},
+        }
+        info = PartInfo(name, 'robot', meta, success_of(episode), path.name, key, notes)
+        pictures = {c: images(episode, topics[c], chosen[c]) for c in topics}
+        write_part(
+            dataset, info, action, state, pictures, height=params.height, quality=params.quality
+        )
+    return notes
+
+
+def action_of(robot: RobotModel, q: FloatArray) -> FloatArray:
+    """Return (T, 6 + J) actions of (T, arm + hand) commanded joints."""
+    position, quats = poses(robot, q)
+    rotation = resample.continuous(Rotation.from_quat(quats).as_rotvec())
+    return np.hstack([position, rotation, q[:, len(robot.arm_joints) :]])
+
+
+def state_of(robot: RobotModel, q: FloatArray) -> FloatArray:
+    """Return (T, 7 + J) states of (T, arm + hand) measured joints."""
+    return np.hstack([*poses(robot, q), q[:, len(robot.arm_joints) :]])
+
+
+def resampling_error(robot: RobotModel, series: Series) -> dict[str, Any]:
+    """Return what left-out samples say: of joints, and of the pose that they lead to."""
+    joints = resample.left_out_linear(series.times, series.values)
+    if joints is None:
+        return {}
+    left = np.arange(1, len(series.times) - 1, 2)
+    left = left[:: max(1, len(left) // _SPEED_SAMPLES)]
+    guess = resample.linear(series.times[::2], series.values[::2], series.times[left])
+    p, q = poses(robot, guess)
+    true_p, true_q = poses(robot, series.values[left])
+    turn = (Rotation.from_quat(q).inv() * Rotation.from_quat(true_q)).magnitude()
+    return {
+        'joints': joints.as_map(),
+        'position': resample.spread(np.linalg.norm(p - true_p, axis=1)).as_map(),
+        'rotation': resample.spread(turn).as_map(),
+    }
+
+
+def _without_idle(
+    robot: RobotModel, commanded: Series, start: float, end: float, params: ConvertParams
+) -> tuple[FloatArray, dict[str, float]]:
+    """Return the times of frames between idle head and tail, and what was cut off [s]."""
+    at = resample.grid(start, end, params.fps)
+    action = action_of(robot, resample.linear(commanded.times, commanded.values, at))
+    span = resample.moving(at, action[:, :6], action[:, 6:])
+    if span is None:
+        raise EpisodeError('commands: constant, nothing moves')
+    first, last = span[0] - params.max_idle, span[1] + params.max_idle
+    kept = at[(at >= first - 1e-9) & (at <= last + 1e-9)]
+    return kept, {'head': float(kept[0] - at[0]), 'tail': float(at[-1] - kept[-1])}
+
+
+def _size(episode: Episode, topic: str, chosen: IntArray) -> Sequence[int]:
+    """Return height and width [px] of the first picture that is used."""
+    first: Iterable[Image] = images(episode, topic, chosen[:1])
+    for image in first:
+        return [image.shape[0], image.shape[1]]
+    raise EpisodeError(f'{episode.path}, {topic}: no picture')

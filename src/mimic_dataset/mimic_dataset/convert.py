@@ -1,0 +1,180 @@
+"""Files → dataset: one job for each episode, finished ones are skipped, then all are assembled."""
+
+import dataclasses
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from mimic_core.errors import ConfigError, MimicError
+from mimic_dataset.arrays import DOMAINS, Domain
+from mimic_dataset.bags import convert_robot
+from mimic_dataset.errors import WriteError
+from mimic_dataset.lerobot import assemble, restore
+from mimic_dataset.params import ConvertParams
+from mimic_dataset.parts import is_done, natural, part_folder
+from mimic_dataset.people import View, convert_human
+from mimic_dataset.spread import Workers, spread
+from mimic_recording.bag import METADATA_FILE, name_of_partial
+
+VIDEOS: Final = ('.mp4', '.mov', '.mkv', '.avi', '.webm', '.m4v')
+_VERSION: Final = 1  # of what conversion makes of the same input; another one makes it anew
+
+
+@dataclass(frozen=True)
+class Job:
+    """One episode to make."""
+
+    source: Path
+    dataset: Path
+    domain: Domain
+    name: str
+    params: ConvertParams
+    view: View | None  # of the camera that looks at people
+
+    def key(self) -> str:
+        """Return what its result depends on, as text."""
+        files = [self.source] if self.source.is_file() else sorted(self.source.glob('*.mcap'))
+        parts = [[p.name, p.stat().st_size, p.stat().st_mtime_ns] for p in files]
+        view = None
+        if self.view is not None and self.domain == 'human':
+            intrinsics = self.view.intrinsics
+            view = [
+                self.view.base_T_camera.tolist(),
+                self.view.fovy,
+                None if intrinsics is None else dataclasses.astuple(intrinsics),
+            ]
+        text = json.dumps([_VERSION, parts, dataclasses.asdict(self.params), view])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job."""
+
+    name: str
+    domain: Domain
+    source: str
+    error: str = ''  # why there is no episode
+    skipped: bool = False  # it was finished before
+    fatal: bool = False  # going on makes no sense: the disk is full
+    seconds: float = 0.0  # that it took
+    notes: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def convert_one(job: Job) -> Outcome:
+    """Make one episode. Runs anywhere; never raises for what is wrong with the input."""
+    started = time.perf_counter()
+    about = (job.name, job.domain, str(job.source))
+    try:
+        key = job.key()
+        if is_done(part_folder(job.dataset, job.domain, job.name), key):
+            return Outcome(*about, skipped=True)
+        if job.domain == 'robot':
+            notes = convert_robot(job.source, job.dataset, job.params, job.name, key)
+        else:
+            if job.view is None:
+                raise ConfigError(f'{job.source}: where its camera is must be given')
+            notes = convert_human(job.source, job.dataset, job.params, job.view, job.name, key)
+    except (MimicError, OSError) as error:
+        return Outcome(*about, error=str(error), fatal=isinstance(error, WriteError))
+    return Outcome(*about, seconds=time.perf_counter() - started, notes=notes)
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What became of all jobs."""
+
+    outcomes: tuple[Outcome, ...]  # in the order of the names
+    datasets: tuple[Path, ...]  # what was assembled
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        """Those that led to no episode."""
+        return tuple(o for o in self.outcomes if o.error)
+
+
+def convert(
+    jobs: Sequence[Job],
+    workers: Workers | None = None,
+    count: int = 1,
+    done: Callable[[Outcome], None] | None = None,
+) -> Converted:
+    """Make the episodes that are not finished yet, then the dataset of all that are.
+
+    Args:
+        jobs: Of one dataset.
+        workers: Where they run; None: here.
+        count: How many workers there are.
+        done: Called for each finished job.
+
+    Raises:
+        WriteError: The disk is full; what is finished stays.
+        DatasetError: A worker died, or episodes do not fit together.
+    """
+    if not jobs:
+        return Converted((), ())
+    dataset = jobs[0].dataset
+    restore(dataset)
+    outcomes = []
+    for outcome in spread(convert_one, jobs, workers, count):
+        outcomes.append(outcome)
+        if done is not None:
+            done(outcome)
+        if outcome.fatal:
+            raise WriteError(outcome.error)
+    made = {o.domain for o in outcomes}
+    folders = [assemble(dataset, domain) for domain in DOMAINS if domain in made]
+    outcomes.sort(key=lambda o: (o.domain, natural(o.name)))
+    return Converted(tuple(outcomes), tuple(f for f in folders if f is not None))
+
+
+def find_sources(paths: Sequence[Path]) -> list[Path]:
+    """Return the bags and videos that paths stand for: themselves, or what folders hold.
+
+    Raises:
+        ConfigError: A path does not exist, or holds neither; names it.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise ConfigError(f'there is no {path}')
+        if path.is_file() or _is_bag(path):
+            found.append(path)
+            continue
+        inside = [p for p in path.iterdir() if name_of_partial(p) is None]
+        inside = [p for p in inside if _is_bag(p) or p.suffix.lower() in VIDEOS]
+        if not inside:
+            raise ConfigError(f'{path} holds neither bags nor videos')
+        found += sorted(inside, key=lambda p: natural(p.name))
+    return found
+
+
+def _is_bag(path: Path) -> bool:
+    return path.is_dir() and ((path / METADATA_FILE).exists() or any(path.glob('*.mcap')))
+
+
+def make_jobs(
+    sources: Sequence[Path],
+    dataset: Path,
+    domain: Domain,
+    params: ConvertParams,
+    view: View | None = None,
+) -> list[Job]:
+    """Return a job for each file, named after it.
+
+    Raises:
+        ConfigError: Two files have the same name.
+    """
+    names: dict[str, Path] = {}
+    for source in sources:
+        name = source.stem if source.is_file() else source.name
+        name = ''.join(c if c.isascii() and (c.isalnum() or c in '._-') else '_' for c in name)
+        name = name.lstrip('._-') or 'episode'
+        if name in names:
+            raise ConfigError(f'{names[name]} and {source} would both be episode {name}')
+        names[name] = source
+    return [Job(path, dataset, domain, name, params, view) for name, path in names.items()]

@@ -1,0 +1,296 @@
+"""Videos of people: pictures → tracked hand → what a robot would do → one demonstration.
+
+Only pictures (and depth, where a bag has it) go in; nothing is known of who or what is there.
+"""
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from mimic_camera import BagSource, EndOfStreamError, Source, VideoSource
+from mimic_core.arrays import BoolArray, FloatArray, Image
+from mimic_core.camera import Frame, Intrinsics
+from mimic_core.errors import MimicError, SourceError
+from mimic_core.hand import TrackedHand
+from mimic_dataset import resample
+from mimic_dataset.arrays import DatasetMeta, Frames
+from mimic_dataset.bags import meta_of, smooth_sign
+from mimic_dataset.errors import EpisodeError, WriteError
+from mimic_dataset.params import ConvertParams
+from mimic_dataset.parts import PartInfo, part_folder, write_part
+from mimic_dataset.video import resized, stored_size
+from mimic_description import RobotModel, load_robot
+from mimic_hand_tracking.params import TrackingParams
+from mimic_hand_tracking.tracker import HandTracker
+from mimic_retargeting import RetargetingParams, Shadow
+
+SETTLE: Final = 0.2  # [s] after the clutch closed the target is still on its way to the hand
+NO_HAND: Final = 'no hand is seen'
+
+
+@dataclass(frozen=True)
+class View:
+    """Where the camera is."""
+
+    base_T_camera: FloatArray  # (4, 4) optical frame in base_link
+    intrinsics: Intrinsics | None = None  # None: those of the bag, or of an ideal camera
+    fovy: float = 0.75  # [rad] vertical, of that ideal camera
+
+
+@dataclass(frozen=True)
+class Track:
+    """What the pictures of one video led to; N pictures."""
+
+    stamps: FloatArray  # (N,) [s]
+    valid: BoolArray  # (N,) a hand led to a target
+    position: FloatArray  # (N, 3) [m] of the palm in base_link, NaN where not valid
+    quat_xyzw: FloatArray  # (N, 4)
+    hand: FloatArray  # (N, J)
+    reasons: Counter[str]  # why the others did not, with how many
+    tracking_time: float  # [s] inside the detector
+
+
+def convert_human(
+    path: Path, dataset: Path, params: ConvertParams, view: View, name: str, key: str = ''
+) -> dict[str, Any]:
+    """Make a part of a dataset from a video file or a bag; return notes about it.
+
+    Pictures in which no hand leads to a target are dropped: at head and tail, and in gaps of at
+    most `max_gap`, over which is interpolated. A longer gap splits the video, and the longest
+    piece is kept. `notes['tracking_time']` [s] is not written, since it is never the same twice.
+
+    Raises:
+        SourceError: The file is missing or damaged.
+        EpisodeError: The hand is seen too rarely, or does not move.
+        WriteError: The disk is full.
+    """
+    robot = load_robot(params.arm, params.hand)
+    folder = part_folder(dataset, 'human', name).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as spool:
+            small = _Spool(spool, params)
+            track = follow(path, robot, params, view, small)
+            frames, times = small.result()
+            return _finish(path, dataset, params, robot, track, frames, times, name, key)
+    except OSError as error:
+        raise WriteError(f'{folder}: cannot be written: {error}') from error
+
+
+def _finish(
+    path: Path,
+    dataset: Path,
+    params: ConvertParams,
+    robot: RobotModel,
+    track: Track,
+    frames: Frames,
+    times: FloatArray,
+    name: str,
+    key: str,
+) -> dict[str, Any]:
+    begin, end = longest_piece(track.stamps[track.valid], params.max_gap)
+    length = float(track.stamps[-1] - track.stamps[0])
+    seen = int(track.valid.sum())
+    if seen == 0 or end - begin < max(params.min_duration, params.min_share * length):
+        why = ', '.join(f'{reason} ({n})' for reason, n in track.reasons.most_common(2))
+        raise EpisodeError(
+            f'{path}: a hand could be followed in {seen} of {len(track.stamps)} pictures, longest '
+            f'without a gap for {max(end - begin, 0.0):.1f} of {length:.1f} s; needed are '
+            f'{max(params.min_duration, params.min_share * length):.1f} s; {why}'
+        )
+    used = track.valid & (track.stamps >= begin) & (track.stamps <= end)
+    stamps, position = track.stamps[used], track.position[used]
+    quats, hand = smooth_sign(track.quat_xyzw[used]), track.hand[used]
+    inside = np.flatnonzero((times >= begin - 1e-9) & (times <= end + 1e-9))
+    at = times[inside]
+    rotation = resample.continuous(
+        Rotation.from_quat(resample.slerp(stamps, quats, at)).as_rotvec()
+    )
+    pose = np.hstack([resample.linear(stamps, position, at), rotation])
+    joints = resample.linear(stamps, hand, at)
+    span = resample.moving(at, pose, joints)
+    if span is None:
+        raise EpisodeError(f'{path}, action: constant, nothing moves')
+    kept = (at >= span[0] - params.max_idle - 1e-9) & (at <= span[1] + params.max_idle + 1e-9)
+    inside = inside[kept]
+    errors = {
+        'position': resample.left_out_linear(stamps, position),
+        'rotation': resample.left_out_slerp(stamps, quats),
+        'joints': resample.left_out_linear(stamps, hand),
+    }
+    notes: dict[str, Any] = {
+        'duration': float(at[kept][-1] - at[kept][0]),
+        'pictures': len(track.stamps),
+        'followed': seen,
+        'interpolated': int(((track.stamps >= begin) & (track.stamps <= end)).sum() - used.sum()),
+        'dropped': dict(sorted(track.reasons.items())),
+        'head': float(at[kept][0] - track.stamps[0]),
+        'tail': float(track.stamps[-1] - at[kept][-1]),
+        'error': {'command': {k: e.as_map() for k, e in errors.items() if e is not None}},
+    }
+    sizes = {'agent': [frames.shape[1], frames.shape[2]]}
+    meta = DatasetMeta.from_map(meta_of(robot, params).as_map() | {'cameras': sizes}, name)
+    info = PartInfo(name, 'human', meta, None, path.name, key, notes)
+    action = np.hstack([pose, joints])[kept]
+    pictures: Iterator[Image] = (frames[i] for i in inside)
+    write_part(dataset, info, action, None, {'agent': pictures}, quality=params.quality)
+    return notes | {'tracking_time': track.tracking_time}
+
+
+def longest_piece(stamps: FloatArray, max_gap: float) -> tuple[float, float]:
+    """Return begin and end [s] of the longest run of (N,) stamps without a gap; (0, 0) of none."""
+    if len(stamps) == 0:
+        return 0.0, 0.0
+    cuts = np.flatnonzero(np.diff(stamps) > max_gap)
+    begins = stamps[np.concatenate([[0], cuts + 1])]
+    ends = stamps[np.concatenate([cuts, [len(stamps) - 1]])]
+    best = int(np.argmax(ends - begins))
+    return float(begins[best]), float(ends[best])
+
+
+class _Spool:
+    """Keeps the pictures nearest to the times of frames, small, in a file: memory stays flat."""
+
+    def __init__(self, file: Any, params: ConvertParams) -> None:
+        self._file, self._fps, self._height = file, params.fps, params.height
+        self._last: tuple[float, Image] | None = None
+        self._start = 0.0
+        self._size = (0, 0)
+        self._count = 0
+
+    def add(self, stamp: float, image: Image) -> None:
+        """Take the next picture."""
+        if self._last is None:
+            self._start = stamp
+            self._size = stored_size(self._height, (image.shape[0], image.shape[1]))
+        while self._last is not None and self._due <= stamp:
+            near = self._due - self._last[0] <= stamp - self._due
+            self._write(self._last[1] if near else image)
+        self._last = (stamp, image)
+
+    @property
+    def _due(self) -> float:
+        return self._start + self._count / self._fps
+
+    def _write(self, image: Image) -> None:
+        self._file.write(np.ascontiguousarray(resized(image, self._size)).data)
+        self._count += 1
+
+    def result(self) -> tuple[Frames, FloatArray]:
+        """Return (T, H, W, 3) frames and their times (T,) [s]."""
+        self._file.flush()
+        times = self._start + np.arange(self._count) / self._fps
+        shape = (self._count, *self._size, 3)
+        if self._count == 0:
+            return np.zeros(shape, np.uint8), times
+        return np.memmap(self._file, np.uint8, 'r', shape=shape), times
+
+
+def follow(
+    path: Path, robot: RobotModel, params: ConvertParams, view: View, spool: _Spool | None = None
+) -> Track:
+    """Track the hand in every picture and retarget it.
+
+    Raises:
+        SourceError: The file is missing or damaged.
+    """
+    tracker = HandTracker(
+        TrackingParams(
+            use_depth=params.use_depth, hand_length=params.hand_length, max_hands=params.max_hands
+        )
+    )
+    # The target alone counts here: the arm follows as fast as it likes, the fingers as theirs can.
+    shadow = Shadow(
+        robot,
+        RetargetingParams(
+            side=params.side, engage_time=0.0, engage_speed=5.0, max_finger_lead=10.0,
+            max_lead=10.0, lost_timeout=params.max_gap,
+        ),
+        view.base_T_camera,
+    )  # fmt: skip
+    count = len(robot.arm_joints)
+    rows: list[FloatArray] = []
+    stamps: list[float] = []
+    reasons: Counter[str] = Counter()
+    nothing = np.full(7 + len(robot.hand_joints), np.nan)
+    q, engaged_at, seconds = robot.home.copy(), -np.inf, 0.0
+    try:
+        for frame in _frames(_source(path, params, view), path):
+            hands = tracker.process_frame(frame)
+            seconds += tracker.timing.detector
+            was_engaged = shadow.engaged
+            result = shadow.step(_wanted(hands, params.side), q, frame.stamp)
+            if result.engaged and not was_engaged:
+                engaged_at = frame.stamp
+            row = nothing
+            if result.q is None or result.target is None:
+                reasons[_short(result.reason)] += 1
+            else:
+                q = result.q
+                if frame.stamp - engaged_at >= SETTLE:
+                    row = np.concatenate(
+                        [
+                            result.target[:3, 3],
+                            Rotation.from_matrix(result.target[:3, :3]).as_quat(),
+                            q[count:],
+                        ]
+                    )
+                else:
+                    reasons['the hand was just found'] += 1
+            rows.append(row)
+            stamps.append(frame.stamp)
+            if spool is not None:
+                spool.add(frame.stamp, frame.color)
+    finally:
+        tracker.close()
+    if len(stamps) < 2:
+        raise EpisodeError(f'{path}: {len(stamps)} pictures are no demonstration')
+    table = np.array(rows)
+    valid: BoolArray = np.asarray(np.isfinite(table).all(axis=1))
+    return Track(
+        np.array(stamps), valid, table[:, :3], table[:, 3:7], table[:, 7:], reasons, seconds
+    )
+
+
+def _short(reason: str) -> str:
+    """Return a reason without its numbers, so that equal ones are counted together."""
+    return ' '.join(
+        word for word in reason.split(':')[0].split() if not any(map(str.isdigit, word))
+    )
+
+
+def _wanted(hands: tuple[TrackedHand, ...], side: str) -> TrackedHand | None:
+    """Return the hand of a side, else the one that is there: its side is then the reason."""
+    return next((hand for hand in hands if hand.side == side), hands[0] if hands else None)
+
+
+def _source(path: Path, params: ConvertParams, view: View) -> Source:
+    if path.is_dir() or path.suffix == '.mcap':
+        return BagSource(path, _zero, 'camera', camera=params.bag_camera, real_time=False)
+    return VideoSource(path, _zero, 'camera', view.intrinsics, fovy=view.fovy, real_time=False)
+
+
+def _zero() -> float:
+    return 0.0
+
+
+def _frames(source: Source, path: Path) -> Iterator[Frame]:
+    """Yield the pictures of a file."""
+    source.open()
+    try:
+        while True:
+            yield source.read()
+    except EndOfStreamError:
+        return
+    except SourceError:
+        raise
+    except MimicError as error:
+        raise SourceError(f'{path}: {error}') from error
+    finally:
+        source.close()
