@@ -63,6 +63,7 @@ class Plan:
     target: FloatArray  # (3,) [m] where its centre is to be
     task: Task | None = None  # how it is done; None: the object is carried to the target
     things: Mapping[str, FloatArray] = field(default_factory=dict)  # (3,) [m] of other objects
+    width: float | None = None  # [m] of the object in the hand; None: there is none, they mime
 
     @property
     def moves(self) -> tuple[Move, ...]:
@@ -97,6 +98,7 @@ class DemoState:
     aperture: float  # [m] between the two tips
     phase: str
     objects: dict[str, FloatArray] = field(default_factory=dict)  # world_T_object (4, 4)
+    carries: bool = False  # the hand holds something
 
 
 def plan_of(params: DemonstratorParams, seed: int | None = None) -> Plan:
@@ -146,7 +148,8 @@ class Demonstrator:
             self._free = FreeMotion(model, self.side, plan.workspace, rng)
         else:
             self._script = self._script_of(params, rng)
-        self._rotation = usual_grasp(model, self.side, rng)
+        heading = moves[0].heading if (moves := plan.moves) else None
+        self._rotation = usual_grasp(model, self.side, rng, heading)
         self._tremor = Tremor(rng, params.tremor)
         self._operator: Operator | None = None
         self._sight: Sight | None = None
@@ -155,10 +158,11 @@ class Demonstrator:
     def _script_of(self, params: DemonstratorParams, rng: np.random.Generator) -> Script:
         pads = _PAD * float(self.model.radii[[THUMB_TIP, INDEX_TIP]].sum())
         mime = pinch_range(self.model.shape)[0] + _MIME
-        grip = 2.0 * PROP.size[0] + pads if params.props else mime
-        plan = self.plan
+        plan, moves = self.plan, self.plan.moves
+        width = 2.0 * PROP.size[0] if params.props and not moves else plan.width
+        grip = mime if width is None else width + pads
         rest = rest_position(plan.workspace, plan.radius, self.side)
-        if moves := plan.moves:
+        if moves:
             return shown(self.model, self.side, rest, moves, rng, grip=grip, speed=params.speed)
         return pick_and_place(
             self.model, self.side, rest, plan.start, plan.target, rng,
@@ -206,7 +210,8 @@ class Demonstrator:
             phase = 'rest'
         elif script_time >= self._script.duration:
             phase = 'done'
-        return self._compose(position, joints, phase, self._objects(script_time, correction))
+        state = self._compose(position, joints, phase, self._objects(script_time, correction))
+        return replace(state, carries=self._script.stages[moment.stage].carries)
 
     def _advance(self, time: float) -> tuple[float, FloatArray, float | None]:
         """Return the time of the script [s], what to add to it (3,) [m], and the aperture [m]."""
@@ -223,7 +228,7 @@ class Demonstrator:
 
     def _objects(self, script_time: float, correction: FloatArray) -> dict[str, FloatArray]:
         """Return where the person's own object is: it follows the pinch while it is carried."""
-        if not self._props or self._script is None:
+        if not self._props or self._script is None or self.plan.moves:
             return {}
         script = self._script
         carrying = [i for i, stage in enumerate(script.stages) if stage.carries]

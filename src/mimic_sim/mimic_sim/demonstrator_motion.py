@@ -28,6 +28,7 @@ _OPENING: Final = 0.45  # [s]
 _REST_OFFSET: Final = (-0.10, -0.07, 0.20)  # [m] from the workspace, right hand
 _GRASP_AZIMUTH: Final = -0.26  # [rad] of thumb to index about world z, right hand
 _GRASP_ELEVATION: Final = 1.05  # [rad] of the approach over the table
+_CARE: Final = 0.4  # [1] of the usual spread of the heading where it matters
 _USUAL_APERTURE: Final = 0.045  # [m] at which the orientation of the hand is worked out
 
 
@@ -122,9 +123,21 @@ def grasp_rotation(model: HandModel, side: Side, azimuth: float, elevation: floa
     return mirror @ rotation @ mirror if side == 'left' else rotation
 
 
-def usual_grasp(model: HandModel, side: Side, rng: np.random.Generator) -> FloatArray:
-    """Return a `world_R_palm` (3, 3) near the usual one."""
+def usual_grasp(
+    model: HandModel, side: Side, rng: np.random.Generator, heading: float | None = None
+) -> FloatArray:
+    """Return a `world_R_palm` (3, 3) near the usual one.
+
+    Args:
+        model: The hand.
+        side: Which hand.
+        rng: Chance.
+        heading: Of the line from thumb tip to index tip about world z, if it matters [rad].
+    """
     azimuth = _GRASP_AZIMUTH + rng.uniform(-0.12, 0.12)
+    if heading is not None:
+        meant = -heading if side == 'left' else heading
+        azimuth = meant + _CARE * (azimuth - _GRASP_AZIMUTH)
     return grasp_rotation(model, side, azimuth, _GRASP_ELEVATION + rng.uniform(-0.10, 0.10))
 
 

@@ -28,7 +28,9 @@ class DemonstratorParams:
     )
     speed: float = param('Speed of the motion over a usual one [1].', 1.0, low=0.2, high=3.0)
     tremor: float = param('Tremor of the hand over a usual one [1].', 1.0, low=0.0, high=10.0)
-    props: bool = param('The person has a small cube of their own; else they mime.', False)
+    props: bool = param(
+        'The person has a small cube of their own where one is carried; else they mime.', False
+    )
     eyes: bool = param('The person watches the robot (twin/status) and corrects.', True)
     loop: bool = param('Begin again after the end, each time with the next seed.', False)
     start_delay: float = param('Rest before the first motion [s].', 1.0, low=0.0, high=60.0)

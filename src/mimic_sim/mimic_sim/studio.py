@@ -23,8 +23,8 @@ from mimic_core.frames import CAMERA_OPTICAL, apply, inverse, transform
 from mimic_core.hand import Side
 from mimic_core.keypoints import NUM_KEYPOINTS
 from mimic_sim import studio_scene
-from mimic_sim.hand_mesh import NUM_SKIN_BONES, skin_bones
-from mimic_sim.hand_model import HandModel, HandState, mirrored
+from mimic_sim.hand_mesh import NUM_SKIN_BONES
+from mimic_sim.hand_model import HandModel, HandState
 from mimic_sim.offscreen import Offscreen
 from mimic_sim.studio_scene import Prop
 from mimic_sim.studio_sensor import Sensor
@@ -166,11 +166,7 @@ class Studio:
         if hand is None:
             self._data.mocap_pos[:NUM_SKIN_BONES] = (0.0, 0.0, -50.0)
             return
-        left = self.variation.side == 'left'
-        elbow = apply(inverse(hand.world_T_palm), hand.elbow)
-        palm_T_forearm = studio_scene.forearm_transform(mirrored(elbow, self.variation.side))
-        bones = skin_bones(self.hand, hand.joints, palm_T_forearm)
-        world = hand.world_T_palm @ studio_scene.mirrored_transforms(bones, left=left)
+        world = studio_scene.bone_transforms(self.hand, hand)
         self._data.mocap_pos[:NUM_SKIN_BONES] = world[:, :3, 3]
         quats = Rotation.from_matrix(world[:, :3, :3]).as_quat(scalar_first=True)
         self._data.mocap_quat[:NUM_SKIN_BONES] = quats

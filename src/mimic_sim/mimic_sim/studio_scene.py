@@ -6,10 +6,10 @@ from typing import Final, Literal
 import mujoco
 import numpy as np
 
-from mimic_core.arrays import FloatArray
+from mimic_core.arrays import FloatArray, IntArray
 from mimic_core.camera import Intrinsics
 from mimic_core.errors import ConfigError
-from mimic_core.frames import transform
+from mimic_core.frames import apply, inverse, transform
 from mimic_sim.hand_mesh import (
     FOREARM_BONE,
     FOREARM_LENGTH,
@@ -17,7 +17,7 @@ from mimic_sim.hand_mesh import (
     hand_mesh,
     skin_bones,
 )
-from mimic_sim.hand_model import NUM_JOINTS, HandModel
+from mimic_sim.hand_model import NUM_JOINTS, HandModel, HandState, mirrored
 from mimic_sim.studio_variation import (
     RGB,
     Variation,
@@ -40,10 +40,12 @@ class Prop:
     """A thing of the person's, moved by the hand or lying there."""
 
     name: str
-    shape: Literal['box', 'cylinder', 'sphere'] = 'box'
+    shape: Literal['box', 'cylinder', 'sphere', 'mesh'] = 'box'
     size: tuple[float, float, float] = (0.015, 0.015, 0.015)  # half edges; or radius, half height
     rgb: RGB = (0.86, 0.36, 0.22)
     alpha: float = 1.0
+    vertices: FloatArray | None = None  # (V, 3) [m] of a mesh, in the frame of the prop
+    faces: IntArray | None = None  # (F, 3) of a mesh
 
 
 _GEOMS: Final = {
@@ -67,12 +69,28 @@ def build(
     _looks(spec, variation, intrinsics)
     _room(spec, variation, workspace)
     _camera(spec, intrinsics, world_T_camera)
-    _hand(spec, variation)
+    add_hand(spec, variation)
     for prop in props:
         body = spec.worldbody.add_body(name=f'prop_{prop.name}', mocap=True)
+        if prop.shape == 'mesh':
+            _mesh(spec, body, prop)
+            continue
         _geom(body, _GEOMS[prop.shape], prop.size, np.zeros(3), prop.rgb, alpha=prop.alpha)
     _clutter(spec, variation, workspace, world_T_camera)
     return spec.compile()
+
+
+def _mesh(spec: mujoco.MjSpec, body: mujoco.MjsBody, prop: Prop) -> None:
+    if prop.vertices is None or prop.faces is None:
+        raise ConfigError(f"prop '{prop.name}' is a mesh without vertices and faces")
+    shell = spec.add_mesh(
+        name=f'prop_{prop.name}', inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL
+    )
+    shell.uservert = prop.vertices.astype(np.float32).ravel().tolist()
+    shell.userface = prop.faces.astype(np.int32).ravel().tolist()
+    kind = mujoco.mjtGeom.mjGEOM_MESH
+    geom = _geom(body, kind, None, np.zeros(3), prop.rgb, alpha=prop.alpha)
+    geom.meshname = shell.name
 
 
 def toward_light(variation: Variation) -> FloatArray:
@@ -144,7 +162,8 @@ def _camera(spec: mujoco.MjSpec, intrinsics: Intrinsics, world_T_camera: FloatAr
     )
 
 
-def _hand(spec: mujoco.MjSpec, variation: Variation) -> None:
+def add_hand(spec: mujoco.MjSpec, variation: Variation) -> None:
+    """Add the hand's skin, its bones as mocap bodies (`bone_0`, …), and the arm behind it."""
     pixels = skin_palette(variation)
     texture = spec.add_texture(
         name='skin',
@@ -246,6 +265,14 @@ def _geom(
 
 def _shaded(rgb: RGB, factor: float) -> tuple[float, ...]:
     return tuple(min(1.0, c * factor) for c in rgb)
+
+
+def bone_transforms(model: HandModel, hand: HandState) -> FloatArray:
+    """Return `world_T_bone` (33, 4, 4) of the bones of `add_hand`."""
+    elbow = mirrored(apply(inverse(hand.world_T_palm), hand.elbow), hand.side)
+    bones = skin_bones(model, hand.joints, forearm_transform(elbow))
+    world: FloatArray = hand.world_T_palm @ mirrored_transforms(bones, left=hand.side == 'left')
+    return world
 
 
 def mirrored_transforms(transforms: FloatArray, *, left: bool) -> FloatArray:

@@ -1,6 +1,6 @@
 """The task's objects in a MuJoCo model: where they are, where they are put, what touches them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Final
 
 import mujoco
@@ -27,7 +27,7 @@ class Things:
             mark.name: int(model.body_mocapid[model.body(mark.name).id]) for mark in task.markers
         }
         self._name: Final = {body: name for name, body in self._body.items()}
-        self._force: dict[str, float] = dict.fromkeys(self._objects, 0.0)
+        self._still: Final = frozenset({0, int(model.body('table').id)})
         self._impulse: dict[str, float] = dict.fromkeys(self._objects, 0.0)
         self.start: Start = Start({})
 
@@ -42,7 +42,6 @@ class Things:
         for name, xy in start.markers.items():
             self._data.mocap_pos[self._mocap[name], :2] = xy
         self._put(start.objects)
-        self._force = dict.fromkeys(self._objects, 0.0)
         self._impulse = dict.fromkeys(self._objects, 0.0)
 
     def show(self, poses: Mapping[str, FloatArray]) -> None:
@@ -82,17 +81,13 @@ class Things:
         height = next(m.height for m in self._task.markers if m.name == 'target')
         return transform(np.eye(3), np.array([*marks['target'], height + obj.height]))
 
-    def forces(self, contacts: list[tuple[int, tuple[int, int], float]]) -> dict[str, float]:
-        """Return the sum of contact forces on each object [N] but those with other objects.
-
-        Args:
-            contacts: Number, bodies and force [N] of each contact, without those on the table.
-        """
+    def forces(self) -> dict[str, float]:
+        """Return the sum of the contact forces on each object [N] of the robot or the person."""
         forces = dict.fromkeys(self._objects, 0.0)
-        for _, bodies, force in contacts:
-            things = [body for body in bodies if body in self._name]
-            if len(things) == 1:
-                forces[self._name[things[0]]] += force
+        for bodies, force in contacts(self._model, self._data, self._still | self.bodies):
+            for body in bodies:
+                if body in self._name:
+                    forces[self._name[body]] += force
         return forces
 
     def pass_time(self, forces: Mapping[str, float], dt: float) -> None:
@@ -143,6 +138,27 @@ class Things:
 
     def _pose(self, body: int) -> FloatArray:
         return transform(self._data.xmat[body].reshape(3, 3), self._data.xpos[body])
+
+
+def contacts(
+    model: mujoco.MjModel, data: mujoco.MjData, among: Set[int]
+) -> list[tuple[tuple[int, int], float]]:
+    """Return the bodies and the force [N] of each contact, but those among some bodies only.
+
+    Args:
+        model: The model.
+        data: Its state.
+        among: Bodies whose contacts with each other do not count.
+    """
+    found, wrench = [], np.empty(6)
+    for i in range(data.ncon):
+        first, second = data.contact.geom[i]
+        bodies = (int(model.geom_bodyid[first]), int(model.geom_bodyid[second]))
+        if bodies[0] in among and bodies[1] in among:
+            continue
+        mujoco.mj_contactForce(model, data, i, wrench)
+        found.append((bodies, float(np.linalg.norm(wrench[:3]))))
+    return found
 
 
 def checked_objects(task: Task) -> tuple[SceneObject, ...]:

@@ -18,7 +18,7 @@ from mimic_sim.response import ResponseFilter
 from mimic_sim.scene import AGENT_CAMERA, TIMESTEP, WRIST_CAMERA, add_scene
 from mimic_sim.tasks import WorkArea, load_task
 from mimic_sim.tasks.task import checked_start
-from mimic_sim.things import Things
+from mimic_sim.things import Things, contacts
 from mimic_sim.twin_params import TwinParams
 from mimic_sim.view import Snapshot, View
 
@@ -116,7 +116,7 @@ class Twin:
                 for _ in range(target - self._ticks):
                     self.data.ctrl[self._joints.ctrl] = self._filter.step(self._command)
                     mujoco.mj_step(self.model, self.data)
-            forces = self._object_forces()
+            forces = self._things.forces()
             self._things.pass_time(forces, (target - self._ticks) * TIMESTEP)
             self._ticks = target
             self._ever_success = self._ever_success or self._things.success(forces)
@@ -170,13 +170,14 @@ class Twin:
 
     def contact_force(self) -> float:
         """Return the sum of contact forces between the robot and the objects [N]."""
-        return sum(self._object_forces().values())
+        return sum(self._things.forces().values())
 
     def tactile(self) -> dict[str, float]:
         """Return the sum of contact forces [N] on the last link of each finger, by its tip."""
         forces = dict.fromkeys(self._tip_body, 0.0)
         by_body = {body: link for link, body in self._tip_body.items()}
-        for _, bodies, force in self._contacts():
+        scene = self._things.bodies | {0, self._table}
+        for bodies, force in contacts(self.model, self.data, scene):
             for body in bodies:
                 rigid = int(self.model.body_weldid[body])
                 if rigid in by_body:
@@ -194,7 +195,7 @@ class Twin:
 
     def success(self) -> bool:
         """Tell whether the task is done now."""
-        return self._things.success(self._object_forces())
+        return self._things.success(self._things.forces())
 
     @property
     def ever_success(self) -> bool:
@@ -280,11 +281,7 @@ class Twin:
         self._joint_body = [0, *moved]
         self._things = Things(model, self.data, self.task)
         self._tip_body = {link: self._robot_frame(link)[0] for link in robot.tip_frames().values()}
-        table = _id(model, mujoco.mjtObj.mjOBJ_BODY, 'table', 'body')
-        # For each body: 0 world and table, 1 robot, 2 object
-        self._kind = np.ones(model.nbody, dtype=int)
-        self._kind[[0, table]] = 0
-        self._kind[sorted(self._things.bodies)] = 2
+        self._table = _id(model, mujoco.mjtObj.mjOBJ_BODY, 'table', 'body')
 
     def _robot_frame(self, name: str) -> tuple[int, FloatArray]:
         """Return the MuJoCo body that carries a frame, and body_T_frame (4, 4)."""
@@ -293,22 +290,6 @@ class Twin:
 
     def _body_pose(self, body: int) -> FloatArray:
         return transform(self.data.xmat[body].reshape(3, 3), self.data.xpos[body])
-
-    def _contacts(self) -> list[tuple[int, tuple[int, int], float]]:
-        """Return number, bodies and force [N] of each contact that presses."""
-        data, found, wrench = self.data, [], np.empty(6)
-        for i in range(data.ncon):
-            first, second = data.contact.geom[i]
-            bodies = (int(self.model.geom_bodyid[first]), int(self.model.geom_bodyid[second]))
-            if {int(self._kind[b]) for b in bodies} == {0, 2}:
-                continue  # an object on the table: the robot has no part in it
-            mujoco.mj_contactForce(self.model, data, i, wrench)
-            found.append((i, bodies, float(np.linalg.norm(wrench[:3]))))
-        return found
-
-    def _object_forces(self) -> dict[str, float]:
-        """Return the sum of the contact forces of the robot on each object [N]."""
-        return self._things.forces(self._contacts())
 
 
 def work_area(robot: RobotModel) -> WorkArea:

@@ -86,7 +86,7 @@ class Flip(Task):
         left = np.array([0.0, 1.0, 0.0])
         behind, beyond = at - BEHIND * left, at + BEYOND * left
         return (
-            Move('reach', behind + up, 'spread', 'above', arch=0.03),
+            Move('reach', behind + up, 'spread', 'above', arch=0.03, heading=0.0),
             Move('reach', behind, 'spread', 'around', speed=0.2),
             Move('push', beyond, 'spread', 'lowered', speed=0.22, lower=(SLICE.name, LYING)),
             Move('retreat', beyond + up, 'relaxed', speed=0.2),

@@ -63,12 +63,13 @@ class Push(Task):
         way = (target - block) * (1.0, 1.0, 0.0)
         way = way / max(float(np.linalg.norm(way)), 1e-9)
         half = 0.5 * BLOCK.size[1]
+        across = float(np.arctan2(-way[0], way[1]))  # both tips touch the face at once
         low, up = np.array([0.0, 0.0, HEIGHT - BLOCK.height]), np.array([0.0, 0.0, 0.09])
         behind = block - (half + FINGER + BEHIND) * way + low
         there = target - (half + FINGER) * way + low
         back = there - BEHIND * way
         return (
-            Move('reach', behind + up, 'spread', 'above', arch=0.03),
+            Move('reach', behind + up, 'spread', 'above', arch=0.03, heading=across),
             Move('reach', behind, 'spread', 'around', speed=0.2),
             Move('push', there, 'spread', 'pushed', speed=0.2),
             Move('retreat', back, 'spread', speed=0.2),

@@ -31,7 +31,7 @@ Fingers = Literal['relaxed', 'wide', 'spread', 'grip']
 
 @dataclass(frozen=True)
 class Move:
-    """One stroke of the hand."""
+    """One stroke of the hand. A person keeps the heading of the first move throughout."""
 
     phase: Phase
     to: FloatArray  # (3,) [m] in world
@@ -40,4 +40,5 @@ class Move:
     speed: float = 0.3  # [m/s] at its peak, of a usual person
     arch: float = 0.0  # [m] by which it rises on the way
     carries: bool = False  # the first object is in the hand
+    heading: float | None = None  # [rad] from thumb to index finger about z; None: as it comes
     lower: tuple[str, float] = ('', 0.0)  # of the gate 'lowered': object, height of centre [m]
