@@ -20,7 +20,7 @@ LAYERS = (
     {'mimic_recording', 'mimic_viewer'},
     {'mimic_identification', 'mimic_calibration', 'mimic_dataset'},
     {'mimic_alignment'},
-    {'mimic_policy'},
+    {'mimic_policy', 'mimic_rl'},
     {'mimic_bringup'},
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}

@@ -1,0 +1,349 @@
+"""Practice: B twins side by side, actions in, what policies see and rewards out."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import mujoco
+import numpy as np
+from mujoco import rollout
+
+from mimic_core.arrays import BoolArray, FloatArray, IntArray, checked
+from mimic_rl.motion import Motion
+from mimic_rl.observation import Observer
+from mimic_rl.params import PracticeParams, RandomisationParams
+from mimic_rl.randomisation import ObjectEyes, Physics, object_pose
+from mimic_rl.rewards import anchor_distance, place_anchors, rotation_matrices, tracking_reward
+from mimic_rl.run_folder import PracticeRun
+from mimic_rl.starts import Starts
+from mimic_rl.synergies import Synergies
+from mimic_rl.world import World, build_world
+
+_CONTROL: Final = mujoco.mjtState.mjSTATE_CTRL | mujoco.mjtState.mjSTATE_QFRC_APPLIED
+
+
+@dataclass(frozen=True)
+class Ended:
+    """Episodes that ended in a step."""
+
+    rows: IntArray  # (E,) which environments
+    success: BoolArray  # (E,)
+    steps: IntArray  # (E,)
+    reward: FloatArray  # (E,) sum over the episode
+    distance: FloatArray  # (E,) of the object's origin to the last target [m]
+    angle: FloatArray  # (E,) between them [rad]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step gives. Where an episode ended, it is seen from the beginning of the next."""
+
+    actor: FloatArray  # (B, O) for the policy
+    critic: FloatArray  # (B, P) for the value: the truth, and the physics
+    reward: FloatArray  # (B,)
+    done: BoolArray  # (B,)
+    ended: Ended
+
+
+class Practice:
+    """B environments of one run. The same seed and actions give the same numbers, bit for bit,
+    whatever the number of threads.
+    """  # noqa: D205
+
+    def __init__(
+        self,
+        run: PracticeRun,
+        synergies: Synergies,
+        *,
+        count: int,
+        seed: int = 0,
+        threads: int = 2,
+        params: PracticeParams | None = None,
+        randomisation: RandomisationParams | None = None,
+    ) -> None:
+        """Build the twins and reset all of them.
+
+        Args:
+            run: The demonstration.
+            synergies: Of its hand.
+            count: B.
+            seed: Of everything that is random.
+            threads: Of the physics.
+            params: Of the environment.
+            randomisation: What varies.
+
+        Raises:
+            WrongRobotError: The registry has another robot of that name.
+        """
+        self.run: Final = run
+        self.params: Final = params or PracticeParams()
+        self.randomisation: Final = randomisation or RandomisationParams()
+        self.robot: Final = run.robot()
+        self.rng = np.random.default_rng(seed)
+        self.level = 0.0  # of the curriculum, 0 to 1
+        self.outside = 0.0  # > 0: physics that practice does not see, see Physics.draw
+        timestep = 1.0 / (self.params.control_rate * self.params.substeps)
+        self.world: Final[World] = build_world(run, self.robot, timestep)
+        self.motion: Final = Motion(self.robot, self.params, synergies, count)
+        self.physics: Final = Physics(self.world, count)
+        self.eyes: Final = ObjectEyes.of(count, self.randomisation.delay)
+        self.targets: Final = resample(run.trajectory, run.rate, self.params.control_rate)
+        self.demonstration: Final = (
+            None
+            if run.demonstration is None
+            else _resample_rows(run.demonstration, run.rate, self.params.control_rate)
+        )
+        self.starts: Final = Starts(run, self.motion, self.params)
+        self.target_anchors: Final = place_anchors(self.targets, run.anchors)  # (T, A, 3)
+        self.observer: Final = Observer(self)
+        self.length: Final = len(self.targets) - 1 + self.params.hold
+        model = self.world.model
+        self.state: Final = self._blank_state(count)  # (B, S)
+        self.time: Final = np.zeros(count, dtype=np.int64)  # steps since the start
+        self.total: Final = np.zeros(count)  # sum of rewards
+        self._pool: Final = rollout.Rollout(nthread=threads if threads > 1 else 0)
+        self._data: Final = [mujoco.MjData(model) for _ in range(max(threads, 1))]
+        self._control: Final = np.zeros(
+            (count, self.params.substeps, mujoco.mj_stateSize(model, int(_CONTROL)))
+        )
+        self._states: Final = np.zeros((count, self.params.substeps, self.state.shape[1]))
+        self._sensors: Final = np.zeros((count, self.params.substeps, model.nsensordata))
+        self._share: Final = np.arange(1, self.params.substeps + 1) / self.params.substeps
+        self.reset()
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.close()
+
+    @property
+    def count(self) -> int:
+        """B."""
+        return len(self.state)
+
+    @property
+    def actions(self) -> int:
+        """Numbers in an action."""
+        return self.motion.actions
+
+    @property
+    def pose(self) -> FloatArray:
+        """(B, 7) of the objects, as they are: xyz [m], quaternion xyzw."""
+        return object_pose(self.state, 1 + self.world.object_qpos)
+
+    @property
+    def q(self) -> FloatArray:
+        """(B, J) measured joints [rad] or [m]."""
+        return self.state[:, 1 + self.world.robot.qpos]
+
+    @property
+    def q_speed(self) -> FloatArray:
+        """(B, J) [rad/s] or [m/s]."""
+        return self.state[:, 1 + self.world.model.nq + self.world.robot.qvel]
+
+    @property
+    def object_speed(self) -> FloatArray:
+        """(B, 6) of the objects: [m/s] in world, [rad/s] in their own frames."""
+        first = 1 + self.world.model.nq + self.world.object_dof
+        return self.state[:, first : first + 6]
+
+    def reset(self, rows: IntArray | None = None) -> tuple[FloatArray, FloatArray]:
+        """Begin an episode of some environments, of all if None; return what is seen: see Step."""
+        chosen = np.arange(self.count) if rows is None else rows
+        self._begin(chosen)
+        return self._look()
+
+    def step(self, action: FloatArray) -> Step:
+        """Advance by one policy step.
+
+        Args:
+            action: (B, C) in [-1, 1]; what is beyond is cut off.
+
+        Raises:
+            ShapeError: Not (B, C).
+            NotFiniteError: NaN or infinity.
+        """
+        values = checked(action, (self.count, self.actions), 'action')
+        noise = self.level * self.randomisation.action_noise
+        values = values + noise * self.rng.normal(size=values.shape)
+        before = self.motion.q.copy()
+        palm = self.observer.places.palm
+        after = self.motion.act(np.clip(values, -1.0, 1.0), palm)
+        return self._advance(before, after, np.clip(values, -1.0, 1.0))
+
+    def step_joints(self, q: FloatArray) -> Step:
+        """Advance by one policy step towards joints (B, J), as a replayed motion does."""
+        wanted = checked(q, self.motion.q.shape, 'joints')
+        before = self.motion.q.copy()
+        after = self.motion.follow(wanted)
+        return self._advance(before, after, np.zeros((self.count, self.actions)))
+
+    def target(self, ahead: int = 0) -> IntArray:
+        """Return (B,) the rows of `targets` that hold at the present step, or some steps later."""
+        last = len(self.targets) - 1
+        if self.params.reward == 'fixed_target':
+            return np.full(self.count, last)
+        return np.minimum(self.time + 1 + ahead, last)
+
+    # --- inside --------------------------------------------------------------------------------
+
+    def _advance(self, before: FloatArray, after: FloatArray, action: FloatArray) -> Step:
+        self._drive(before, after)
+        self.time += 1
+        self.observer.acted(action)
+        row = np.minimum(self.time, len(self.targets) - 1)
+        if self.params.reward == 'fixed_target':
+            row = np.full(self.count, len(self.targets) - 1)
+        pose = self.pose
+        broken = ~np.isfinite(self.state).all(axis=1)
+        pose[broken] = self.targets[0]
+        distance = anchor_distance(place_anchors(pose, self.run.anchors), self.target_anchors[row])
+        reward = tracking_reward(distance, self.params.reward_scale)
+        places = self.motion.places(np.where(broken[:, None], self.motion.q, self.q))
+        if self.params.reward == 'hand' and self.demonstration is not None:
+            shown = self.observer.shown_palm[np.minimum(self.time, len(self.demonstration) - 1)]
+            near = tracking_reward(
+                np.linalg.norm(places.palm - shown, axis=1), self.params.reward_scale
+            )
+            weight = self.params.hand_weight
+            reward = (1.0 - weight) * reward + weight * near
+        reward[broken] = 0.0
+        far = np.linalg.norm(pose[:, :3] - self.targets[row, :3], axis=1)
+        fallen = far > self.params.max_distance
+        if self.params.reward == 'fixed_target':
+            fallen = pose[:, 2] < -0.05  # the target is far away from the beginning on
+        self.total += reward
+        done = broken | fallen | (self.time >= self.length)
+        ended = self._ended(np.flatnonzero(done), pose, broken | fallen)
+        if done.any():
+            self._begin(ended.rows)
+        actor, critic = self._look()
+        return Step(actor, critic, reward, done, ended)
+
+    def _drive(self, before: FloatArray, after: FloatArray) -> None:
+        """Move the physics: targets run straight from one to the next, pushes last one step."""
+        control, actuators = self._control, self.world.robot.ctrl
+        control[:] = 0.0
+        path = before[:, None] + self._share[None, :, None] * (after - before)[:, None]
+        control[:, :, actuators] = path
+        pushed = self.rng.random(self.count) < self.level * self.randomisation.push
+        direction = self.rng.normal(size=(self.count, 3))
+        direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+        mass = self.physics.values[:, 0] * self.run.object.mass
+        force = (pushed * mass * self.randomisation.push_force)[:, None] * direction
+        first = self.world.model.nu + self.world.object_dof
+        control[:, 0, first : first + 3] = force
+        self._pool.rollout(
+            self.physics.models, self._data, self.state, control,
+            control_spec=int(_CONTROL), state=self._states, sensordata=self._sensors,
+        )  # fmt: skip
+        self.state[:] = self._states[:, -1]
+
+    def _ended(self, rows: IntArray, pose: FloatArray, failed: BoolArray) -> Ended:
+        last = self.targets[-1]
+        offset = np.linalg.norm(pose[rows, :3] - last[:3], axis=1)
+        angle = axes_angle(pose[rows, 3:], last[3:], self.run.anchors)
+        near = (offset <= self.params.success_distance) & (angle <= self.params.success_angle)
+        return Ended(
+            rows, near & ~failed[rows], self.time[rows].copy(), self.total[rows].copy(), offset,
+            angle,
+        )  # fmt: skip
+
+    def _begin(self, rows: IntArray) -> None:
+        self.physics.draw(rows, self.randomisation, self.level, self.rng, self.outside)
+        pose, q = self.starts.draw(rows, self.randomisation, self.level, self.rng)
+        self.motion.begin(rows, q)
+        state = self._blank
+        self.state[rows] = state
+        full = q @ self.robot.coupling.T + self.robot.coupling_offset
+        self.state[rows[:, None], 1 + self.world.robot.full_qpos] = full
+        first = 1 + self.world.object_qpos
+        self.state[rows, first : first + 7] = pose[:, [0, 1, 2, 6, 3, 4, 5]]
+        self.time[rows], self.total[rows] = 0, 0.0
+        self.eyes.reset(rows, pose, self.rng)
+        self.observer.begin(rows)
+
+    def _look(self) -> tuple[FloatArray, FloatArray]:
+        return self.observer.look()
+
+    def _blank_state(self, count: int) -> FloatArray:
+        model = self.world.model
+        data, kind = mujoco.MjData(model), mujoco.mjtState.mjSTATE_FULLPHYSICS
+        mujoco.mj_resetData(model, data)
+        self._blank = np.zeros(mujoco.mj_stateSize(model, kind))
+        mujoco.mj_getState(model, data, self._blank, kind)
+        return np.tile(self._blank, (count, 1))
+
+    # --- to go on where it stopped ---------------------------------------------------------------
+
+    def snapshot(self) -> tuple[dict[str, FloatArray | IntArray], dict[str, Any]]:
+        """Return arrays and JSON values from which `restore` goes on with the same numbers."""
+        motion, observer = self.motion, self.observer
+        arrays: dict[str, FloatArray | IntArray] = {
+            'state': self.state, 'time': self.time, 'total': self.total,
+            'physics': self.physics.values, 'history': self.eyes.history, 'late': self.eyes.late,
+            'motion_q': motion.q, 'motion_palm': motion.palm, 'motion_angles': motion.angles,
+            'motion_start_R': motion.start_R, 'motion_hand_start': motion.hand_start,
+            'last_action': observer.last_action, 'actor': observer.actor,
+            'critic': observer.critic,
+        }  # fmt: skip
+        copies = {name: np.ascontiguousarray(value).copy() for name, value in arrays.items()}
+        return copies, {'rng': self.rng.bit_generator.state, 'level': self.level}
+
+    def restore(self, arrays: dict[str, Any], values: dict[str, Any]) -> None:
+        """Go on from a snapshot of an environment of the same run and parameters.
+
+        Raises:
+            ShapeError: An array is of another environment.
+        """
+        motion, observer = self.motion, self.observer
+        for name, here in (
+            ('state', self.state), ('time', self.time), ('total', self.total),
+            ('physics', self.physics.values), ('late', self.eyes.late), ('motion_q', motion.q),
+            ('motion_palm', motion.palm), ('motion_angles', motion.angles),
+            ('motion_start_R', motion.start_R), ('motion_hand_start', motion.hand_start),
+            ('last_action', observer.last_action), ('actor', observer.actor),
+            ('critic', observer.critic),
+        ):  # fmt: skip
+            here[...] = checked(arrays[name], here.shape, name)
+        self.eyes.history = checked(arrays['history'], self.eyes.history.shape, 'history').copy()
+        for row in range(self.count):
+            self.physics.apply(row)
+        observer.places = motion.places(self.q)
+        self.rng.bit_generator.state = values['rng']
+        self.level = float(values['level'])
+
+
+def resample(trajectory: FloatArray, rate: float, wanted: float) -> FloatArray:
+    """Return a trajectory (T, 7) at another rate, linear between its poses."""
+    values = trajectory.copy()
+    for row in range(1, len(values)):  # the same half of the sphere
+        if values[row, 3:] @ values[row - 1, 3:] < 0:
+            values[row, 3:] *= -1
+    out = _resample_rows(values, rate, wanted)
+    out[:, 3:] /= np.linalg.norm(out[:, 3:], axis=1, keepdims=True)
+    return out
+
+
+def _resample_rows(values: FloatArray, rate: float, wanted: float) -> FloatArray:
+    duration = (len(values) - 1) / rate
+    times = np.arange(0.0, duration + 1e-9, 1.0 / wanted) * rate
+    rows = np.arange(len(values))
+    return np.stack([np.interp(times, rows, column) for column in values.T], axis=1)
+
+
+def axes_angle(quat_xyzw: FloatArray, target_quat: FloatArray, anchors: FloatArray) -> FloatArray:
+    """Return (E,) the angle [rad] to a target orientation, of the axes that the anchors hold.
+
+    Three anchors: the angle of the rotation. One axis: that between the axes. None: 0.
+    """
+    count = int((np.linalg.norm(anchors, axis=1) > 0).sum())
+    if count == 0 or len(quat_xyzw) == 0:
+        return np.zeros(len(quat_xyzw))
+    actual, wanted = rotation_matrices(quat_xyzw), rotation_matrices(target_quat)
+    if count >= 2:
+        cosine = 0.5 * (np.einsum('eij,ij->e', actual, wanted) - 1.0)
+    else:
+        axis = anchors[np.argmax(np.linalg.norm(anchors, axis=1))]
+        axis = axis / np.linalg.norm(axis)
+        cosine = (actual @ axis) @ (wanted @ axis)
+    angle: FloatArray = np.arccos(np.clip(cosine, -1.0, 1.0))
+    return angle

@@ -1,0 +1,164 @@
+"""From actions to joint targets: the palm moves and turns, the hand follows its synergies."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from mimic_core.arrays import FloatArray, IntArray
+from mimic_core.errors import ConfigError
+from mimic_core.frames import BASE, PALM
+from mimic_description import RobotModel
+from mimic_retargeting.compiled import plain
+from mimic_retargeting.tables import build_chain
+from mimic_rl.kernels import place, reach
+from mimic_rl.params import PracticeParams
+from mimic_rl.synergies import Synergies
+
+PALM_ACTIONS: Final = 6  # three of place, three of Euler angles
+_LEVER: Final = 0.3  # [m/rad]
+_DAMPING: Final = 1e-3  # [m^2]
+_SEARCH_DAMPING: Final = 1e-5  # [m^2]
+_PULL: Final = 0.01  # [1]
+_ITERATIONS, _SEARCH_ITERATIONS = 2, 60
+_LOW_PALM: Final = 0.02  # [m], lowest palm over the table
+_ARM_SPEED: Final = 0.8  # [1], of the joints' own bound that practice uses
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where palm and finger tips of B robots are, in base_link."""
+
+    palm: FloatArray  # (B, 3) [m]
+    palm_R: FloatArray  # (B, 3, 3)
+    tips: FloatArray  # (B, F, 3) [m]
+
+
+class Motion:
+    """Commands of B robots: J joints, arm first. Poses are in base_link.
+
+    An action (B, 6 + C) in [-1, 1]: speed of the palm's target [palm_speed], rates of its Euler
+    angles (x, y, z about the fixed axes, after the orientation at the start) [palm_turn], and the
+    posture of the hand as the posture at the start plus synergies.
+    """
+
+    def __init__(
+        self, robot: RobotModel, params: PracticeParams, synergies: Synergies, count: int
+    ) -> None:
+        """Args: robot: with arm and hand; params, synergies: of the run; count: B."""
+        if not robot.arm_joints or robot.hand is None or robot.arm is None:
+            raise ConfigError('practice needs an arm with a hand')
+        assert robot.arm.workspace is not None  # the registry demands it of arms
+        size, arm = len(robot.joint_names), len(robot.arm_joints)
+        tips = list(robot.tip_frames().values())
+        self.robot: Final = robot
+        self.actions: Final = PALM_ACTIONS + len(synergies.components)
+        self.q: Final = np.tile(robot.home, (count, 1))  # (B, J) targets of the joints
+        self.palm: Final = np.zeros((count, 3))  # targets of the palm [m]
+        self.angles: Final = np.zeros((count, 3))  # [rad], of the palm from its start
+        self.start_R: Final = np.tile(np.eye(3), (count, 1, 1))
+        self.hand_start: Final = np.tile(robot.home[arm:], (count, 1))
+        self._params, self._synergies, self._arm = params, synergies, arm
+        self._dt = 1.0 / params.control_rate
+        self._chain = build_chain(robot, robot.arm_joints, BASE, [PALM])
+        self._points = build_chain(robot, robot.joint_names, BASE, [PALM, *tips])
+        limits = robot.limits
+        self._lower, self._upper = plain(limits.lower), plain(limits.upper)
+        share = np.where(np.arange(size) < arm, _ARM_SPEED, params.hand_speed)
+        self._step = plain(share * limits.max_speed * self._dt)
+        space = robot.arm.workspace
+        reach_of_hand = 0.12  # [m], palms stay over the box of the grasp centre, and around it
+        self._box = (
+            np.array(space.box_min) - [reach_of_hand, reach_of_hand, 0.0],
+            np.array(space.box_max) + reach_of_hand,
+        )
+        self._box[0][2] = max(space.box_min[2], _LOW_PALM)
+
+    def places(self, q: FloatArray) -> Places:
+        """Return where palms and tips are at (B, J) joints."""
+        count = len(q)
+        points = np.empty((count, len(self._points.point_joint), 3))
+        palm_R = np.empty((count, 3, 3))
+        place(self._points, np.ascontiguousarray(q), points, palm_R)
+        return Places(points[:, 0], palm_R, points[:, 1:])
+
+    def solve(
+        self, q_arm: FloatArray, palm: FloatArray, palm_R: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return (R, A) postures of the arm that reach poses of the palm, and (R, 2) errors.
+
+        Args:
+            q_arm: (R, A) from where to search.
+            palm: (R, 3) [m].
+            palm_R: (R, 3, 3).
+        """
+        arm = self._arm
+        q, errors = q_arm.copy(), np.empty((len(q_arm), 2))
+        far = np.full(arm, 100.0)
+        reach(
+            self._chain, q, np.ascontiguousarray(palm), np.ascontiguousarray(palm_R),
+            plain(self._lower[:arm]), plain(self._upper[:arm]), far, plain(q_arm[0]), 0.0, _LEVER,
+            _SEARCH_DAMPING, _SEARCH_ITERATIONS, errors,
+        )  # fmt: skip
+        errors[:, 1] /= _LEVER
+        return q, errors
+
+    def begin(self, rows: IntArray, q: FloatArray) -> None:
+        """Begin an episode of some robots (R,) at postures (R, J)."""
+        places = self.places(q)
+        self.q[rows] = q
+        self.palm[rows], self.start_R[rows] = places.palm, places.palm_R
+        self.angles[rows] = 0.0
+        self.hand_start[rows] = q[:, self._arm :]
+
+    def act(self, action: FloatArray, palm_now: FloatArray) -> FloatArray:
+        """Return (B, J) the joint targets at the end of this step.
+
+        Args:
+            action: (B, 6 + C) in [-1, 1].
+            palm_now: (B, 3) where the palms are [m].
+        """
+        params, arm = self._params, self._arm
+        self.palm += params.palm_speed * self._dt * action[:, :3]
+        offset = self.palm - palm_now
+        length = np.linalg.norm(offset, axis=1, keepdims=True)
+        offset *= np.minimum(1.0, params.leash / np.maximum(length, 1e-9))
+        self.palm[:] = np.clip(palm_now + offset, *self._box)
+        self.angles += params.palm_turn * self._dt * action[:, 3:PALM_ACTIONS]
+        np.clip(self.angles, -params.max_turn, params.max_turn, out=self.angles)
+        target_R = euler_matrices(self.angles) @ self.start_R
+        q_arm = np.ascontiguousarray(self.q[:, :arm])
+        reach(
+            self._chain, q_arm, self.palm, target_R, plain(self._lower[:arm]),
+            plain(self._upper[:arm]), plain(self._step[:arm]), plain(self.robot.home[:arm]),
+            _PULL, _LEVER, _DAMPING, _ITERATIONS, np.empty((len(q_arm), 2)),
+        )  # fmt: skip
+        self.q[:, :arm] = q_arm
+        wanted = self.hand_start + action[:, PALM_ACTIONS:] @ self._synergies.directions
+        self._move_hand(wanted)
+        return self.q
+
+    def follow(self, wanted: FloatArray) -> FloatArray:
+        """Return (B, J) targets on the way to wanted joints (B, J), no faster than actions may."""
+        arm = self._arm
+        change = np.clip(wanted[:, :arm] - self.q[:, :arm], -self._step[:arm], self._step[:arm])
+        self.q[:, :arm] = np.clip(self.q[:, :arm] + change, self._lower[:arm], self._upper[:arm])
+        self._move_hand(wanted[:, arm:])
+        return self.q
+
+    def _move_hand(self, wanted: FloatArray) -> None:
+        arm = self._arm
+        now = self.q[:, arm:]
+        inside = np.clip(wanted, self._lower[arm:], self._upper[arm:])
+        now += np.clip(inside - now, -self._step[arm:], self._step[arm:])
+
+
+def euler_matrices(angles: FloatArray) -> FloatArray:
+    """Return (B, 3, 3) rotations by (B, 3) angles [rad] about the fixed axes x, then y, then z."""
+    (cx, cy, cz), (sx, sy, sz) = np.cos(angles).T, np.sin(angles).T
+    rows = [
+        [cz * cy, cz * sy * sx - sz * cx, cz * sy * cx + sz * sx],
+        [sz * cy, sz * sy * sx + cz * cx, sz * sy * cx - cz * sx],
+        [-sy, cy * sx, cy * cx],
+    ]
+    return np.ascontiguousarray(np.moveaxis(np.array(rows), 2, 0))

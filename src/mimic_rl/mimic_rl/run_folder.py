@@ -1,0 +1,290 @@
+"""The run folder: everything that practice needs of one demonstration, in files a person can read.
+
+run.json            what stands below
+object.obj          mesh of the object, if there is one
+*.png               pictures for a person to check
+synergies.json, training/, ...   what `train` adds
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+import numpy as np
+
+from mimic_core.arrays import FloatArray, checked
+from mimic_core.errors import ConfigError, MimicError
+from mimic_core.frames import from_xyz_quat
+from mimic_description import RobotModel, load_robot
+
+RUN_FILE: Final = 'run.json'
+FORMAT: Final = 'mimic practice run'
+VERSION: Final = 1
+ANCHOR: Final = 0.2  # [m], of the anchor points from the object's origin
+Form = Literal['box', 'cylinder', 'sphere']
+_SIZES: Final = {'box': 3, 'cylinder': 2, 'sphere': 1}
+
+
+class WrongRobotError(MimicError):
+    """A run folder was made for another robot than the one that should use it."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A primitive, fixed to the object's frame or, for what stands still, to the world."""
+
+    form: Form
+    size: tuple[float, ...]  # [m] box: edges; cylinder: radius, height; sphere: radius
+    xyz: tuple[float, float, float] = (0.0, 0.0, 0.0)  # [m]
+    quat_xyzw: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class PracticeObject:
+    """What is moved. Its frame is that of the tracked poses."""
+
+    name: str
+    parts: tuple[Part, ...]
+    mass: float  # [kg]
+    friction: float = 0.8  # [1]
+    mesh: str = ''  # file in the run folder
+
+
+@dataclass(frozen=True)
+class PracticeRun:
+    """One demonstration, ready for practice. Poses are in `world`, the table is at z = 0."""
+
+    arm: str
+    hand: str
+    task: str
+    object: PracticeObject
+    trajectory: FloatArray  # (T, 7) of the object: xyz [m], quaternion xyzw
+    rate: float  # [Hz] of the trajectory
+    start: FloatArray  # (J,) posture before the object is touched [rad]
+    joint_names: tuple[str, ...]  # J
+    anchors: FloatArray  # (A, 3) [m] in the object's frame; fewer than three if it is symmetric
+    fixtures: tuple[Part, ...] = ()  # what stands still beside the table
+    demonstration: FloatArray | None = None  # (T, J) the person's motion, retargeted [rad]
+    start_box: tuple[float, float, float, float] | None = None  # [m] bounds of dx, dy at the start
+    camera: Mapping[str, Any] | None = None  # world_T_camera (7,) and what is known of its lens
+
+    def __post_init__(self) -> None:
+        size = len(self.joint_names)
+        trajectory = checked(self.trajectory, (None, 7), 'trajectory')
+        if len(trajectory) < 2:
+            raise ConfigError(f'trajectory has {len(trajectory)} poses, at least 2 are needed')
+        for row, pose in enumerate(trajectory):
+            if abs(np.linalg.norm(pose[3:]) - 1.0) > 1e-3:
+                raise ConfigError(f'trajectory[{row}]: the quaternion is not of unit length')
+        object.__setattr__(self, 'trajectory', trajectory)
+        object.__setattr__(self, 'start', checked(self.start, (size,), 'start'))
+        anchors = checked(self.anchors, (None, 3), 'anchors')
+        if not 1 <= len(anchors) <= 3:
+            raise ConfigError(f'anchors: 1 to 3 are needed, not {len(anchors)}')
+        object.__setattr__(self, 'anchors', anchors)
+        if self.demonstration is not None:
+            shape = (len(trajectory), size)
+            moved = checked(self.demonstration, shape, 'demonstration')
+            object.__setattr__(self, 'demonstration', moved)
+        if not self.rate > 0:
+            raise ConfigError(f'rate = {self.rate} must be > 0')
+        if not self.object.mass > 0:
+            raise ConfigError(f'object.mass = {self.object.mass} must be > 0')
+        if not self.object.parts:
+            raise ConfigError('object.parts is empty')
+
+    @property
+    def poses(self) -> FloatArray:
+        """(T, 4, 4) world_T_object."""
+        return np.array([from_xyz_quat(p[:3], p[3:]) for p in self.trajectory])
+
+    def robot(self) -> RobotModel:
+        """Return the robot of the run.
+
+        Raises:
+            WrongRobotError: The registry's robot of these names has other joints or bounds.
+        """
+        robot = load_robot(self.arm, self.hand)
+        if robot.joint_names != self.joint_names:
+            raise WrongRobotError(
+                f'the run was made with joints {", ".join(self.joint_names)}; '
+                f'{self.arm} with {self.hand} has {", ".join(robot.joint_names)}'
+            )
+        if not robot.limits.contains(self.start, 1e-3):
+            outside = (self.start < robot.limits.lower - 1e-3) | (
+                self.start > robot.limits.upper + 1e-3
+            )
+            joint = robot.joint_names[int(np.argmax(outside))]
+            raise WrongRobotError(f"start of joint '{joint}' is outside the bounds of {self.arm}")
+        return robot
+
+    def check_robot(self, arm: str, hand: str) -> None:
+        """Refuse another robot.
+
+        Raises:
+            WrongRobotError: Arm or hand differ.
+        """
+        if (arm, hand) != (self.arm, self.hand):
+            raise WrongRobotError(
+                f'the run is of {self.arm} with {self.hand}, not of {arm} with {hand}'
+            )
+
+
+def axes_anchors(symmetry: Sequence[str] = ()) -> FloatArray:
+    """Return anchor points on the axes, at 0.2 m.
+
+    Args:
+        symmetry: Axes ('x', 'y', 'z') about which any turn of the object looks alike. One: a
+            point on that axis is left, with the origin; more: only the origin.
+    """
+    axes = np.eye(3) * ANCHOR
+    if len(symmetry) == 0:
+        return axes
+    if len(symmetry) == 1:
+        return np.array([np.zeros(3), axes['xyz'.index(symmetry[0])]])
+    return np.zeros((1, 3))
+
+
+def save_run(run: PracticeRun, folder: Path) -> Path:
+    """Write run.json into a folder, which is made; return the path of the file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    document = {
+        'format': FORMAT,
+        'version': VERSION,
+        'arm': run.arm,
+        'hand': run.hand,
+        'task': run.task,
+        'object': {
+            'name': run.object.name,
+            'mass': run.object.mass,
+            'friction': run.object.friction,
+            'mesh': run.object.mesh,
+            'parts': [_part_json(p) for p in run.object.parts],
+        },
+        'fixtures': [_part_json(p) for p in run.fixtures],
+        'rate': run.rate,
+        'joint_names': list(run.joint_names),
+        'start': run.start.tolist(),
+        'anchors': run.anchors.tolist(),
+        'start_box': None if run.start_box is None else list(run.start_box),
+        'camera': None if run.camera is None else dict(run.camera),
+        'trajectory': run.trajectory.round(6).tolist(),
+        'demonstration': None
+        if run.demonstration is None
+        else run.demonstration.round(6).tolist(),
+    }
+    path = folder / RUN_FILE
+    part = path.with_suffix('.part')
+    part.write_text(json.dumps(document, indent=1, ensure_ascii=False) + '\n')
+    part.replace(path)
+    return path
+
+
+def load_run(folder: Path) -> PracticeRun:
+    """Read a run folder.
+
+    Raises:
+        ConfigError: It is no run folder, or a field is missing or wrong; names file and field.
+    """
+    path = folder / RUN_FILE
+    try:
+        document = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise ConfigError(f'{folder} is no run folder: it has no {RUN_FILE}') from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f'{path}: no valid JSON: {error}') from error
+    reader = _Reader(path, document)
+    if reader.get('format', str) != FORMAT:
+        raise ConfigError(f'{path}: format is not {FORMAT!r}')
+    if reader.get('version', int) != VERSION:
+        raise ConfigError(f'{path}: version {document["version"]} is not {VERSION}')
+    thing = _Reader(path, reader.get('object', dict), 'object.')
+    box = reader.optional('start_box', list)
+    try:
+        obj = PracticeObject(
+            name=thing.get('name', str),
+            parts=_parts(thing, 'parts'),
+            mass=float(thing.get('mass', (int, float))),
+            friction=float(thing.get('friction', (int, float))),
+            mesh=thing.get('mesh', str),
+        )
+        if obj.mesh and not (folder / obj.mesh).is_file():
+            raise ConfigError(f'object.mesh: there is no file {obj.mesh} in the folder')
+        return PracticeRun(
+            arm=reader.get('arm', str),
+            hand=reader.get('hand', str),
+            task=reader.get('task', str),
+            object=obj,
+            trajectory=reader.get('trajectory', list),
+            rate=float(reader.get('rate', (int, float))),
+            start=reader.get('start', list),
+            joint_names=tuple(reader.get('joint_names', list)),
+            anchors=reader.get('anchors', list),
+            fixtures=_parts(reader, 'fixtures'),
+            demonstration=reader.optional('demonstration', list),
+            start_box=None if box is None else _four(box),
+            camera=reader.optional('camera', dict),
+        )
+    except MimicError as error:
+        raise ConfigError(f'{path}: {error}'.replace(f'{path}: {path}', str(path))) from error
+
+
+class _Reader:
+    """Takes typed fields out of a JSON object and names the one that is wrong."""
+
+    def __init__(self, path: Path, document: Any, prefix: str = '') -> None:
+        if not isinstance(document, dict):
+            raise ConfigError(f'{path}: {prefix or "the file"} is no JSON object')
+        self._path, self._document, self._prefix = path, document, prefix
+
+    def get(self, name: str, kind: Any) -> Any:
+        if name not in self._document:
+            raise ConfigError(f"{self._path}: field '{self._prefix}{name}' is missing")
+        value = self._document[name]
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise ConfigError(f"{self._path}: field '{self._prefix}{name}' is {value!r:.40}")
+        return value
+
+    def optional(self, name: str, kind: Any) -> Any:
+        return None if self._document.get(name) is None else self.get(name, kind)
+
+
+def _part_json(part: Part) -> dict[str, Any]:
+    return {
+        'form': part.form,
+        'size': list(part.size),
+        'xyz': list(part.xyz),
+        'quat_xyzw': list(part.quat_xyzw),
+    }
+
+
+def _parts(reader: _Reader, name: str) -> tuple[Part, ...]:
+    parts = []
+    for row, item in enumerate(reader.get(name, list)):
+        where = f'{name}[{row}]'
+        if not isinstance(item, dict) or item.get('form') not in get_args(Form):
+            raise ConfigError(f'{where}.form must be one of {", ".join(get_args(Form))}')
+        size = checked(item.get('size'), (_SIZES[item['form']],), f'{where}.size')
+        if (size <= 0).any():
+            raise ConfigError(f'{where}.size must be > 0')
+        xyz = checked(item.get('xyz', (0, 0, 0)), (3,), f'{where}.xyz')
+        quat = checked(item.get('quat_xyzw', (0, 0, 0, 1)), (4,), f'{where}.quat_xyzw')
+        from_xyz_quat(xyz, quat)
+        parts.append(
+            Part(
+                item['form'],
+                tuple(map(float, size)),
+                (float(xyz[0]), float(xyz[1]), float(xyz[2])),
+                (float(quat[0]), float(quat[1]), float(quat[2]), float(quat[3])),
+            )
+        )
+    return tuple(parts)
+
+
+def _four(values: list[Any]) -> tuple[float, float, float, float]:
+    a, b, c, d = checked(values, (4,), 'start_box')
+    if a > b or c > d:
+        raise ConfigError('start_box must be [x low, x high, y low, y high]')
+    return float(a), float(b), float(c), float(d)

@@ -1,0 +1,140 @@
+"""The physics of practice: the robot, a table, what stands on it, and the object of a run."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import mujoco
+import numpy as np
+
+from mimic_core.arrays import IntArray
+from mimic_core.frames import FLANGE
+from mimic_description import RobotModel
+from mimic_description.mujoco_model import RobotIndices, robot_indices, robot_spec
+from mimic_rl.run_folder import Part, PracticeRun
+
+OBJECT: Final = 'practice object'
+TABLE: Final = 'practice table'
+# Who touches whom: the arm what stands still and the object; the hand these and itself.
+_ARM, _OBJECT, _HAND = 1, 2, 4  # bits
+_TABLE_HALF: Final = (0.75, 0.85, 0.02)  # [m]
+_TABLE_X: Final = 0.35  # [m]
+_TORSION, _ROLLING = 0.01, 0.0005  # [m]
+_FIXTURE_FRICTION: Final = 0.8  # [1]
+_COLOUR: Final = (0.86, 0.33, 0.28, 1.0)
+_FIXTURE_COLOUR: Final = (0.58, 0.62, 0.68, 1.0)
+_FORMS: Final = {
+    'box': mujoco.mjtGeom.mjGEOM_BOX,
+    'cylinder': mujoco.mjtGeom.mjGEOM_CYLINDER,
+    'sphere': mujoco.mjtGeom.mjGEOM_SPHERE,
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """A compiled model and where things are in it."""
+
+    model: mujoco.MjModel
+    robot: RobotIndices
+    object_body: int
+    object_qpos: int  # first of seven: xyz, quaternion wxyz
+    object_dof: int  # first of six
+    object_geoms: IntArray
+    robot_dofs: IntArray  # (J,)
+
+
+def build_world(run: PracticeRun, robot: RobotModel, timestep: float) -> World:
+    """Return the model of a run.
+
+    Args:
+        run: What is on the table.
+        robot: Of the run.
+        timestep: Of the physics [s].
+    """
+    spec = robot_spec(robot)
+    spec.option.timestep = timestep
+    # Pyramids cost 20 % less time than cones; what they let slip, practice sees as less friction.
+    spec.option.cone = mujoco.mjtCone.mjCONE_PYRAMIDAL
+    spec.option.impratio = 1.0
+    spec.visual.quality.offsamples = 0
+    spec.visual.quality.shadowsize = 0
+    spec.visual.headlight.ambient = [0.45, 0.45, 0.45]
+    spec.visual.headlight.diffuse = [0.45, 0.45, 0.45]
+    spec.stat.extent = 1.0
+    spec.stat.center = [0.45, 0.0, 0.2]
+    _sort_contacts(spec, robot)
+    table = spec.worldbody.add_body(name=TABLE)
+    _fixed(
+        table.add_geom(
+            name=TABLE,
+            type=mujoco.mjtGeom.mjGEOM_BOX,
+            size=_TABLE_HALF,
+            pos=[_TABLE_X, 0.0, -_TABLE_HALF[2]],
+            rgba=[0.88, 0.86, 0.82, 1.0],
+        )
+    )
+    for part in run.fixtures:
+        _fixed(_add_part(table, part, _FIXTURE_COLOUR))
+    body = spec.worldbody.add_body(name=OBJECT)
+    body.add_freejoint(name=OBJECT)
+    volume = sum(_volume(part) for part in run.object.parts)
+    for part in run.object.parts:
+        geom = _add_part(body, part, _COLOUR)
+        geom.mass = run.object.mass * _volume(part) / volume
+        geom.condim = 4
+        geom.friction = [run.object.friction, _TORSION, _ROLLING]
+        geom.priority = 1
+        geom.contype, geom.conaffinity = _OBJECT, _ARM | _OBJECT
+    model = spec.compile()
+    body_id = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, OBJECT)
+    joint = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_JOINT, OBJECT)
+    indices = robot_indices(robot, model)
+    return World(
+        model=model,
+        robot=indices,
+        object_body=int(body_id),
+        object_qpos=int(model.jnt_qposadr[joint]),
+        object_dof=int(model.jnt_dofadr[joint]),
+        object_geoms=np.flatnonzero(model.geom_bodyid == body_id).astype(np.int64),
+        robot_dofs=indices.qvel,
+    )
+
+
+def _sort_contacts(spec: mujoco.MjSpec, robot: RobotModel) -> None:
+    """Let the links of the arm touch nothing of the robot; its gate watches over that."""
+    below = {robot.prefix + FLANGE}
+    for joint in robot.tree.joints:
+        if joint.parent in below:
+            below.add(joint.child)
+    for geom in spec.geoms:
+        hand = geom.name.split(':')[0] in below
+        geom.contype = _ARM | _HAND if hand else _ARM
+        geom.conaffinity = _HAND if hand else 0
+
+
+def _fixed(geom: mujoco.MjsGeom) -> None:
+    geom.contype, geom.conaffinity = 0, _ARM | _OBJECT
+    geom.friction = [_FIXTURE_FRICTION, _TORSION, _ROLLING]
+    geom.condim = 4
+
+
+def _add_part(
+    body: mujoco.MjsBody, part: Part, rgba: tuple[float, float, float, float]
+) -> mujoco.MjsGeom:
+    if part.form == 'box':
+        size = [0.5 * edge for edge in part.size]
+    elif part.form == 'cylinder':
+        size = [part.size[0], 0.5 * part.size[1], 0.0]
+    else:
+        size = [part.size[0], 0.0, 0.0]
+    x, y, z, w = part.quat_xyzw
+    return body.add_geom(
+        type=_FORMS[part.form], size=size, pos=part.xyz, quat=[w, x, y, z], rgba=rgba
+    )
+
+
+def _volume(part: Part) -> float:
+    if part.form == 'box':
+        return float(np.prod(part.size))
+    if part.form == 'cylinder':
+        return float(np.pi * part.size[0] ** 2 * part.size[1])
+    return float(4.0 / 3.0 * np.pi * part.size[0] ** 3)

@@ -1,0 +1,204 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from mimic_core.errors import NotFiniteError, ShapeError
+from mimic_rl import Practice, PracticeParams, RandomisationParams, robot_synergies
+from mimic_rl.shown import known_shown, show
+
+
+def _practice(run, synergies, **kwargs):
+    kwargs.setdefault('count', 4)
+    kwargs.setdefault('threads', 1)
+    return Practice(run, synergies, **kwargs)
+
+
+def _roll(practice, steps, seed=0):
+    rng = np.random.default_rng(seed)
+    out = []
+    for _ in range(steps):
+        step = practice.step(rng.normal(0, 0.5, (practice.count, practice.actions)))
+        out.append((step.actor.copy(), step.critic.copy(), step.reward, step.done))
+    return out
+
+
+def test_same_seed_same_numbers_whatever_the_threads(run, synergies):
+    runs = []
+    for threads in (1, 2):
+        practice = _practice(run, synergies, seed=5, threads=threads)
+        practice.level = 1.0
+        practice.reset()
+        runs.append(_roll(practice, 60))
+        practice.close()
+    for a, b in zip(*runs, strict=True):
+        for x, y in zip(a, b, strict=True):
+            np.testing.assert_array_equal(x, y)
+
+
+def test_what_is_seen_is_finite_and_near_one(run, synergies):
+    practice = _practice(run, synergies, count=16)
+    practice.level = 1.0
+    for actor, critic, reward, _ in _roll(practice, 80):
+        assert np.isfinite(actor).all() and np.isfinite(critic).all()
+        assert np.abs(actor).max() <= 10.0
+        assert (reward >= 0.0).all() and (reward <= 1.0).all()
+
+
+def test_go_on_from_a_snapshot(run, synergies):
+    practice = _practice(run, synergies, seed=1)
+    practice.level = 1.0
+    _roll(practice, 20)
+    arrays, values = practice.snapshot()
+    wanted = _roll(practice, 40, seed=3)
+    other = _practice(run, synergies, seed=99)
+    other.restore(arrays, values)
+    np.testing.assert_array_equal(other.observer.actor, arrays['actor'])
+    for a, b in zip(wanted, _roll(other, 40, seed=3), strict=True):
+        for x, y in zip(a, b, strict=True):
+            np.testing.assert_array_equal(x, y)
+    arrays['state'] = arrays['state'][:2]
+    with pytest.raises(ShapeError, match='state'):
+        other.restore(arrays, values)
+
+
+def test_a_shown_motion_moves_the_object_as_shown(run, synergies, quiet):
+    practice = _practice(run, synergies, randomisation=quiet)
+    shown = practice.demonstration
+    for t in range(practice.length):
+        step = practice.step_joints(np.tile(shown[min(t + 1, len(shown) - 1)], (4, 1)))
+    assert len(step.ended.rows) == 4
+    assert step.ended.success.all()
+    assert (step.ended.steps == practice.length).all()
+    assert (step.ended.reward > 0.5 * practice.length).all()
+
+
+def test_without_motion_nothing_succeeds(run, synergies, quiet):
+    practice = _practice(run, synergies, randomisation=quiet)
+    steps = []
+    for _ in range(practice.length):
+        step = practice.step(np.zeros((4, practice.actions)))
+        steps.append(step)
+        if len(step.ended.rows):
+            break
+    assert not steps[-1].ended.success.any()
+
+
+def test_an_object_too_far_from_its_target_ends_the_episode(run, synergies, quiet):
+    practice = _practice(run, synergies, randomisation=quiet)
+    first = 1 + practice.world.object_qpos
+    practice.state[2, first] += 0.3
+    step = practice.step(np.zeros((4, practice.actions)))
+    assert step.ended.rows.tolist() == [2]
+    assert not step.ended.success.any()
+    assert practice.time.tolist() == [1, 1, 0, 1]
+    np.testing.assert_allclose(practice.pose[2], run.trajectory[0], atol=1e-9)
+
+
+def test_physics_that_breaks_ends_the_episode_and_nothing_else(run, synergies, quiet):
+    practice = _practice(run, synergies, randomisation=quiet)
+    practice.state[1, 1 + practice.world.object_qpos] = np.nan
+    step = practice.step(np.zeros((4, practice.actions)))
+    assert 1 in step.ended.rows
+    assert np.isfinite(step.actor).all() and np.isfinite(step.critic).all()
+    assert step.reward[1] == 0.0 or np.isfinite(step.reward[1])
+
+
+def test_starts_vary_as_told_and_the_palm_goes_along(run, synergies):
+    practice = _practice(run, synergies, count=200)
+    practice.level = 1.0
+    practice.reset()
+    shift = practice.pose[:, :2] - run.trajectory[0, :2]
+    assert np.abs(shift).max() <= 0.1 + 1e-9
+    assert np.abs(shift).max() > 0.08
+    yaw = 2 * np.arctan2(practice.pose[:, 5], practice.pose[:, 6])
+    assert np.abs(yaw).max() <= 0.35 and yaw.std() > 0.15
+    # The palm in the object's frame is that of the demonstration, but for the joints' own 2°.
+    places = practice.motion.places(practice.q)
+    cos, sin = np.cos(-yaw), np.sin(-yaw)
+    offset = places.palm - practice.pose[:, :3]
+    x = cos * offset[:, 0] - sin * offset[:, 1]
+    y = sin * offset[:, 0] + cos * offset[:, 1]
+    shown = practice.motion.places(run.start[None]).palm[0] - run.trajectory[0, :3]
+    assert np.abs(x - shown[0]).max() < 0.1 and np.abs(y - shown[1]).max() < 0.1
+    assert np.abs(np.mean(x) - shown[0]) < 0.01
+
+
+def test_physics_varies_in_range_and_outside_of_it(run, synergies):
+    practice = _practice(run, synergies, count=64)
+    practice.level = 1.0
+    practice.reset()
+    factors = practice.physics.values[:, :4]
+    assert factors.min() >= 0.7 and factors.max() <= 1.3 and factors.std() > 0.1
+    model, body = practice.physics.models[3], practice.world.object_body
+    assert model.body_mass[body] == pytest.approx(0.3 * factors[3, 0])
+    assert model.opt.gravity[2] == pytest.approx(-9.81 - practice.physics.values[3, 4])
+    practice.outside = 1.5
+    practice.reset()
+    factors = np.abs(practice.physics.values[:, :4] - 1.0)
+    assert factors.min() >= 0.3 and factors.max() <= 0.45 + 1e-9
+
+
+def test_eyes_are_late_noisy_and_lost(run, synergies):
+    varied = RandomisationParams(delay=3, lost=0.5, object_position=0.0, object_angle=0.0)
+    practice = _practice(run, synergies, count=200, randomisation=varied)
+    practice.level = 1.0
+    pose = practice.pose
+    seen = practice.eyes.see(pose, varied, 1.0, practice.rng)
+    lost = np.linalg.norm(seen[:, :3] - pose[:, :3], axis=1) > 1e-9
+    assert 0.35 < lost.mean() < 0.65
+    assert set(practice.eyes.late) == {0, 1, 2, 3}
+    moved = pose.copy()
+    moved[:, 0] += 1.0
+    seen = practice.eyes.see(moved, dataclasses.replace(varied, lost=0.0), 1.0, practice.rng)
+    new = np.abs(seen[:, 0] - moved[:, 0]) < 1e-9
+    np.testing.assert_array_equal(new, practice.eyes.late == 0)
+
+
+def test_wrong_actions_are_refused(run, synergies):
+    practice = _practice(run, synergies)
+    with pytest.raises(ShapeError, match='action'):
+        practice.step(np.zeros((4, 3)))
+    bad = np.zeros((4, practice.actions))
+    bad[1, 2] = np.nan
+    with pytest.raises(NotFiniteError, match=r'action\[1, 2\]'):
+        practice.step(bad)
+
+
+@pytest.mark.parametrize('start', ['overhead', 'default'])
+def test_other_starts(run, synergies, quiet, start):
+    practice = _practice(run, synergies, randomisation=quiet, params=PracticeParams(start=start))
+    palm = practice.motion.places(practice.q).palm
+    if start == 'overhead':
+        np.testing.assert_allclose(palm[0], run.trajectory[0, :3] + [0, 0, 0.22], atol=0.05)
+    else:
+        np.testing.assert_allclose(practice.q[0], practice.robot.home, atol=1e-9)
+
+
+def test_other_rewards(run, synergies, quiet):
+    fixed = _practice(
+        run, synergies, randomisation=quiet, params=PracticeParams(reward='fixed_target')
+    )
+    assert (fixed.target() == len(fixed.targets) - 1).all()
+    hand = _practice(run, synergies, randomisation=quiet, params=PracticeParams(reward='hand'))
+    both = _practice(run, synergies, randomisation=quiet)
+    still = [p.step(np.zeros((4, p.actions))).reward[0] for p in (fixed, hand, both)]
+    assert still[0] < 0.2 < still[2]
+    assert still[1] != still[2]
+
+
+@pytest.mark.parametrize('task', known_shown())
+@pytest.mark.parametrize('hand', ['allegro', 'leap', 'robotiq_2f85'])
+def test_every_task_with_every_hand_starts_in_peace(task, hand):
+    run = show(task, 'iiwa14', hand)
+    practice = _practice(
+        run, robot_synergies(run.robot()), randomisation=RandomisationParams(push=0.0)
+    )
+    practice.level = 0.0
+    practice.reset()
+    for _ in range(4):
+        step = practice.step(np.zeros((4, practice.actions)))
+    # Nothing touches the object yet: it stays where it lies.
+    offset = np.linalg.norm(practice.pose[:, :3] - run.trajectory[0, :3], axis=1)
+    assert not step.done.any()
+    assert offset.max() < 0.01
