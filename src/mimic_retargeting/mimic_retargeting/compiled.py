@@ -21,7 +21,7 @@ def compiled(function: F) -> F:
     calls in other files. So the stamp of all these files takes the place of that of the one.
     """
     dispatcher: Any = njit(cache=True)(function)
-    dispatcher._cache._cache_file._source_stamp = _stamp()
+    dispatcher._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename))
     return cast(F, dispatcher)
 
 
@@ -34,8 +34,12 @@ def plain(values: FloatArray | Sequence[float]) -> FloatArray:
 
 
 @functools.cache
-def _stamp() -> tuple[tuple[str, float, int], ...]:
-    """Return name, time of change and size of each file with compiled code."""
+def _stamp(own: Path) -> tuple[tuple[str, float, int], ...]:
+    """Return name, time of change and size of each file with compiled code.
+
+    Args:
+        own: File of the function; it may be of another package, which builds on these loops.
+    """
     folder = Path(__file__).parent
-    files = [folder / f'{name}.py' for name in _FILES]
+    files = sorted({*(folder / f'{name}.py' for name in _FILES), own})
     return tuple((file.name, file.stat().st_mtime, file.stat().st_size) for file in files)
