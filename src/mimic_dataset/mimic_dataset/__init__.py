@@ -8,6 +8,7 @@ from mimic_dataset.params import ConvertParams
 from mimic_dataset.parts import PartInfo, add_episode, write_part
 from mimic_dataset.people import View
 from mimic_dataset.read import default_folder, load
+from mimic_dataset.robomimic import load_robomimic, write_robomimic
 
 __all__ = [
     'ConvertParams',
@@ -29,6 +30,8 @@ __all__ = [
     'default_folder',
     'find_sources',
     'load',
+    'load_robomimic',
     'make_jobs',
     'write_part',
+    'write_robomimic',
 ]

@@ -64,9 +64,12 @@ def commands(episode: Episode, robot: RobotModel) -> Series:
 
     Raises:
         EpisodeError: It moves other joints than those of the robot; names them.
-        BagError: There are no commands, or they are damaged.
+            There are none, or they are damaged.
     """
-    track = load_track(episode)
+    try:
+        track = load_track(episode)
+    except BagError as error:
+        raise EpisodeError(f'{episode.path}, commands: {error}') from error
     names = list(track.names)
     missing = [name for name in robot.joint_names if name not in names]
     strange = [name for name in names if name not in robot.joint_names]
@@ -229,7 +232,7 @@ def convert_robot(
                 f'{path}: commands, joint states and pictures were recorded together for '
                 f'{max(end - start, 0.0):.2f} s, {params.min_duration:g} s are needed'
             )
-        at, trimmed = _without_idle(robot, commanded, start, end, params)
+        at, trimmed = _without_idle(path, robot, commanded, start, end, params)
         limit = params.max_offset
         resample.nearest(commanded.times, at, limit, f'{path}, commands')
         resample.nearest(measured.times, at, limit, f'{path}, {STATES}')
@@ -289,14 +292,19 @@ def resampling_error(robot: RobotModel, series: Series) -> dict[str, Any]:
 
 
 def _without_idle(
-    robot: RobotModel, commanded: Series, start: float, end: float, params: ConvertParams
+    path: Path,
+    robot: RobotModel,
+    commanded: Series,
+    start: float,
+    end: float,
+    params: ConvertParams,
 ) -> tuple[FloatArray, dict[str, float]]:
     """Return the times of frames between idle head and tail, and what was cut off [s]."""
     at = resample.grid(start, end, params.fps)
     action = action_of(robot, resample.linear(commanded.times, commanded.values, at))
     span = resample.moving(at, action[:, :6], action[:, 6:])
     if span is None:
-        raise EpisodeError('commands: constant, nothing moves')
+        raise EpisodeError(f'{path}, commands: constant, nothing moves')
     first, last = span[0] - params.max_idle, span[1] + params.max_idle
     kept = at[(at >= first - 1e-9) & (at <= last + 1e-9)]
     return kept, {'head': float(kept[0] - at[0]), 'tail': float(at[-1] - kept[-1])}

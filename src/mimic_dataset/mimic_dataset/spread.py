@@ -77,7 +77,7 @@ def spread(
                 yield future.result()
     except BrokenProcessPool as error:
         raise DatasetError(
-            'a worker process died (out of memory, or killed); what is finished stays, run it again'
+            'a worker died (out of memory, or killed); finished episodes stay, run it again'
         ) from error
     finally:
         workers.shutdown(wait=False, cancel_futures=True)

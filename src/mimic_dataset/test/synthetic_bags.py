@@ -1,0 +1,131 @@
+"""Bags of robot episodes, written with the rosbags library, whose every number is known."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.typesys import Stores, get_typestore
+
+from mimic_description import load_robot
+
+ROBOT = ('iiwa14', 'robotiq_2f85')
+SECOND = 1_000_000_000
+T0 = 1_800_000_000 * SECOND  # [ns]
+SIZE = (48, 64)
+
+
+def joints_at(t: float) -> np.ndarray:
+    """Commanded joints at a time [s]: still for 0.8 s at both ends of the 4 s, else moving."""
+    robot = load_robot(*ROBOT)
+    share = np.clip((t - 0.8) / 2.4, 0.0, 1.0)
+    share = share * share * (3.0 - 2.0 * share)
+    q = robot.home.copy()
+    q[:7] += share * np.array([0.3, -0.2, 0.1, 0.2, -0.1, 0.2, 0.3])
+    q[7:] = robot.hand_open + share * (robot.hand_closed - robot.hand_open)
+    return q
+
+
+def picture(number: int, seed: int = 0) -> np.ndarray:
+    """A picture that tells its number by its colour."""
+    image = np.zeros((*SIZE, 3), np.uint8)
+    image[:] = (2 * number % 256, 60 + seed, 120)
+    return image
+
+
+@dataclass
+class BagSpec:
+    """What a bag holds."""
+
+    duration: float = 4.0
+    arm_first: bool = True  # order of the joints in messages
+    command_gap: tuple[float, float] | None = None
+    camera_gap: tuple[float, float] | None = None
+    frozen: tuple[float, float] | None = None  # the agent camera repeats its picture
+    wrist: bool = True
+    agent: bool = True
+    states: bool = True
+    still: bool = False
+    nan_at: float | None = None  # of a command [s]
+    hand_joint: str | None = None  # other name of the hand's joint
+    jump_at: float | None = None  # of a command [s]
+    pictures_late: float = 0.0  # [s] added to the camera's stamps
+    lag: float = 0.05  # [s] of the measured joints behind the commanded
+    names: tuple[str, ...] = field(default_factory=lambda: load_robot(*ROBOT).joint_names)
+
+
+def write_bag(path: Path, spec: BagSpec = BagSpec()) -> Path:
+    """Write a bag folder: commands and states at 100 Hz, cameras at 30 Hz."""
+    store = get_typestore(Stores.ROS2_JAZZY)
+    types = store.types
+    rows: list[tuple[int, str, str, object]] = []
+
+    def header(t: float):
+        now = T0 + round(t * SECOND)
+        stamp = types['builtin_interfaces/msg/Time'](sec=now // SECOND, nanosec=now % SECOND)
+        return types['std_msgs/msg/Header'](stamp=stamp, frame_id='')
+
+    def add(t: float, topic: str, kind: str, message) -> None:
+        rows.append((T0 + round(t * SECOND), topic, kind, message))
+
+    def inside(t: float, span: tuple[float, float] | None) -> bool:
+        return span is not None and span[0] < t < span[1]
+
+    def command(t: float, topic: str, part: slice) -> None:
+        q = joints_at(0.0 if spec.still else t)
+        if spec.jump_at is not None and t >= spec.jump_at:
+            q[1] += 0.4
+        if spec.nan_at is not None and abs(t - spec.nan_at) < 0.004:
+            q[2] = np.nan
+        names = [spec.hand_joint if spec.hand_joint and i >= 7 else n
+                 for i, n in enumerate(spec.names)]  # fmt: skip
+        order = slice(None) if spec.arm_first else slice(None, None, -1)
+        point = types['trajectory_msgs/msg/JointTrajectoryPoint'](
+            positions=np.array(q[part][order]), velocities=np.zeros(0), accelerations=np.zeros(0),
+            effort=np.zeros(0),
+            time_from_start=types['builtin_interfaces/msg/Duration'](sec=0, nanosec=0),
+        )  # fmt: skip
+        trajectory = types['trajectory_msgs/msg/JointTrajectory'](
+            header=types['std_msgs/msg/Header'](
+                stamp=types['builtin_interfaces/msg/Time'](sec=0, nanosec=0), frame_id=''
+            ),
+            joint_names=names[part][order],
+            points=[point],
+        )
+        add(t, topic, 'trajectory_msgs/msg/JointTrajectory', trajectory)
+
+    for i in range(int(spec.duration * 100)):
+        t = i / 100
+        if not inside(t, spec.command_gap):
+            command(t, '/arm_controller/joint_trajectory', slice(0, 7))
+            command(t, '/hand_controller/joint_trajectory', slice(7, None))
+        if spec.states:
+            q = joints_at(0.0 if spec.still else max(t - spec.lag, 0.0))
+            for part in (slice(0, 7), slice(7, None)):  # two drivers
+                state = types['sensor_msgs/msg/JointState'](
+                    header=header(t), name=list(spec.names[part]), position=np.array(q[part]),
+                    velocity=np.zeros(0), effort=np.zeros(0),
+                )  # fmt: skip
+                add(t + 0.001, '/joint_states', 'sensor_msgs/msg/JointState', state)
+    for i in range(int(spec.duration * 30)):
+        t = i / 30
+        for seed, camera in enumerate(('agent', 'wrist')):
+            if not getattr(spec, camera) or (camera == 'agent' and inside(t, spec.camera_gap)):
+                continue
+            number = i
+            if camera == 'agent' and inside(t, spec.frozen):
+                number = int(spec.frozen[0] * 30)
+            image = types['sensor_msgs/msg/Image'](
+                header=header(t + spec.pictures_late), height=SIZE[0], width=SIZE[1],
+                encoding='rgb8', is_bigendian=0, step=SIZE[1] * 3,
+                data=picture(number, seed).ravel(),
+            )  # fmt: skip
+            add(t + 0.004, f'/{camera}_camera/color/image_raw', 'sensor_msgs/msg/Image', image)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connections = {}
+    with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        for now, topic, kind, message in sorted(rows, key=lambda row: row[0]):
+            if topic not in connections:
+                connections[topic] = writer.add_connection(topic, kind, typestore=store)
+            writer.write(connections[topic], now, store.serialize_cdr(message, kind))
+    return path
