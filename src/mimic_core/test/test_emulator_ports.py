@@ -34,14 +34,14 @@ def test_a_socket_answers_and_comes_back_after_its_cable_was_pulled():
         with socket.create_connection(address, 1.0) as client:
             client.sendall(b'hello')
             assert client.recv(64) == b'hello'
-            server.faults.set('checksum', 1)
+            server.device.faults.set('checksum', 1)
             client.sendall(b'hello')
             assert client.recv(64) == b'hell?'
-            server.faults.set('disconnect')
+            server.device.faults.set('disconnect')
             assert client.recv(64) == b''
         with pytest.raises(OSError, match='refused'):
             socket.create_connection(address, 1.0)
-        server.faults.clear()
+        server.device.faults.clear()
         time.sleep(0.2)
         with socket.create_connection(address, 1.0) as client:
             client.sendall(b'again')

@@ -3,40 +3,15 @@
 import argparse
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from mimic_core.arrays import FloatArray
-from mimic_core.emulator import FAULTS, Faults, Plant, PtyServer, TcpServer, console
+from mimic_core.emulator import FAULTS, PtyServer, Running, TcpServer, console
 from mimic_fin_ray_driver.servo_emulator import ServoDevice
 from mimic_fin_ray_driver.wsg_emulator import WsgDevice
 
 POSSIBLE_FAULTS: Final = FAULTS
 BAUD: Final = 57600  # [1/s]
-
-
-@dataclass(frozen=True)
-class Emulator:
-    """A running gripper, and how a driver reaches it."""
-
-    device: WsgDevice | ServoDevice
-    server: TcpServer | PtyServer
-    params: dict[str, Any]  # of the driver
-
-    @property
-    def faults(self) -> Faults:
-        """Faults of the gripper."""
-        return self.device.faults
-
-    @property
-    def plant(self) -> Plant:
-        """Motor of the gripper."""
-        return self.device.plant
-
-    def writes(self) -> list[tuple[float, FloatArray]]:
-        """Return the positions that came over the wire: [s] perf_counter, (1,) [m]."""
-        return list(self.device.setpoints)
 
 
 @contextmanager
@@ -48,7 +23,7 @@ def start(
     tcp_port: int = 0,
     baud: int = BAUD,
     device_baud: int = 0,
-) -> Iterator[Emulator]:
+) -> Iterator[Running[WsgDevice | ServoDevice]]:
     """Serve a gripper.
 
     Args:
@@ -65,12 +40,12 @@ def start(
             tcp = TcpServer(device, tcp_port, on_disconnect=device.on_disconnect)
             stack.enter_context(tcp)
             params = {'backend': 'wsg', 'host': tcp.host, 'tcp_port': tcp.port}
-            yield Emulator(device, tcp, params)
+            yield Running(device, tcp, params)
         else:
             pty = PtyServer(device, link, baud, device_baud)
             stack.enter_context(pty)
             params = {'backend': 'dynamixel', 'port': str(link), 'motor_id': device.motor}
-            yield Emulator(device, pty, params)
+            yield Running(device, pty, params)
 
 
 def main() -> None:
@@ -91,7 +66,7 @@ def main() -> None:
         console(where, emulator.faults, lambda: _line(emulator))
 
 
-def _line(emulator: Emulator) -> str:
+def _line(emulator: Running[WsgDevice | ServoDevice]) -> str:
     plant = emulator.plant
     return (
         f'finger {1e3 * plant.position[0]:.2f} mm, target {1e3 * plant.target[0]:.2f} mm, '

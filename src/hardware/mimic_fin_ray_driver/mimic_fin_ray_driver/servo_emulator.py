@@ -57,7 +57,7 @@ class ServoDevice:
         self.plant = Plant(bounds, np.array([0.5 * TRAVEL]))
         self.faults = Faults()
         self.motor = motor
-        self.setpoints: deque[tuple[float, FloatArray]] = deque(
+        self.written: deque[tuple[float, FloatArray]] = deque(
             maxlen=_KEPT_WRITES
         )  # [s] perf_counter, (1,) [m]
         self._closed, self._open = closed_ticks, open_ticks
@@ -128,7 +128,7 @@ class ServoDevice:
         self._table[address : address + len(data)] = data
         if address == 116:
             share = (self._get(116, 4, signed=True) - self._closed) / (self._open - self._closed)
-            self.setpoints.append((time.perf_counter(), np.array([share * TRAVEL])))
+            self.written.append((time.perf_counter(), np.array([share * TRAVEL])))
         return 0
 
     def _status(self, error: int, data: bytes = b'') -> bytes:

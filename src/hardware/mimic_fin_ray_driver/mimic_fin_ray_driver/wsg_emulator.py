@@ -66,7 +66,7 @@ class WsgDevice:
         self.plant.torque[:] = True
         self.faults = Faults()
         self.script, self.text = script, text
-        self.setpoints: deque[tuple[float, FloatArray]] = deque(
+        self.written: deque[tuple[float, FloatArray]] = deque(
             maxlen=_KEPT_WRITES
         )  # [s] perf_counter, (1,) [m]
         self.commands: list[int] = []  # that came
@@ -136,7 +136,7 @@ class WsgDevice:
 
     def _step_of_script(self, payload: bytes) -> None:
         _, width, speed, kp, kd, _, blocked = struct.unpack('<B6f', payload)
-        self.setpoints.append((time.perf_counter(), np.array([width / 2000.0])))
+        self.written.append((time.perf_counter(), np.array([width / 2000.0])))
         self._force = blocked
         if not self._referenced or self._fast_stopped:
             return

@@ -99,7 +99,7 @@ def test_from_the_command_to_the_stack_and_back(client):
             said = [s for d in diagnostics for s in d.status if s.name == '/arm_driver'][-1]
             values = {v.key: v.value for v in said.values}
             assert values['session'] == 'commanding active'
-            assert float(values['rate']) == pytest.approx(100.0, rel=0.1)
+            assert float(values['rate']) == pytest.approx(100.0, rel=0.4)  # of a busy machine
             change = client.create_client(ChangeState, 'arm_driver/change_state')
             assert client.spin_until(change.service_is_ready, 5.0)
             for transition in (4, 2):  # deactivate, clean up

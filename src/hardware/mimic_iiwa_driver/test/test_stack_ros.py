@@ -146,12 +146,12 @@ def test_the_forward_controller(ros_domain):
 @pytest.mark.parametrize(('stack', 'faults'), [('lbr', FAULTS), ('icube', ('brown_out',))])
 def test_every_fault(ros_domain, stack, faults):
     """No motion outside limits, known within 0.2 s, followed again without a restart."""
-    from benchmarks.driver_faults import Rig, scenario
+    from benchmarks.driver_faults import Swinging, scenario
     from mimic_iiwa_driver import emulator
 
     with (
         emulator.start(Path('fault_test'), stack=stack) as emulated,
-        Rig('iiwa', emulated, 'mimic_iiwa_driver') as running,
+        Swinging('iiwa', emulated, 'mimic_iiwa_driver') as running,
     ):
         for fault in faults:
             outcome = scenario(running, fault)
@@ -164,13 +164,13 @@ def test_every_fault(ros_domain, stack, faults):
 
 
 def test_a_stuck_joint_is_a_warning_that_names_it(ros_domain):
-    from benchmarks.driver_faults import Rig
+    from benchmarks.driver_faults import Swinging
     from mimic_iiwa_driver import emulator
 
     with emulator.start(Path('stuck_test')) as emulated:
         emulated.params.update(following_error=0.1, following_time=0.1)
-        with Rig('iiwa', emulated, 'mimic_iiwa_driver') as running:
-            assert wait(running.following, 6.0)
+        with Swinging('iiwa', emulated, 'mimic_iiwa_driver') as running:
+            assert wait(running.follows, 6.0)
             emulated.faults.set('stuck', joint=2)
             assert wait(lambda: running.session.status.warnings, 6.0)
             assert 'iiwa_joint_3 does not follow' in running.session.status.warnings[0]

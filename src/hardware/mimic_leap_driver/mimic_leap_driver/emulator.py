@@ -9,14 +9,13 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from mimic_core.arrays import FloatArray
-from mimic_core.emulator import FAULTS, Faults, Plant, PtyServer, console
+from mimic_core.emulator import FAULTS, Faults, Plant, PtyServer, Running, console
 from mimic_description import load_robot
 
 POSSIBLE_FAULTS: Final = FAULTS
@@ -270,35 +269,10 @@ class LeapEmulator:
             self.written.append((time.perf_counter(), goal))
 
 
-@dataclass
-class Running:
-    """An emulator that serves."""
-
-    device: LeapEmulator
-    server: PtyServer
-
-    @property
-    def faults(self) -> Faults:
-        """Faults of the hand."""
-        return self.device.faults
-
-    @property
-    def plant(self) -> Plant:
-        """Motors, in the order of the joints."""
-        return self.device.plant
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """Parameters of a driver that point at it."""
-        return {'port': str(self.server.link)}
-
-    def writes(self) -> list[tuple[float, FloatArray]]:
-        """Return when (perf_counter [s]) which (J,) goals [rad] came over the wire."""
-        return list(self.device.written)
-
-
 @contextmanager
-def start(link: Path, *, baud: int = 0, device_baud: int = 0, **options: Any) -> Iterator[Running]:
+def start(
+    link: Path, *, baud: int = 0, device_baud: int = 0, **options: Any
+) -> Iterator[Running[LeapEmulator]]:
     """Serve a hand at a link.
 
     Args:
@@ -309,7 +283,7 @@ def start(link: Path, *, baud: int = 0, device_baud: int = 0, **options: Any) ->
     """
     device = LeapEmulator(**options)
     with PtyServer(device, link, baud, device_baud) as server:
-        yield Running(device, server)
+        yield Running(device, server, {'port': str(link)})
 
 
 def main() -> None:

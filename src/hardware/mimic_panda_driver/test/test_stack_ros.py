@@ -90,12 +90,12 @@ def test_a_gripper_that_is_not_there_is_told(ros_domain):
 
 def test_every_fault(ros_domain):
     """No motion outside limits, known within 0.2 s, followed again without a restart."""
-    from benchmarks.driver_faults import Rig, scenario
+    from benchmarks.driver_faults import Swinging, scenario
     from mimic_panda_driver import emulator
 
     with (
         emulator.start(Path('fault_test')) as emulated,
-        Rig('panda', emulated, 'mimic_panda_driver') as running,
+        Swinging('panda', emulated, 'mimic_panda_driver') as running,
     ):
         for fault in FAULTS:
             outcome = scenario(running, fault)

@@ -9,14 +9,13 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from mimic_core.arrays import FloatArray
-from mimic_core.emulator import FAULTS, Faults, Plant, PtyServer, console
+from mimic_core.emulator import FAULTS, Faults, Plant, PtyServer, Running, console
 from mimic_core.limits import JointLimits
 
 _KEPT_WRITES = 50_000  # of the last minutes, so that its memory stays flat
@@ -68,7 +67,7 @@ class GripperDevice:
         self.faults = Faults()
         self.slave = slave
         self.firmware = True  # False: some other Modbus device, which knows no such registers
-        self.setpoints: deque[tuple[float, FloatArray]] = deque(
+        self.written: deque[tuple[float, FloatArray]] = deque(
             maxlen=_KEPT_WRITES
         )  # [s] perf_counter, (1,) [rad]
         self._command = bytes(6)
@@ -165,7 +164,7 @@ class GripperDevice:
             self._set_speed(255)
         elif self._state == 3 and action & 8:
             angle = self._closed * (request - _OPEN) / (_CLOSED - _OPEN)
-            self.setpoints.append((time.perf_counter(), np.array([angle])))
+            self.written.append((time.perf_counter(), np.array([angle])))
             self.plant.target[:] = angle
             self._set_speed(speed)
         elif self._state == 3:
@@ -226,29 +225,6 @@ class GripperDevice:
         return bytes([status, 0, self._fault(), request, position, int(100 * _AMPERES * load)])
 
 
-@dataclass(frozen=True)
-class Emulator:
-    """A running gripper, and how a driver reaches it."""
-
-    device: GripperDevice
-    server: PtyServer
-    params: dict[str, Any] = field(default_factory=dict)  # of the driver
-
-    @property
-    def faults(self) -> Faults:
-        """Faults of the gripper."""
-        return self.device.faults
-
-    @property
-    def plant(self) -> Plant:
-        """Motor of the gripper."""
-        return self.device.plant
-
-    def writes(self) -> list[tuple[float, FloatArray]]:
-        """Return the positions that came over the wire: [s] perf_counter, (1,) [rad]."""
-        return list(self.device.setpoints)
-
-
 @contextmanager
 def start(
     link: Path,
@@ -257,7 +233,7 @@ def start(
     activated: bool = False,
     baud: int = BAUD,
     device_baud: int = 0,
-) -> Iterator[Emulator]:
+) -> Iterator[Running[GripperDevice]]:
     """Serve a gripper on a pseudo-terminal.
 
     Args:
@@ -270,7 +246,7 @@ def start(
     """
     device = GripperDevice(model, slave, activated)
     with PtyServer(device, link, baud, device_baud) as server:
-        yield Emulator(device, server, {'port': str(link), 'model': model, 'slave_id': slave})
+        yield Running(device, server, {'port': str(link), 'model': model, 'slave_id': slave})
 
 
 def main() -> None:
@@ -288,7 +264,7 @@ def main() -> None:
         console(str(options.link), emulator.faults, lambda: _line(emulator))
 
 
-def _line(emulator: Emulator) -> str:
+def _line(emulator: Running[GripperDevice]) -> str:
     plant = emulator.plant
     return (
         f'knuckle {plant.position[0]:.4f} rad, target {plant.target[0]:.4f} rad, '

@@ -9,14 +9,13 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from mimic_core.arrays import FloatArray
-from mimic_core.emulator import FAULTS, Faults, Plant, PtyServer, console
+from mimic_core.emulator import FAULTS, Faults, Plant, PtyServer, Running, console
 from mimic_description import load_robot
 
 POSSIBLE_FAULTS: Final = FAULTS
@@ -253,36 +252,10 @@ class So101Emulator:
         return b'\xff\xff' + body + bytes([0xFF - (sum(body) & 0xFF)])
 
 
-@dataclass
-class Running:
-    """An emulator that serves."""
-
-    device: So101Emulator
-    server: PtyServer
-    calibration: Path
-
-    @property
-    def faults(self) -> Faults:
-        """Faults of the arm."""
-        return self.device.faults
-
-    @property
-    def plant(self) -> Plant:
-        """Motors, in the order of the joints."""
-        return self.device.plant
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """Parameters of a driver that point at it."""
-        return {'port': str(self.server.link), 'calibration': str(self.calibration)}
-
-    def writes(self) -> list[tuple[float, FloatArray]]:
-        """Return when (perf_counter [s]) which (6,) goals [rad] came over the wire."""
-        return list(self.device.written)
-
-
 @contextmanager
-def start(link: Path, *, baud: int = 0, device_baud: int = 0, **options: Any) -> Iterator[Running]:
+def start(
+    link: Path, *, baud: int = 0, device_baud: int = 0, **options: Any
+) -> Iterator[Running[So101Emulator]]:
     """Serve an arm at a link, with its calibration file beside it.
 
     Args:
@@ -295,7 +268,7 @@ def start(link: Path, *, baud: int = 0, device_baud: int = 0, **options: Any) ->
     calibration = link.with_name(link.name + '.json')
     calibration.write_text(json.dumps(device.calibration(), indent=4))
     with PtyServer(device, link, baud, device_baud) as server:
-        yield Running(device, server, calibration)
+        yield Running(device, server, {'port': str(link), 'calibration': str(calibration)})
 
 
 def main() -> None:
@@ -310,5 +283,5 @@ def main() -> None:
             torque = [memory[40] for memory in running.device.memory]
             return f'{np.round(running.plant.position, 2).tolist()} rad, torque {torque}'
 
-        where = f'{options.link.absolute()}, calibration {running.calibration.absolute()}'
+        where = f'{options.link.absolute()}, calibration {running.params["calibration"]}'
         console(where, running.faults, state)

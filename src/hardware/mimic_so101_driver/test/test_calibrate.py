@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -58,6 +59,10 @@ class Person:
 def options(running, file, **values):
     given = {'port': str(running.server.link), 'baud': 1_000_000, 'timeout': 0.2, 'apply': False}
     return argparse.Namespace(file=file, **{**given, **values})
+
+
+def given_by(running):
+    return Path(running.params['calibration'])
 
 
 @pytest.fixture
@@ -166,7 +171,7 @@ def test_an_existing_file_is_replaced_only_when_that_is_wanted(tmp_path, file):
 
 def test_apply_puts_a_file_into_new_motors(tmp_path, file):
     with emulator.start(tmp_path / 'port', calibrated=False) as running:
-        calibrate(options(running, running.calibration, apply=True), Person(running))
+        calibrate(options(running, given_by(running), apply=True), Person(running))
         arm, _, _ = make_device(from_mapping(So101Params, running.params))
         arm.open()
         assert np.allclose(arm.read().position, running.plant.position, atol=2e-3)
@@ -180,7 +185,7 @@ def test_a_file_that_the_motors_do_not_keep(tmp_path):
             None if address < 40 else keep(i, address, data)
         )
         with pytest.raises(DeviceError, match=r'shoulder_pan holds \(0, 0, 4095\) after'):
-            calibrate(options(running, running.calibration, apply=True), Person(running))
+            calibrate(options(running, given_by(running), apply=True), Person(running))
 
 
 def test_bad_frames_on_the_way_are_tried_again(tmp_path, file):

@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -223,7 +224,7 @@ def test_unknown_and_busy_ports(link):
 
 def test_the_calibration_of_another_arm_is_refused(link, tmp_path):
     with emulator.start(link) as running:
-        content = json.loads(running.calibration.read_text())
+        content = json.loads(Path(running.params['calibration']).read_text())
         content['elbow_flex']['homing_offset'] += 40
         content['gripper']['range_max'] -= 7
         other = tmp_path / 'other.json'

@@ -84,15 +84,13 @@ class Rig:
         self.joints = device.joints
         self.changes: list[tuple[float, DriverState, str]] = []  # when, state, message
         self.readings: list[tuple[float, Reading]] = []  # when it was handed on, reading
-        self.path: list[tuple[float, FloatArray]] = []  # when, (J,) at each step of the motors
+        self.path: list[tuple[float, FloatArray]] = []  # when, (J,) of the motors
         settings = replace(params, rate=params.rate or rate)
         self.session = DriverSession(device, self.limits, settings, self._note)
         self.loop = Loop(self.session, time.perf_counter, self._take)
         self._goal_at = goal_at or (lambda _: None)
         self._stop = threading.Event()
         self._client = threading.Thread(target=self._command_all, daemon=True)
-        self._step = emulator.plant.step
-        emulator.plant.step = self._step_and_note
 
     def _note(self) -> None:
         self.changes.append((time.perf_counter(), self.status.state, self.status.message))
@@ -100,13 +98,10 @@ class Rig:
     def _take(self, reading: Reading) -> None:
         self.readings.append((time.perf_counter(), reading))
 
-    def _step_and_note(self, dt: float) -> None:
-        self._step(dt)
-        self.path.append((time.perf_counter(), self.emulator.plant.position.copy()))
-
     def _command_all(self) -> None:
         begin = time.perf_counter()
         while not self._stop.wait(COMMAND_PERIOD):
+            self.path.append((time.perf_counter(), self.emulator.plant.position.copy()))
             goal = self._goal_at(time.perf_counter() - begin)
             if goal is not None:
                 self.command(goal)
@@ -184,7 +179,7 @@ class Rig:
         return np.array([goal for at, goal in self.emulator.writes() if at >= since])
 
     def moved(self, since: float = 0.0) -> FloatArray:
-        """Return (N, J) positions of the motors at their steps since a time [s]."""
+        """Return (N, J) positions of the motors, each 10 ms, since a time [s]."""
         return np.array([position for at, position in self.path if at >= since])
 
     def largest_step(self, since: float, resolution: float = 2e-3) -> float:
