@@ -27,11 +27,12 @@ from mimic_description import load_robot
 from mimic_sim import studio_scene
 from mimic_sim.demonstrator import Demonstrator, DemoState, Plan
 from mimic_sim.demonstrator_params import DemonstratorParams
+from mimic_sim.hand_mesh import FOREARM_BONE, NUM_SKIN_BONES
 from mimic_sim.hand_model import HandModel, HandState
 from mimic_sim.scene import AGENT_CAMERA, TIMESTEP, add_scene, agent_camera_pose
 from mimic_sim.studio_sensor import Sensor
 from mimic_sim.studio_shadow import SoftShadow
-from mimic_sim.studio_variation import Variation
+from mimic_sim.studio_variation import Variation, skin_color
 from mimic_sim.tasks import load_task
 from mimic_sim.tasks.task import checked_start
 from mimic_sim.things import Things
@@ -41,9 +42,15 @@ from mimic_sim.view import View
 
 SETTLE: Final = 1.0  # [s] after the motion, for things to come to rest
 _SPEEDS: Final = (0.8, 1.4)  # [1] of a person over a usual one
+_STRANGE_SPEEDS: Final = (0.5, 1.8)  # [1]
+_DETOURS: Final = 0.6  # [1] of the length of a way
 _DELAYS: Final = (0.3, 0.8)  # [s] of rest before the first motion
 _FINGERS: Final = ((3, 4), (7, 8), (11, 12))  # last bones of thumb, index and middle finger
 _PINCH: Final = 'pinch'
+_UPPER_ARM: Final = 'upper_arm'
+_UPPER_ARM_RADIUS, _UPPER_ARM_HALF = 0.062, 0.30  # [m]
+_SLEEVE_END: Final = 0.56  # [m] from the wrist, of a usual hand
+_SHOULDER: Final = (-0.62, -0.12, 0.62)  # [m] from the middle of the workspace
 _STIFF: Final = (0.004, 1.0)  # [s], [1] of what ties a thing to the fingers
 
 
@@ -55,9 +62,15 @@ class BareHandParams:
     arm: str = param('On whose table: stem of a file in config/robots.', 'iiwa14')
     seed: int = param('Of the start, the motion and the looks.', 0, low=0)
     look: str = param(
-        'varied: hand, skin, sleeve and light by seed; tidy: one usual person and light.',
+        'varied: hand, skin, sleeve and light by seed; tidy: one usual person and light; strange: '
+        'varied, on a table of another colour among other things.',
         'varied',
-        choices=('varied', 'tidy'),
+        choices=('varied', 'tidy', 'strange'),
+    )
+    motion: str = param(
+        'usual: path and speed by seed; strange: with detours, and slower or faster.',
+        'usual',
+        choices=('usual', 'strange'),
     )
     speed: float = param('Over what the seed gives [1].', 1.0, low=0.2, high=3.0)
     rate: float = param('Pictures a second [Hz].', 30.0, low=1.0, high=120.0)
@@ -98,9 +111,10 @@ class BareHand:
             (params.height, params.width), variation.seed, variation.color_noise,
             variation.depth_noise, variation.depth_holes,
         )  # fmt: skip
-        self._bones = [int(self._mocap(f'bone_{i}')) for i in range(studio_scene.NUM_SKIN_BONES)]
-        self._tips = [int(self._mocap(f'finger_{tip}')) for _, tip in _FINGERS]
-        self._pinch = int(self._mocap(_PINCH))
+        self._bones = [self._mocap(f'bone_{i}') for i in range(NUM_SKIN_BONES)]
+        self._tips = [self._mocap(f'finger_{tip}') for _, tip in _FINGERS]
+        self._pinch = self._mocap(_PINCH)
+        self._upper_arm = self._mocap(_UPPER_ARM)
         self._tie = self._model.equality(_PINCH).id
         self._ticks = 0  # physics steps
         self._move(self._person.state(0.0))
@@ -121,6 +135,11 @@ class BareHand:
     def duration(self) -> float:
         """Of the whole motion [s]."""
         return self._person.duration
+
+    @property
+    def phase(self) -> str:
+        """What the person does now, for tests and evaluation."""
+        return self._person.state(self._ticks * TIMESTEP).phase
 
     @property
     def success(self) -> bool:
@@ -159,8 +178,14 @@ class BareHand:
         key.dir = -studio_scene.toward_light(self.variation)
         key.diffuse = [self.variation.light * tint for tint in (1.0, 0.97, 0.93)]
         spec.visual.headlight.ambient = [self.variation.ambient] * 3
-        pushes = not any(move.carries for move in self.task.show(self._places()))
-        pushes = pushes and bool(self.task.show(self._places()))
+        if self.params.look == 'strange':
+            workspace = np.array([*self.task.area.centre, 0.0])
+            camera = agent_camera_pose(self.task.area)
+            studio_scene.add_clutter(spec, self.variation, workspace, camera)
+            colour = np.random.default_rng([self.params.seed, 19]).uniform(0.25, 0.9, 3)
+            spec.material('table_top').rgba = [*colour, 1.0]
+        moves = self.task.show(self._places())
+        pushes = bool(moves) and not any(move.carries for move in moves)
         for base, tip in _FINGERS:
             body = spec.worldbody.add_body(name=f'finger_{tip}', mocap=True)
             half = 0.5 * float(np.linalg.norm(self._hand.rest[tip] - self._hand.rest[base]))
@@ -173,6 +198,7 @@ class BareHand:
                 conaffinity=int(pushes),
             )
         spec.worldbody.add_body(name=_PINCH, mocap=True)
+        self._add_upper_arm(spec)
         tie = spec.add_equality(
             name=_PINCH,
             type=mujoco.mjtEq.mjEQ_WELD,
@@ -184,6 +210,20 @@ class BareHand:
         tie.solref = _STIFF
         return spec.compile()
 
+    def _add_upper_arm(self, spec: mujoco.MjSpec) -> None:
+        """Add what is between the end of the sleeve and the shoulder."""
+        sleeve = self.variation.sleeve
+        colour = skin_color(self.variation) if sleeve is None else sleeve
+        body = spec.worldbody.add_body(name=_UPPER_ARM, mocap=True)
+        body.add_geom(
+            type=mujoco.mjtGeom.mjGEOM_CAPSULE,
+            size=[_UPPER_ARM_RADIUS, _UPPER_ARM_HALF, 0.0],
+            pos=[0.0, 0.0, _UPPER_ARM_HALF],
+            rgba=[*colour, 1.0],
+            contype=0,
+            conaffinity=0,
+        )
+
     def _places(self) -> dict[str, FloatArray]:
         nowhere = np.zeros(3)
         return {obj.name: nowhere for obj in self.task.objects} | {'target': nowhere}
@@ -192,12 +232,15 @@ class BareHand:
         mujoco.mj_kinematics(self._model, self._data)
         params, rng = self.params, np.random.default_rng([self.params.seed, 13])
         plan = Plan.of(self.task, self._things.poses(), self._things.target()[:3, 3].copy())
+        strange = params.motion == 'strange'
+        speeds = _STRANGE_SPEEDS if strange else _SPEEDS
         shown = DemonstratorParams(
             arm=params.arm,
             task=params.task,
             seed=params.seed,
-            speed=float(np.clip(params.speed * rng.uniform(*_SPEEDS), 0.2, 3.0)),
+            speed=float(np.clip(params.speed * rng.uniform(*speeds), 0.2, 3.0)),
             start_delay=float(rng.uniform(*_DELAYS)),
+            detours=_DETOURS if strange else 0.0,
             eyes=False,
         )
         plan = dataclasses.replace(plan, width=self.task.objects[0].width)
@@ -236,6 +279,13 @@ class BareHand:
         state = self._person.state(time)
         bones = studio_scene.bone_transforms(self._hand, state.hand)
         self._data.mocap_pos[self._bones] = bones[:, :3, 3]
+        forearm = bones[FOREARM_BONE]
+        reach = _SLEEVE_END * self.variation.shape.scale
+        elbow = forearm[:3, 3] - reach * forearm[:3, 2]
+        shoulder = np.array([*self.task.area.centre, 0.0]) + _SHOULDER
+        turn = Rotation.align_vectors([shoulder - elbow], [[0.0, 0.0, 1.0]])[0]
+        self._data.mocap_pos[self._upper_arm] = elbow
+        self._data.mocap_quat[self._upper_arm] = turn.as_quat(scalar_first=True)
         quats = Rotation.from_matrix(bones[:, :3, :3]).as_quat(scalar_first=True)
         self._data.mocap_quat[self._bones] = quats
         mujoco.mj_kinematics(self._model, self._data)
@@ -254,4 +304,5 @@ class BareHand:
 def _variation(params: BareHandParams) -> Variation:
     if params.look == 'tidy':
         return Variation(seed=params.seed)
-    return Variation.sample(np.random.default_rng([params.seed, 17]), clutter=False)
+    rng = np.random.default_rng([params.seed, 17])
+    return Variation.sample(rng, clutter=params.look == 'strange')

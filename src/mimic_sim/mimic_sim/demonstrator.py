@@ -29,6 +29,7 @@ from mimic_sim.demonstrator_motion import (
     rest_position,
     shown,
     usual_grasp,
+    with_detours,
 )
 from mimic_sim.demonstrator_params import DemonstratorParams
 from mimic_sim.hand_mesh import FOREARM_LENGTH
@@ -150,6 +151,8 @@ class Demonstrator:
             self._script = self._script_of(params, rng)
         heading = moves[0].heading if (moves := plan.moves) else None
         self._rotation = usual_grasp(model, self.side, rng, heading)
+        if self._script is not None and params.detours > 0.0:
+            self._script = with_detours(self._script, params.detours, rng)
         self._tremor = Tremor(rng, params.tremor)
         self._operator: Operator | None = None
         self._sight: Sight | None = None

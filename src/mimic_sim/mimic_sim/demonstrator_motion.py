@@ -5,7 +5,7 @@ tip) along a cubic Bézier curve and opens or closes the pinch. Everything follo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -21,6 +21,7 @@ _SHORTEST: Final = 0.55  # [s]
 _BLOW: Final = 0.25  # [s] at least, of a stroke with a tool
 _STILL: Final = 1e-6  # [m]
 _PEAK_OVER_MEAN: Final = 1.875  # [1] of the speed of a stroke
+_LONG: Final = 0.06  # [m] of a way on which a person may wander
 _SPREAD: Final = 0.062  # [m] between the tips that push
 _HOVER: Final = 0.075  # [m] above the object before the last stroke down
 _CLOSING: Final = 0.55  # [s]
@@ -271,6 +272,31 @@ def shown(
         add(Move('retreat', at, moves[-1].fingers, carries=True), np.zeros(3))
     else:
         add(Move('retreat', rest, 'relaxed', arch=0.03), bow)
+    return Script(tuple(stages))
+
+
+def with_detours(script: Script, share: float, rng: np.random.Generator) -> Script:
+    """Return a script whose long ways through the air bend aside and take longer.
+
+    Args:
+        script: Any.
+        share: Of its length by which a way bends aside at most [1].
+        rng: Chance.
+    """
+    stages = []
+    for stage in script.stages:
+        a, b = stage.path[0], stage.path[-1]
+        length = float(np.linalg.norm(b - a))
+        if length > _LONG and stage.phase in ('reach', 'carry', 'retreat'):
+            across = np.array([a[1] - b[1], b[0] - a[0], 0.0])
+            across = across / max(float(np.linalg.norm(across)), 1e-12)
+            aside, rise = rng.uniform(-1.0, 1.0, 2), rng.uniform(0.0, 1.0, 2)
+            bend = np.outer(aside, across) + np.outer(rise, (0.0, 0.0, 1.0))
+            path = stage.path.copy()
+            path[1:3] += share * length * bend
+            longer = float(np.linalg.norm(np.diff(path, axis=0), axis=1).sum()) / length
+            stage = replace(stage, path=path, duration=max(longer, 1.0) * stage.duration)
+        stages.append(stage)
     return Script(tuple(stages))
 
 

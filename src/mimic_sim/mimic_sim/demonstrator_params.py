@@ -28,6 +28,12 @@ class DemonstratorParams:
     )
     speed: float = param('Speed of the motion over a usual one [1].', 1.0, low=0.2, high=3.0)
     tremor: float = param('Tremor of the hand over a usual one [1].', 1.0, low=0.0, high=10.0)
+    detours: float = param(
+        'How far long ways through the air bend aside, of their length [1].',
+        0.0,
+        low=0.0,
+        high=2.0,
+    )
     props: bool = param(
         'The person has a small cube of their own where one is carried; else they mime.', False
     )

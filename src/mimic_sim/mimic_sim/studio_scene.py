@@ -76,7 +76,7 @@ def build(
             _mesh(spec, body, prop)
             continue
         _geom(body, _GEOMS[prop.shape], prop.size, np.zeros(3), prop.rgb, alpha=prop.alpha)
-    _clutter(spec, variation, workspace, world_T_camera)
+    add_clutter(spec, variation, workspace, world_T_camera)
     return spec.compile()
 
 
@@ -225,9 +225,10 @@ def _arm(spec: mujoco.MjSpec, variation: Variation) -> None:
         geom.meshname = name
 
 
-def _clutter(
+def add_clutter(
     spec: mujoco.MjSpec, variation: Variation, workspace: FloatArray, world_T_camera: FloatArray
 ) -> None:
+    """Add what lies around the workspace (3,) [m]; nothing collides with it."""
     rng = np.random.default_rng([variation.seed, 3])
     toward = world_T_camera[:2, 3] - workspace[:2]
     camera_angle = float(np.arctan2(toward[1], toward[0]))

@@ -1,0 +1,87 @@
+"""Videos of a person who does a task with the bare hand, as files: mp4, and a bag with depth.
+
+write_human_video(Path('videos/3.mp4'), BareHandParams(task='push', seed=3), Path('bags'))
+"""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import av
+
+from mimic_bringup.trial_bag import EPOCH, NANOSECONDS, Bag
+from mimic_core.errors import MimicError
+from mimic_core.frames import BASE, inverse
+from mimic_description import load_robot
+from mimic_recording import EpisodeInfo
+from mimic_sim.bare_hand import BareHand, BareHandParams
+from mimic_sim.scene import AGENT_CAMERA_OPTICAL
+
+CAMERA: Final = 'agent_camera'
+_QUALITY: Final = '18'  # constant rate factor of H.264: hardly a loss
+_TICK: Final = Fraction(1, 90_000)  # [s]
+
+
+@dataclass(frozen=True)
+class HumanVideo:
+    """What was written."""
+
+    path: Path  # of the mp4
+    bag: Path | None  # of the episode folder
+    success: bool  # the task's test held at the end
+    pictures: int
+    duration: float  # [s]
+
+
+def write_human_video(path: Path, params: BareHandParams, bags: Path | None = None) -> HumanVideo:
+    """Let a person do a task once, and write what the agent camera saw.
+
+    The file appears when it is whole. It holds pictures and nothing of the truth behind them.
+
+    Args:
+        path: The mp4 to write; its folder is made.
+        params: Who does what. The bag has depth whether these ask for it or not.
+        bags: Folder in which an episode of the same name is written too: colour, depth,
+            intrinsics, and the pose of the camera in base_link; None: none.
+
+    Raises:
+        UnknownNameError: No such arm or task.
+        RecordingError: The bag cannot be written, or there is one of that name.
+        MimicError: The mp4 cannot be written; names the file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f'.{path.stem}.part.mp4')
+    wanted = params if bags is None else replace(params, depth=True)
+    bag, count = Bag(), 0
+    try:
+        with BareHand(wanted) as person, av.open(str(part), 'w') as container:
+            stream = container.add_stream(
+                'libx264', rate=Fraction(params.rate).limit_denominator()
+            )
+            stream.width, stream.height, stream.pix_fmt = params.width, params.height, 'yuv420p'
+            stream.options = {'crf': _QUALITY, 'preset': 'veryfast'}
+            if bags is not None:
+                robot = load_robot(params.arm, 'none')
+                base_T_world = inverse(robot.fk(robot.home, BASE))
+                pose = base_T_world @ person.world_T_camera
+                bag.add_static(AGENT_CAMERA_OPTICAL, pose, EPOCH * NANOSECONDS)
+            for frame in person.frames():
+                picture = av.VideoFrame.from_ndarray(frame.color, format='rgb24')
+                picture.pts, picture.time_base = round(frame.stamp / _TICK), _TICK
+                container.mux(stream.encode(picture))
+                if bags is not None:
+                    bag.add_frame(CAMERA, frame, round((EPOCH + frame.stamp) * NANOSECONDS))
+                count += 1
+            container.mux(stream.encode())
+            success, duration = person.success, person.duration
+        written = None
+        if bags is not None:
+            info = EpisodeInfo(path.stem, params.task, (f'seed={params.seed}',))
+            written = bag.write(bags, info).path
+        part.replace(path)
+    except (OSError, av.FFmpegError) as error:
+        raise MimicError(f'{path} cannot be written: {error}') from error
+    finally:
+        part.unlink(missing_ok=True)
+    return HumanVideo(path, written, success, count, duration)
