@@ -239,21 +239,30 @@ class LeapHand:
         return [(register, np.rint(values).astype(np.int32)) for register, values in gains]
 
     def _fix(self, bus: Bus, torque: np.ndarray) -> bool:
-        """Set the registers in EEPROM where they differ; returns whether none did."""
+        """Set the registers in EEPROM where they differ; returns whether none did.
+
+        Raises:
+            DeviceError: A stiff motor would have to let go of what it holds; nothing was written.
+        """
         fixed = self._all(bus.sync_read(protocol.FIXED, TRIES))
-        settled = True
-        for register, wanted in (
-            (protocol.RETURN_DELAY, 0),
-            (protocol.OPERATING_MODE, protocol.CURRENT_BASED_POSITION),
-        ):
-            wrong = protocol.value_of(fixed, protocol.FIXED, register) != wanted
-            for index in np.flatnonzero(wrong):
-                motor = self._params.ids[index]
-                if torque[index]:
-                    bus.write(motor, protocol.TORQUE_ENABLE, 0)
-                bus.write(motor, register, wanted)
-                settled = False
-        return settled
+        wanted = {
+            protocol.RETURN_DELAY: 0,
+            protocol.OPERATING_MODE: protocol.CURRENT_BASED_POSITION,
+        }
+        wrong = {
+            register: protocol.value_of(fixed, protocol.FIXED, register) != value
+            for register, value in wanted.items()
+        }
+        stiff = np.flatnonzero(np.any(list(wrong.values()), axis=0) & torque)
+        if len(stiff):
+            raise DeviceError(
+                f'mode or return delay of {self._names(stiff)} differ, torque is on, and they are '
+                'only set without it: take what the hand holds, and switch its supply off and on'
+            )
+        for register, motors in wrong.items():
+            for index in np.flatnonzero(motors):
+                bus.write(self._params.ids[index], register, wanted[register])
+        return not any(motors.any() for motors in wrong.values())
 
     def _switch_torque(self, bus: Bus, *, on: bool) -> None:
         size = len(self._joints)

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from mimic_core.errors import ConfigError, DeviceFaultError, IdentityError, PortError
+from mimic_core.errors import ConfigError, DeviceError, DeviceFaultError, IdentityError, PortError
 from mimic_core.params import from_mapping
 from mimic_leap_driver import emulator
 from mimic_leap_driver.driver import make_device
@@ -70,6 +70,22 @@ def test_enable_sets_mode_gains_and_limit_of_current(link):
         assert words[:, 40].tolist() == np.where(side, 75, 100).tolist()  # D
         assert (words[:, 51] == 200).all()  # goal current, address 102
         assert (tables[:, 64] == 1).all()
+        hand.close()
+
+
+def test_a_stiff_hand_in_another_mode_is_refused_and_lets_nothing_go(link):
+    with emulator.start(link) as running:
+        hand = device(running)
+        hand.open()
+        hand.enable()
+        hand.disable(hold=True)
+        running.device.tables[7, 11] = 3  # position control: somebody else has used it
+        with pytest.raises(DeviceError, match=r'leap_joint_7 \(motor 7\) differ, torque is on'):
+            hand.enable()
+        assert (running.device.tables[:, 64] == 1).all() and running.device.tables[7, 11] == 3
+        hand.disable(hold=False)
+        hand.enable()
+        assert (running.device.tables[:, 11] == 5).all()
         hand.close()
 
 
