@@ -1,7 +1,6 @@
 """Command line: `align DATASET`, a dataset's human episodes mapped onto its robot episodes."""
 
 import argparse
-import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,8 +16,8 @@ from mimic_alignment.features import THUMBNAIL
 from mimic_alignment.job import Done, Job, run_job
 from mimic_alignment.params import AlignmentParams
 from mimic_alignment.plots import draw_paths, draw_warp
+from mimic_core.arguments import add_arguments, from_arguments
 from mimic_core.errors import MimicError
-from mimic_core.params import from_mapping, info_of, types_of
 
 _SHOWN: Final = 20  # rows of the table
 
@@ -28,8 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     console = Console()
     try:
-        values = {f.name: getattr(given, f.name) for f in dataclasses.fields(AlignmentParams)}
-        params = from_mapping(AlignmentParams, values)
+        params = from_arguments(AlignmentParams, given)
         job = Job(
             given.dataset,
             given.method,
@@ -66,16 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--human', action='append', default=[], help='name of an episode; again')
     parser.add_argument('--robot', action='append', default=[], help='name of an episode; again')
     parser.add_argument('--plots', type=Path, help='folder for pictures')
-    kinds = types_of(AlignmentParams)
-    for field in dataclasses.fields(AlignmentParams):
-        info, name = info_of(field), f'--{field.name.replace("_", "-")}'
-        text = f'{info.description} Default: {field.default}.'.replace('%', '%%')
-        if kinds[field.name] is bool:
-            parser.add_argument(name, action='store_true', dest=field.name, help=text)
-        else:
-            parser.add_argument(
-                name, type=kinds[field.name], default=field.default, dest=field.name, help=text
-            )
+    add_arguments(parser, AlignmentParams)
     return parser
 
 

@@ -1,0 +1,36 @@
+import argparse
+from dataclasses import dataclass
+
+import pytest
+
+from mimic_core.arguments import add_arguments, from_arguments
+from mimic_core.errors import ConfigError
+from mimic_core.params import param
+
+
+@dataclass(frozen=True, kw_only=True)
+class Some:
+    name: str = param('A name, 100 % required.')
+    max_gap: float = param('A time [s].', 0.5, low=0.0, high=1.0)
+    use_depth: bool = param('A choice.', True)
+    sizes: tuple[int, ...] = param('Some numbers.', (1, 2))
+
+
+def parse(*words: str) -> Some:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser, Some)
+    parser.format_help()
+    return from_arguments(Some, parser.parse_args(words))
+
+
+def test_each_field_is_an_option():
+    assert parse('--name', 'a') == Some(name='a')
+    wanted = Some(name='a', max_gap=1.0, use_depth=False, sizes=(3,))
+    assert parse('--name', 'a', '--max-gap', '1', '--no-use-depth', '--sizes', '3') == wanted
+
+
+def test_what_is_missing_or_out_of_range_is_refused():
+    with pytest.raises(SystemExit):
+        parse()
+    with pytest.raises(ConfigError, match='max_gap'):
+        parse('--name', 'a', '--max-gap', '2')
