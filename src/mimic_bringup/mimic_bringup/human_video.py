@@ -3,6 +3,7 @@
 write_human_video(Path('videos/3.mp4'), BareHandParams(task='push', seed=3), Path('bags'))
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -34,7 +35,12 @@ class HumanVideo:
     duration: float  # [s]
 
 
-def write_human_video(path: Path, params: BareHandParams, bags: Path | None = None) -> HumanVideo:
+def write_human_video(
+    path: Path,
+    params: BareHandParams,
+    bags: Path | None = None,
+    watch: Callable[[BareHand, float], None] | None = None,
+) -> HumanVideo:
     """Let a person do a task once, and write what the agent camera saw.
 
     The file appears when it is whole. It holds pictures and nothing of the truth behind them.
@@ -44,6 +50,7 @@ def write_human_video(path: Path, params: BareHandParams, bags: Path | None = No
         params: Who does what. The bag has depth whether these ask for it or not.
         bags: Folder in which an episode of the same name is written too: colour, depth,
             intrinsics, and the pose of the camera in base_link; None: none.
+        watch: Called with the person and the time [s] of each picture, for evaluation.
 
     Raises:
         UnknownNameError: No such arm or task.
@@ -73,6 +80,8 @@ def write_human_video(path: Path, params: BareHandParams, bags: Path | None = No
                 if bags is not None:
                     bag.add_frame(CAMERA, frame, round((EPOCH + frame.stamp) * NANOSECONDS))
                 count += 1
+                if watch is not None:
+                    watch(person, frame.stamp)
             container.mux(stream.encode())
             success, duration = person.success, person.duration
         written = None

@@ -1,0 +1,1 @@
+"""The experiment of the seed document: data, cells, retrieval, pictures (`bench tasks`)."""

@@ -1,0 +1,202 @@
+"""Demonstrations and videos on disk, made once, by as many processes as there are cores.
+
+Robot: the virtual demonstrator teleoperates the twin through the whole chain; what failed is
+thrown away, as a lab would. Human: the bare hand at the same task before the same camera. Each is a
+bag; beside it, for evaluation only, lies what was really shown when (`truth`), which no other part
+of the experiment reads.
+"""
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from benchmarks.experiment.settings import (
+    ARM,
+    DISTURBED_SEEDS,
+    FOLDER,
+    ROBOT_SEEDS,
+    VIDEO_SEEDS,
+    DataSettings,
+    key_of,
+)
+
+TRIES: Final = 4  # [1] trials for each demonstration that is wanted, at most
+PROCESSES: Final = 2
+DISTURBANCES: Final = ('clean', 'visual', 'action')
+J = TypeVar('J')
+R = TypeVar('R')
+
+
+@dataclass(frozen=True)
+class RobotJob:
+    """One teleoperated trial."""
+
+    folder: Path
+    task: str
+    hand: str
+    seed: int
+    data: DataSettings
+
+
+@dataclass(frozen=True)
+class VideoJob:
+    """One human video."""
+
+    folder: Path
+    task: str
+    seed: int
+    disturbance: str  # of DISTURBANCES
+    data: DataSettings
+
+
+def robot_folder(task: str, hand: str, data: DataSettings) -> Path:
+    """Return where the demonstrations of a hand at a task are."""
+    return FOLDER / 'data' / f'{key_of(data)}' / 'robot' / f'{task}-{hand}'
+
+
+def video_folder(task: str, disturbance: str, data: DataSettings) -> Path:
+    """Return where the videos of a task are."""
+    return FOLDER / 'data' / f'{key_of(data)}' / 'human' / f'{task}-{disturbance}'
+
+
+def robot_jobs(task: str, hand: str, count: int, data: DataSettings) -> Iterator[list[RobotJob]]:
+    """Yield rounds of trials until so many succeeded, or too many failed.
+
+    Raises:
+        RuntimeError: The person cannot do it with this hand: says how often it was tried.
+    """
+    folder = robot_folder(task, hand, data)
+    seed = ROBOT_SEEDS
+    while (missing := count - len(demonstrations(folder))) > 0:
+        tried = [ROBOT_SEEDS + n for n in range(count * TRIES)]
+        left = [s for s in tried if not (folder / f'{s}.json').exists()]
+        if not left:
+            raise RuntimeError(
+                f'{task} with {hand}: {count - missing} of {len(tried)} trials succeeded, '
+                f'{count} demonstrations are wanted'
+            )
+        yield [RobotJob(folder, task, hand, seed, data) for seed in left[:missing]]
+
+
+def demonstrations(folder: Path) -> list[Path]:
+    """Return the bags of demonstrations that succeeded, by seed."""
+    return [file.with_suffix('') for file in _records(folder) if _read(file)['success']]
+
+
+def videos(folder: Path) -> list[Path]:
+    """Return the bags of videos, by seed."""
+    return [file.with_suffix('') for file in _records(folder)]
+
+
+def truth_of(bag: Path) -> dict[str, Any]:
+    """Return what was really shown when: for evaluation only."""
+    truth: dict[str, Any] = _read(bag.with_suffix('.json'))
+    return truth
+
+
+def _records(folder: Path) -> list[Path]:
+    return sorted(folder.glob('[0-9]*.json'), key=lambda file: int(file.stem))
+
+
+def _read(file: Path) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(file.read_text())
+    return values
+
+
+def video_jobs(
+    task: str, count: int, data: DataSettings, disturbance: str = 'clean'
+) -> list[VideoJob]:
+    """Return the videos that are missing."""
+    folder = video_folder(task, disturbance, data)
+    first = VIDEO_SEEDS if disturbance == 'clean' else DISTURBED_SEEDS
+    jobs = [VideoJob(folder, task, first + n, disturbance, data) for n in range(count)]
+    return [job for job in jobs if not (folder / f'{job.seed}.json').exists()]
+
+
+def make_robot(job: RobotJob) -> bool:
+    """Do one trial; whether it succeeded. The record is written last: a kill leaves none."""
+    # Slow to import, and not needed where all data are there
+    from mimic_bringup.lockstep import LockstepParams, Moment, run_trial
+    from mimic_bringup.trial_bag import TrialRecorder
+    from mimic_description import load_robot
+    from mimic_recording import EpisodeInfo
+    from mimic_sim.twin_params import TwinParams
+
+    robot = load_robot(ARM, job.hand)
+    recorder = TrialRecorder(robot, job.data.rate)
+    phases: list[tuple[float, str]] = []
+
+    def observe(moment: Moment) -> None:
+        if not phases or phases[-1][1] != moment.truth.phase:
+            phases.append((moment.time, moment.truth.phase))
+
+    looks = TwinParams(width=job.data.width, height=job.data.height, depth=False)
+    params = LockstepParams(task=job.task, seed=job.seed, twin=looks)
+    outcome = run_trial(robot, params, observe, recorder)
+    if outcome.success:
+        tags = (f'arm={ARM}', f'hand={job.hand}', 'success=true', f'seed={job.seed}')
+        _discard(job.folder / str(job.seed))
+        recorder.bag.write(job.folder, EpisodeInfo(str(job.seed), job.task, tags))
+    truth = {'success': outcome.success, 'duration': outcome.duration, 'phases': phases}
+    _write_record(job.folder, job.seed, truth)
+    return outcome.success
+
+
+def make_video(job: VideoJob) -> bool:
+    """Make one video; whether the person did the task. It is kept either way."""
+    from mimic_bringup.human_video import write_human_video
+    from mimic_sim.bare_hand import BareHand, BareHandParams
+
+    phases: list[tuple[float, str]] = []
+
+    def watch(person: BareHand, time: float) -> None:
+        if not phases or phases[-1][1] != person.phase:
+            phases.append((time, person.phase))
+
+    data = job.data
+    params = BareHandParams(
+        task=job.task,
+        arm=ARM,
+        seed=job.seed,
+        look='strange' if job.disturbance == 'visual' else 'varied',
+        motion='strange' if job.disturbance == 'action' else 'usual',
+        rate=data.rate,
+        width=data.width,
+        height=data.height,
+    )
+    _discard(job.folder / str(job.seed))
+    made = write_human_video(job.folder / f'{job.seed}.mp4', params, job.folder, watch)
+    truth = {'success': made.success, 'duration': made.duration, 'phases': phases}
+    _write_record(job.folder, job.seed, truth)
+    return made.success
+
+
+def _discard(bag: Path) -> None:
+    """Remove a bag without a record: its process was killed."""
+    if bag.is_dir():
+        for file in bag.iterdir():
+            file.unlink()
+        bag.rmdir()
+
+
+def _write_record(folder: Path, seed: int, record: dict[str, Any]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f'.{seed}.part'
+    part.write_text(json.dumps(record) + '\n')
+    part.replace(folder / f'{seed}.json')
+
+
+@contextmanager
+def workers(
+    count: int = PROCESSES,
+) -> Iterator[Callable[[Callable[[J], R], Sequence[J]], Iterator[R]]]:
+    """Yield a map over processes that gives results as they come; each uses one thread."""
+    os.environ['OMP_NUM_THREADS'] = '1'  # inherited
+    context = multiprocessing.get_context('spawn')
+    with context.Pool(count) as pool:
+        yield lambda function, jobs: pool.imap_unordered(function, jobs)

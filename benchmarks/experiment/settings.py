@@ -1,0 +1,117 @@
+"""What the experiment is made of; whatever changes a result is in the key of its file."""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from benchmarks.harness import ROOT
+
+FOLDER: Final = ROOT / 'out' / 'tasks'  # data, checkpoints, cells; may be deleted at any time
+VERSION: Final = 1  # of how data are made: raise it when they must be made anew
+ARM: Final = 'iiwa14'
+TASKS: Final = ('pick_place', 'push', 'hammer', 'flip')
+HANDS: Final = ('robotiq_2f85', 'fin_ray', 'allegro', 'ability')
+BASE_METHODS: Final = ('robot_only', 'co_train', 'immimic_a')
+MORE_METHODS: Final = ('fine_tune', 'random_map', 'immimic_v')
+MORE_CELLS: Final = tuple(
+    (task, hand) for task in ('pick_place', 'flip') for hand in ('robotiq_2f85', 'ability')
+)
+QUICK_TASKS: Final = ('pick_place',)
+QUICK_HANDS: Final = ('robotiq_2f85', 'allegro')
+ROBOTS: Final = 5  # demonstrations
+VIDEOS: Final = 100
+ROBOT_COUNTS: Final = (1, 5, 10, 20)
+VIDEO_COUNTS: Final = (0, 20, 50, 100)
+ROLLOUTS: Final = 20  # of a cell
+# Starts of demonstrations, of videos and of rollouts are never the same.
+ROBOT_SEEDS: Final = 100_000
+VIDEO_SEEDS: Final = 200_000
+DISTURBED_SEEDS: Final = 300_000
+EVALUATION_SEEDS: Final = 400_000  # of seed 0; each seed has the next thousand
+SEEDS_EACH: Final = 1000
+MOST_SEEDS: Final = 500  # of the option --seed
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """How demonstrations and videos are made."""
+
+    rate: float = 15.0  # [Hz] of the cameras
+    width: int = 320  # [px]
+    height: int = 240  # [px]
+    fps: int = 10  # [Hz] of the datasets
+    version: int = VERSION
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How much a policy is trained."""
+
+    steps: int
+    batch: int = 64
+    network: str = 'small'
+    size: int = 96  # [px] of the pictures
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One policy: what it is trained on, and how."""
+
+    task: str
+    hand: str
+    method: str
+    robots: int = ROBOTS
+    videos: int = VIDEOS
+
+    @property
+    def name(self) -> str:
+        """For people and files."""
+        return f'{self.task}-{self.hand}-{self.method}-{self.robots}r-{self.videos}v'
+
+
+def key_of(*parts: Any) -> str:
+    """Return a short digest of settings: dataclasses, numbers, texts."""
+    plain = [dataclasses.asdict(p) if dataclasses.is_dataclass(p) else p for p in parts]  # type: ignore[arg-type]
+    text = json.dumps(plain, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def evaluation_seeds(seed: int, rollouts: int = ROLLOUTS) -> range:
+    """Return the starts at which every method is measured, for the option --seed."""
+    first = EVALUATION_SEEDS + SEEDS_EACH * seed
+    return range(first, first + rollouts)
+
+
+def cells_of(quick: bool, *, only: tuple[str, ...] = (), scaling: bool = True) -> list[Cell]:
+    """Return the cells to do, in the order in which they are done.
+
+    Args:
+        quick: One task, two hands, three methods.
+        only: Names of tasks, hands or methods; a cell must have one of each kind that is named.
+        scaling: Also those of more or fewer demonstrations and videos, unless quick.
+    """
+    if quick:
+        cells = [Cell(t, h, m) for t in QUICK_TASKS for h in QUICK_HANDS for m in BASE_METHODS]
+    else:
+        cells = [Cell(t, h, m) for t in TASKS for h in HANDS for m in BASE_METHODS]
+        cells += [Cell(t, h, m) for t, h in MORE_CELLS for m in MORE_METHODS]
+        cells += _scaling() if scaling else []
+    kinds = (('task', TASKS), ('hand', HANDS), ('method', BASE_METHODS + MORE_METHODS))
+    for field, known in kinds:
+        named = [name for name in only if name in known]
+        if named:
+            cells = [cell for cell in cells if getattr(cell, field) in named]
+    return list(dict.fromkeys(cells))
+
+
+def _scaling() -> list[Cell]:
+    """Return success against demonstrations, with and without videos, and against videos."""
+    task = TASKS[0]
+    cells = []
+    for hand in HANDS:
+        cells += [Cell(task, hand, 'robot_only', n, 0) for n in ROBOT_COUNTS]
+        cells += [Cell(task, hand, 'immimic_a', n, VIDEOS) for n in ROBOT_COUNTS]
+        cells += [Cell(task, hand, 'immimic_a', ROBOTS, n) for n in VIDEO_COUNTS if n]
+    return cells
