@@ -69,11 +69,9 @@ def page(report: 'EpisodeReport', times: Mapping[str, FloatArray]) -> str:
         for s in report.sync
     )
     task = f' — {escape(report.task)}' if report.task else ''
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(report.name)}</title><style>{_STYLE}</style></head><body>
-<h1>{escape(report.name)}{task}</h1>
+    return document(
+        report.name,
+        f"""<h1>{escape(report.name)}{task}</h1>
 <p class="sub">{report.duration:.1f} s · {report.messages} messages ·
 {report.size / 1e6:.1f} MB · {escape(report.end or 'end unknown')}</p>
 <h2>Flags</h2><ul>{flags or '<li>none</li>'}</ul>
@@ -86,7 +84,17 @@ def page(report: 'EpisodeReport', times: Mapping[str, FloatArray]) -> str:
 <th>p95<br>ms</th><th>largest<br>ms</th></tr>{sync}</table></div>
 <p class="sub">lost: by the publisher's sequence numbers. missing: by the spacing of capture
 stamps. dropped: by the recorder for want of disk speed. –: cannot be told.</p>
-</body></html>
+""",
+    )
+
+
+def document(title: str, body: str) -> str:
+    """Return an HTML page without scripts that looks as all reports do."""
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title)}</title><style>{_STYLE}</style></head><body>
+{body}</body></html>
 """
 
 
