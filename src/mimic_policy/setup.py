@@ -17,4 +17,9 @@ setup(
     description='Diffusion policies: training, checkpoints, and running them.',
     license='Apache-2.0',
     extras_require={'test': ['pytest']},
+    entry_points={
+        'console_scripts': [
+            'train = mimic_policy.train_command:main',
+        ]
+    },
 )

@@ -110,7 +110,7 @@ def save_checkpoint(
     """
     folder = run / f'step_{step:08d}'
     part = run / f'.step_{step:08d}{_PART}'
-    with _writing(part):
+    with writing(part), _removed_on_error(part):
         for rest in run.glob(f'.step_*{_PART}'):  # of a run that was killed
             shutil.rmtree(rest)
         part.mkdir(parents=True)
@@ -124,15 +124,24 @@ def save_checkpoint(
         _write(part / DOCUMENT, (json.dumps(whole, indent=1) + '\n').encode())
         _sync_folder(part)
         if folder.exists():  # the same step, from before a resumed run
-            _remove(folder)
+            remove_checkpoint(folder)
         part.rename(folder)
         _sync_folder(run)
         for old in checkpoints(run)[:-keep] if keep else []:
-            _remove(old)
+            remove_checkpoint(old)
     return folder
 
 
-def _remove(folder: Path) -> None:
+@contextmanager
+def _removed_on_error(part: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+
+
+def remove_checkpoint(folder: Path) -> None:
     """Remove a checkpoint: as a whole too, since it loses its name first."""
     nameless = folder.with_name(f'.{folder.name}_old{_PART}')
     folder.rename(nameless)
@@ -267,15 +276,14 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _writing(part: Path) -> Iterator[None]:
+def writing(what: Path) -> Iterator[None]:
+    """Turn an error of the disk into a CheckpointError that names the file and the reason."""
     try:
         yield
     except OSError as error:
-        shutil.rmtree(part, ignore_errors=True)
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         reason = 'the disk is full' if full else error.strerror
-        name = error.filename or part
-        raise CheckpointError(f'{name}: checkpoint not written: {reason}') from error
+        raise CheckpointError(f'{error.filename or what}: not written: {reason}') from error
 
 
 @contextmanager

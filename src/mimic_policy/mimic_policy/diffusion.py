@@ -21,7 +21,7 @@ class DiffusionParams:
         'Of the noise.', 'squaredcos_cap_v2', choices=('squaredcos_cap_v2', 'linear')
     )
     prediction: str = param(
-        'What the network predicts.', 'epsilon', choices=('epsilon', 'sample', 'v_prediction')
+        'What the network predicts.', 'sample', choices=('epsilon', 'sample', 'v_prediction')
     )
 
 

@@ -1,8 +1,6 @@
 """Sizes of a policy's networks."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
 
 from mimic_core.params import param
 
@@ -25,15 +23,3 @@ class NetworkParams:
     crop: int = param(
         'Rows and columns that random crops of pictures lose [pixels].', 8, low=0, high=64
     )
-
-
-PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
-    'small': {},
-    'paper': {
-        'encoder': 'resnet18',
-        'feature': 512,
-        'widths': (256, 512, 1024),
-        'kernel': 5,
-        'time_width': 256,
-    },
-}

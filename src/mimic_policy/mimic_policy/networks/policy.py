@@ -52,13 +52,20 @@ class PolicyNetwork(nn.Module):
             action, self.latent_size, params.widths, params.kernel, params.time_width
         )
 
-    def latent(self, agent: Tensor, wrist: Tensor | None, state: Tensor | None) -> Tensor:
+    def latent(
+        self,
+        agent: Tensor,
+        wrist: Tensor | None,
+        state: Tensor | None,
+        absent: Tensor | None = None,
+    ) -> Tensor:
         """Return (B, L) latents of B observations.
 
         Args:
             agent: (B, N, 3, H, W) pictures from `pictures`.
             wrist: The same of the wrist view; None where the stream has none.
             state: (B, N, S) scaled states; None where the stream has none.
+            absent: (B,) whose state is taken as missing.
         """
         size, steps = agent.shape[:2]
         parts = [self.agent(agent.flatten(0, 1)).view(size, steps, -1)]
@@ -68,7 +75,9 @@ class PolicyNetwork(nn.Module):
                 if wrist is None
                 else self.wrist(wrist.flatten(0, 1)).view(size, steps, -1)
             )
-        parts.append(self.no_state.expand(size, steps, -1) if state is None else self.state(state))
+        missing = self.no_state.expand(size, steps, -1)
+        felt = missing if state is None else self.state(state)
+        parts.append(felt if absent is None else torch.where(absent[:, None, None], missing, felt))
         return torch.cat([part.float() for part in parts], -1).flatten(1)
 
     def forward(self, chunk: Tensor, time: Tensor, latent: Tensor) -> Tensor:

@@ -1,0 +1,71 @@
+"""Several processes train one policy: `torchrun` starts them, gradients are averaged."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from mimic_core.errors import ConfigError
+
+
+@contextmanager
+def process_group(device: torch.device) -> Iterator[tuple[int, int]]:
+    """Join the processes that torchrun started; yields rank and number, 0 and 1 without it.
+
+    Raises:
+        ConfigError: The environment of torchrun is incomplete.
+    """
+    world = os.environ.get('WORLD_SIZE')
+    if world is None:
+        yield 0, 1
+        return
+    missing = [k for k in ('RANK', 'MASTER_ADDR', 'MASTER_PORT') if k not in os.environ]
+    if missing:
+        raise ConfigError(f'WORLD_SIZE is set, {missing[0]} is not: start it with torchrun')
+    dist.init_process_group('nccl' if device.type == 'cuda' else 'gloo')
+    try:
+        yield dist.get_rank(), dist.get_world_size()
+    finally:
+        dist.destroy_process_group()
+
+
+def choose_device(name: str) -> torch.device:
+    """Return a device by name; 'auto' is this process's accelerator, or the processor.
+
+    Raises:
+        ConfigError: There is no such device.
+    """
+    if name == 'auto':
+        name = f'cuda:{os.environ.get("LOCAL_RANK", "0")}' if torch.cuda.is_available() else 'cpu'
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"device '{name}': {str(error).splitlines()[0]}") from error
+    if device.type == 'cuda':
+        torch.cuda.set_device(device)
+    return device
+
+
+def average_gradients(parameters: Sequence[Tensor], world: int) -> None:
+    """Replace gradients by their mean over all processes: one message for all of them."""
+    if world == 1:
+        return
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    flat = torch.cat([g.flatten() for g in gradients])
+    dist.all_reduce(flat)
+    flat /= world
+    for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(part.view_as(gradient))
+
+
+def mean_over_processes(value: Tensor, world: int) -> Tensor:
+    """Return the mean of a scalar over all processes."""
+    if world == 1:
+        return value
+    total = value.detach().clone()
+    dist.all_reduce(total)
+    return total / world

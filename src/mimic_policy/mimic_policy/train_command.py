@@ -1,0 +1,232 @@
+"""`./mimic train`: a dataset in, a checkpoint out."""
+
+import argparse
+import ast
+import dataclasses
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+import torch
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from mimic_alignment import Mapping as FrameMapping
+from mimic_core.errors import ConfigError, MimicError
+from mimic_core.params import info_of
+from mimic_dataset import default_folder, load
+from mimic_dataset.lerobot import domain_meta
+from mimic_policy.data import prepare
+from mimic_policy.distributed import choose_device
+from mimic_policy.meta import CAMERAS
+from mimic_policy.presets import PRESETS, SMALL
+from mimic_policy.train_params import IMMIMIC_A, METHODS
+from mimic_policy.trainer import Trainer
+from mimic_policy.training import Settings, train
+
+_console = Console(stderr=True, highlight=False)
+_STOPPED: Final = 130  # exit code after Ctrl-C, as of a shell
+_SHARES: Final = 20  # lines of progress where nobody looks at a terminal
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser."""
+    p = argparse.ArgumentParser(
+        prog='./mimic train',
+        description='Train a policy on a dataset. The same command goes on with a run that was '
+        'stopped. Several GPUs or machines: see docs/training.md.',
+    )
+    p.add_argument('--task', help='of the dataset')
+    p.add_argument('--hand', help='of the dataset')
+    p.add_argument('--method', choices=METHODS, default=IMMIMIC_A)
+    p.add_argument('--preset', choices=tuple(PRESETS), default=SMALL)
+    p.add_argument('--dataset', type=Path, help='folder, instead of the one of task and hand')
+    p.add_argument('--out', type=Path, help='of checkpoints (out/policies/TASK_HAND_METHOD)')
+    p.add_argument('--steps', type=int, help='of training')
+    p.add_argument('--seed', type=int, help='of everything random')
+    p.add_argument('--set', action='append', default=[], metavar='NAME=VALUE', dest='changes',
+                   help='any other setting; --settings lists them')  # fmt: skip
+    p.add_argument('--mapping', type=Path, help='file of ./mimic align, instead of a new mapping')
+    p.add_argument('--robots', type=int, default=0, help='only so many robot episodes; 0: all')
+    p.add_argument('--humans', type=int, default=-1, help='only so many human episodes; -1: all')
+    p.add_argument('--device', default='auto', help='of torch: cpu, cuda, cuda:1')
+    p.add_argument('--threads', type=int, default=0, help='of the processor; 0: one a core')
+    p.add_argument('--tensorboard', action='store_true', help='write events into the folder')
+    p.add_argument(
+        '--fresh', action='store_true', help='remove the run in the folder, begin again'
+    )
+    p.add_argument('--settings', action='store_true', help='list all settings of the preset')
+    return p
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """Return the settings that the options ask for.
+
+    Raises:
+        ConfigError: A setting is unknown, or a value cannot be read or is out of range.
+    """
+    changes: dict[str, Any] = {'method': options.method}
+    for name in ('steps', 'seed'):
+        if getattr(options, name) is not None:
+            changes[name] = getattr(options, name)
+    for text in options.changes:
+        name, equals, value = text.partition('=')
+        if not equals:
+            raise ConfigError(f"--set '{text}': NAME=VALUE")
+        try:
+            changes[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            changes[name] = {'true': True, 'false': False}.get(value, value)
+    return Settings.of(options.preset, changes)
+
+
+def list_settings(settings: Settings) -> None:
+    """Print each setting with its value and meaning."""
+    for group in ('train', 'network', 'diffusion'):
+        values = getattr(settings, group)
+        for field in dataclasses.fields(values):
+            value = getattr(values, field.name)
+            _console.print(escape(f'{field.name} = {value}: {info_of(field).description}'))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train; return the exit code.
+
+    Raises:
+        MimicError: What went wrong, in one sentence.
+    """
+    settings = settings_of(options)
+    if options.settings:
+        list_settings(settings)
+        return 0
+    folder = _dataset_folder(options)
+    out = options.out or Path('out/policies') / f'{folder.name}_{options.method}'
+    torch.set_num_threads(options.threads or len(os.sched_getaffinity(0)))
+    device = choose_device(options.device)
+    with _console.status('reading the dataset'):
+        data = _data(options, settings, folder)
+    mapping = FrameMapping.load(options.mapping) if options.mapping else None
+    humans = len(data.human.lengths) if data.human else 0
+    _console.print(
+        f'{options.method}: {len(data.robot.lengths)} robot and {humans} human episodes, '
+        f'{settings.train.steps} steps on {device}, into {escape(str(out))}'
+    )
+    with _Screen(settings.train.steps, out if options.tensorboard else None) as screen:
+        last = train(
+            data, settings, out, device=device, fresh=options.fresh, mapping=mapping,
+            watch=screen.show, stop=lambda: screen.stopped,
+        )  # fmt: skip
+    if screen.stopped:
+        _console.print(f'stopped; the same command goes on from {escape(str(last))}')
+        return _STOPPED
+    _console.print(f'done: {escape(str(last))}')
+    return 0
+
+
+def _dataset_folder(options: argparse.Namespace) -> Path:
+    if options.dataset is not None:
+        return Path(options.dataset)
+    if not options.task or not options.hand:
+        raise ConfigError('which dataset? --task and --hand, or --dataset')
+    return default_folder(options.task, options.hand)
+
+
+def _data(options: argparse.Namespace, settings: Settings, folder: Path) -> Any:
+    p = settings.train
+    dataset = load(folder, (p.height, p.width))
+    for name in ('task', 'hand'):
+        asked, have = getattr(options, name), getattr(dataset.meta, name)
+        if asked and asked != have:
+            raise ConfigError(f'{folder}: {name} is {have}, not {asked}')
+    robots, humans = list(dataset.of('robot')), list(dataset.of('human'))
+    robots = robots[: options.robots] if options.robots else robots
+    humans = humans[: options.humans] if options.humans >= 0 else humans
+    dataset = dataclasses.replace(dataset, episodes=(*robots, *humans))
+    root = folder if (folder / 'meta').is_dir() else folder / 'robot'
+    stored = domain_meta(root)[1].cameras
+    return prepare(dataset, p, {name: stored[name] for name in CAMERAS if name in stored})
+
+
+class _Screen:
+    """Progress for people: a bar on a terminal, some lines elsewhere; events for TensorBoard."""
+
+    def __init__(self, steps: int, events: Path | None) -> None:
+        self.stopped = False
+        self._steps = steps
+        self._shown = -1
+        self._bar = Progress(
+            TextColumn('{task.description}'), BarColumn(), TaskProgressColumn(),
+            TextColumn('{task.fields[rest]}'), console=_console, disable=not _console.is_terminal,
+        )  # fmt: skip
+        self._job = self._bar.add_task('training', total=steps, rest='')
+        self._writer = _event_writer(events) if events else None
+        self._handlers: dict[int, Any] = {}
+
+    def __enter__(self) -> '_Screen':
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._handlers[number] = signal.signal(number, self._stop)
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+        if self._writer is not None:
+            self._writer.close()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.stopped = True
+
+    def show(self, trainer: Trainer, entry: Mapping[str, float] | None) -> None:
+        """Show a step."""
+        if entry is None:
+            return
+        left = trainer.remaining()
+        step = trainer.step_number
+        losses = ', '.join(f'{k[5:]} {v:.4f}' for k, v in entry.items() if k.startswith('loss_'))
+        rest = '' if left is None else f'{_clock(left)} to go, loss {losses}'
+        self._bar.update(self._job, completed=step, rest=rest)
+        share = step * _SHARES // self._steps
+        if not _console.is_terminal and share > self._shown:
+            self._shown = share
+            _console.print(f'step {step} of {self._steps}, {rest}')
+        if self._writer is not None:
+            for name, value in entry.items():
+                self._writer.add_scalar(name, value, step)
+
+
+def _event_writer(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise ConfigError(
+            "--tensorboard needs the package tensorboard: './mimic shell -c "
+            '"pip install tensorboard"\''
+        ) from error
+    return SummaryWriter(str(folder))
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f'{hours}:{minutes:02d}:{rest:02d}' if hours else f'{minutes}:{rest:02d}'
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command."""
+    options = parser().parse_args(arguments)
+    try:
+        return run(options)
+    except MimicError as error:
+        _console.print(f'[red]{escape(str(error))}[/]')
+        return 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,361 @@
+"""Training: one object that holds all that changes, one method for one step.
+
+Everything random is drawn from the seed and the number of the step, never from a state: a run
+that was killed goes on from its last checkpoint with the numbers that it would have had.
+"""
+
+import copy
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mimic_alignment import AlignmentParams, Mapping
+from mimic_alignment.alignment import align
+from mimic_core.arrays import IntArray
+from mimic_core.errors import ConfigError, MimicError
+from mimic_policy.checkpoint import (
+    TRAINING,
+    WEIGHTS,
+    Checkpoint,
+    CheckpointError,
+    build_network,
+    load_tensors,
+    network_document,
+    save_checkpoint,
+    writing,
+)
+from mimic_policy.data import Data
+from mimic_policy.diffusion import Diffusion, DiffusionParams
+from mimic_policy.distributed import average_gradients, mean_over_processes
+from mimic_policy.forecast import Forecast
+from mimic_policy.inference import DiffusionPolicy
+from mimic_policy.networks.params import NetworkParams
+from mimic_policy.networks.policy import pictures
+from mimic_policy.schedule import (
+    KINDS,
+    Kind,
+    ema_keep,
+    every_kind,
+    human_share,
+    kinds,
+    mapping_step,
+    rate,
+)
+from mimic_policy.train_params import IMMIMIC_A, RANDOM_MAP, TrainParams
+from mimic_policy.windows import Batch
+
+MAPPING: Final = 'mapping_visual.json'
+_FREE: Final = ('log_every', 'save_every', 'keep')  # may differ when a run goes on
+
+
+class TrainingError(MimicError):
+    """Training cannot go on; says at which step and why."""
+
+
+class Trainer:
+    """A policy while it learns."""
+
+    def __init__(
+        self,
+        data: Data,
+        params: TrainParams,
+        network: NetworkParams,
+        diffusion: DiffusionParams,
+        run: Path,
+        *,
+        device: torch.device | None = None,
+        rank: int = 0,
+        world: int = 1,
+        alignment: AlignmentParams | None = None,
+        mapping: Mapping | None = None,
+    ) -> None:
+        """Begin at step 0.
+
+        Args:
+            data: From `prepare`.
+            params: How.
+            network: Sizes.
+            diffusion: Noise.
+            run: Folder of checkpoints.
+            device: Of torch; None: the processor.
+            rank: Of this process among those that train together.
+            world: Their number.
+            alignment: How episodes are mapped; None: defaults.
+            mapping: Of humans to robots; None: made as the method wants it.
+
+        Raises:
+            ConfigError: Sizes do not fit each other.
+        """
+        self.data, self.params, self.run = data, params, run
+        self._sizes, self._noise = network, diffusion
+        self._device = device or torch.device('cpu')
+        self._rank, self._world = rank, world
+        self._alignment = alignment or AlignmentParams()
+        halvings = 2 ** (len(network.widths) - 1)
+        if params.horizon % halvings:
+            raise ConfigError(f'horizon = {params.horizon} must be a multiple of {halvings}')
+        for name, (height, width) in data.meta.cameras.items():
+            if min(height, width) <= network.crop + 8:
+                raise ConfigError(f'crop = {network.crop} leaves nothing of the {name} pictures')
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(params.seed)
+            self.network = build_network(network, data.meta).to(self._device)
+        self._average = copy.deepcopy(self.network).requires_grad_(False)
+        self._own: list[Tensor] = list(self.network.parameters())
+        self._averages: list[Tensor] = list(self._average.parameters())
+        self._diffusion = Diffusion(diffusion)
+        self._trained = [p for p in self.network.parameters() if p.requires_grad]
+        self._optimiser = torch.optim.AdamW(
+            self._trained, params.learning_rate, weight_decay=params.weight_decay, fused=True
+        )
+        self._precision = _precision(params.precision, self._device)
+        self._mapping = mapping
+        self.step_number = 0
+        self._updates = 0
+        self._sums: dict[str, list[float]] = {}
+        self.forecast = Forecast()
+
+    @property
+    def done(self) -> bool:
+        """Every step was taken."""
+        return self.step_number >= self.params.steps
+
+    def remaining(self) -> float | None:
+        """Return the time [s] that is still needed; None: not known yet."""
+        left = self.params.steps - self.step_number
+        return self.forecast.remaining(every_kind(self.params, self.step_number), left)
+
+    def policy(self) -> DiffusionPolicy:
+        """Return the policy as it is: averaged weights, a copy."""
+        network = copy.deepcopy(self._average)
+        return DiffusionPolicy(self.data.meta, network, self._diffusion, self._device)
+
+    def step(self) -> dict[Kind, float]:
+        """Take one step; return the losses of its batches.
+
+        Raises:
+            TrainingError: A loss is not finite: nothing of this step is kept.
+        """
+        step, began = self.step_number, time.perf_counter()
+        losses: dict[Kind, float] = {}
+        inside = 0.0
+        for kind in kinds(self.params, step):
+            start = time.perf_counter()
+            losses[kind] = self._update(kind, step)
+            inside += time.perf_counter() - start
+            self.forecast.took(kind, time.perf_counter() - start)
+            total = self._sums.setdefault(kind, [0.0, 0.0])
+            total[0] += losses[kind]
+            total[1] += 1.0
+        self.step_number = step + 1
+        self.forecast.took_beside(time.perf_counter() - began - inside)
+        return losses
+
+    def averages(self) -> dict[str, float]:
+        """Return the mean losses since the last call."""
+        means = {kind: total / count for kind, (total, count) in self._sums.items()}
+        self._sums = {}
+        return means
+
+    def _update(self, kind: Kind, step: int) -> float:
+        p = self.params
+        seed = (p.seed, step, KINDS.index(kind), self._rank)
+        rng = np.random.default_rng(seed)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision):
+            latent, chunk = self._samples(kind, step, rng)
+            noise = self._tensor(rng.standard_normal(chunk.shape, np.float32))
+            size = (len(chunk),)
+            times = self._tensor(rng.integers(0, self._noise.train_steps, size))
+            noised = self._diffusion.noised(chunk, noise, times)
+            predicted = self.network(noised, times.float(), latent)
+        target = self._diffusion.target(chunk, noise, times)
+        loss = (predicted.float() - target).square().mean()
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        average_gradients(self._trained, self._world)
+        torch.nn.utils.clip_grad_norm_(self._trained, p.clip)
+        value = float(mean_over_processes(loss.detach(), self._world))
+        if not np.isfinite(value):
+            raise TrainingError(
+                f'step {step}: the loss of the {kind} batch is {value}; the last checkpoint in '
+                f'{self.run} is whole; a lower learning_rate than {p.learning_rate:g} may help'
+            )
+        for group in self._optimiser.param_groups:
+            group['lr'] = rate(p, step)
+        self._optimiser.step()
+        keep = ema_keep(p, self._updates)
+        with torch.no_grad():
+            torch._foreach_lerp_(self._averages, self._own, 1.0 - keep)
+        self._updates += 1
+        return value
+
+    def _samples(self, kind: Kind, step: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Return (B, L) latents and (B, T, A) chunks of a batch."""
+        robot, human = self.data.robot, self.data.human
+        size = self.params.batch
+        if kind == 'robot' or human is None:
+            batch = robot.batch(*robot.locate(rng.integers(0, len(robot), size)))
+            return self._latent(batch, rng), self._tensor(batch.chunk)
+        episode, frame = human.locate(rng.integers(0, len(human), size))
+        seen = human.batch(episode, frame)
+        if kind == 'human':
+            return self._latent(seen, rng), self._tensor(seen.chunk)
+        mapped = robot.batch(*self._mapped(episode, frame, rng))
+        share = self._share(step, rng)
+        latent = torch.lerp(self._latent(mapped, rng), self._latent(seen, rng), share)
+        chunk = torch.lerp(self._tensor(mapped.chunk), self._tensor(seen.chunk), share[:, :, None])
+        return latent, chunk
+
+    def _share(self, step: int, rng: np.random.Generator) -> Tensor:
+        """Return (B, 1) shares of the human."""
+        p = self.params
+        if p.mixing == 'beta':
+            return self._tensor(rng.beta(p.mixing_beta, p.mixing_beta, (p.batch, 1)))
+        return self._tensor(np.full((p.batch, 1), human_share(p, step)))
+
+    def _mapped(
+        self, episode: IntArray, frame: IntArray, rng: np.random.Generator
+    ) -> tuple[IntArray, IntArray]:
+        """Return (B,) robot episodes, drawn, and the frames in them that match the human's."""
+        lengths = self.data.robot.lengths
+        chosen = rng.integers(0, len(lengths), len(episode))
+        if self.params.method == RANDOM_MAP:
+            return chosen, rng.integers(0, lengths[chosen])
+        frames = self._mapping_now().frames
+        triples = zip(episode.tolist(), chosen.tolist(), frame.tolist(), strict=True)
+        return chosen, np.array([frames[h][r][t] for h, r, t in triples])
+
+    def _mapping_now(self) -> Mapping:
+        if self._mapping is None:
+            self._mapping = self._make_mapping()
+        return self._mapping
+
+    def _make_mapping(self) -> Mapping:
+        """Return the mapping of the method, made or, where a killed run made it, read."""
+        robots, humans = self.data.dataset.of('robot'), self.data.dataset.of('human')
+        if self.params.method == IMMIMIC_A:
+            return align(humans, robots, self._alignment).mapping
+        file = self.run / MAPPING
+        if self.step_number > mapping_step(self.params):  # made by what the network was then
+            return Mapping.load(file)
+        policy = self.policy()
+        mapping = align(
+            humans, robots, self._alignment, lambda p: policy.features(p).astype(np.float64)
+        ).mapping
+        if self._rank == 0:
+            with writing(file):
+                self.run.mkdir(parents=True, exist_ok=True)
+                mapping.save(file)
+        return mapping
+
+    def _latent(self, batch: Batch, rng: np.random.Generator) -> Tensor:
+        p, crop = self.params, self._sizes.crop
+        count = len(batch.agent)
+
+        def view(frames: np.ndarray[Any, Any]) -> Tensor:
+            gain = 1.0 + p.colour_jitter * rng.uniform(-1.0, 1.0, (count, 3))
+            corner = torch.from_numpy(rng.integers(0, crop + 1, (count, 2)))
+            bytes_ = torch.from_numpy(frames).to(self._device, non_blocking=True)
+            return pictures(bytes_, crop, self._tensor(gain), corner)
+
+        agent = view(batch.agent)
+        wrist = None if batch.wrist is None else view(batch.wrist)
+        state = None if batch.state is None else self._tensor(batch.state)
+        absent = None
+        if state is not None and p.state_dropout:
+            absent = torch.from_numpy(rng.random(count) < p.state_dropout).to(self._device)
+        return self.network.latent(agent, wrist, state, absent)
+
+    def _tensor(self, values: np.ndarray[Any, Any]) -> Tensor:
+        kind = np.float32 if values.dtype == np.float64 else values.dtype
+        return torch.from_numpy(np.asarray(values, kind)).to(self._device)
+
+    # --- checkpoints -------------------------------------------------------------------------
+
+    def save(self) -> Path:
+        """Write a checkpoint of now.
+
+        Raises:
+            CheckpointError: The disk is full, or the folder cannot be written.
+        """
+        document = {
+            **network_document(self.data.meta, self._sizes, self._noise),
+            'training': {
+                'params': asdict(self.params),
+                'alignment': asdict(self._alignment),
+                'dataset': self.data.fingerprint,
+                'processes': self._world,
+                'updates': self._updates,
+                'sums': self._sums,
+            },
+        }
+        state = {f'network.{k}': v for k, v in self.network.state_dict().items()}
+        for name, parameter in self.network.named_parameters():
+            for key, value in self._optimiser.state.get(parameter, {}).items():
+                state[f'optimiser.{key}.{name}'] = value
+        tensors = {WEIGHTS: self._average.state_dict(), TRAINING: state}
+        return save_checkpoint(self.run, self.step_number, document, tensors, self.params.keep)
+
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint.
+
+        Raises:
+            CheckpointError: It is damaged, or of another network.
+            ConfigError: It was trained with other parameters or on another dataset; names them.
+        """
+        training = checkpoint.document.get('training')
+        if not isinstance(training, dict):
+            raise CheckpointError(f'{checkpoint.where}: training is missing')
+        now = {
+            **{f'params.{k}': v for k, v in asdict(self.params).items() if k not in _FREE},
+            **{f'alignment.{k}': v for k, v in asdict(self._alignment).items()},
+            'dataset': self.data.fingerprint,
+            'processes': self._world,
+        }
+        for key, value in now.items():
+            group, _, field = key.partition('.')
+            have = training.get(group)
+            have = have.get(field) if field and isinstance(have, dict) else have
+            if have != value:
+                raise ConfigError(
+                    f'{checkpoint.where}: training.{key} was {have!r} and is {value!r} now: '
+                    'choose another folder with --out, or begin again with --fresh'
+                )
+        mine = network_document(self.data.meta, self._sizes, self._noise)
+        for group in ('network', 'diffusion'):
+            for field, value in mine[group].items():
+                have = checkpoint.document[group].get(field)
+                if have != (list(value) if isinstance(value, tuple) else value):
+                    raise ConfigError(
+                        f'{checkpoint.where}: {group}.{field} was {have!r} and is {value!r} now'
+                    )
+        load_tensors(self._average, checkpoint.tensors(WEIGHTS), str(checkpoint.folder / WEIGHTS))
+        where = str(checkpoint.folder / TRAINING)
+        state = checkpoint.tensors(TRAINING)
+        own = {k.removeprefix('network.'): v for k, v in state.items() if k.startswith('network.')}
+        load_tensors(self.network, own, where)
+        self._load_optimiser(state)
+        self.step_number = checkpoint.step
+        self._updates = int(training['updates'])
+        self._sums = {str(kind): list(total) for kind, total in training['sums'].items()}
+
+    def _load_optimiser(self, state: dict[str, Tensor]) -> None:
+        parameters = dict(self.network.named_parameters())
+        for key, value in state.items():
+            group, _, rest = key.partition('.')
+            field, _, name = rest.partition('.')
+            if group == 'optimiser' and name in parameters:
+                target = value if field == 'step' else value.to(self._device)
+                self._optimiser.state[parameters[name]][field] = target
+
+
+def _precision(name: str, device: torch.device) -> bool:
+    """Return whether networks compute in bfloat16."""
+    if name == 'auto':
+        return device.type == 'cuda' and torch.cuda.is_bf16_supported()
+    return name == 'bf16'
