@@ -19,6 +19,7 @@ setup(
     extras_require={'test': ['pytest']},
     entry_points={
         'console_scripts': [
+            'evaluate = mimic_policy.evaluate_cli:main',
             'train = mimic_policy.train_command:main',
         ]
     },

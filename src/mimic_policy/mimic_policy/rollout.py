@@ -157,30 +157,28 @@ class _Course:
     def run(self, observe: Callable[[Moment], None] | None) -> Rollout:
         """Go on until the task is done for a while, or the time is over."""
         done_at: float | None = None
-        now, tick, ticks = 0.0, 0, 0
-        while now < self._params.longest:
+        now, thoughts = 0.0, 0
+        for tick in range(round(self._params.longest / PERIOD)):
             now = tick * PERIOD
-            command = None
-            q = self._sense(now)
-            if now >= ticks / self._params.execution.rate - 1e-9:
-                ticks += 1
+            q, command = self._sense(now), None
+            if now >= thoughts / self._params.execution.rate - 1e-9:
+                thoughts += 1
                 command = self._think(now)
             self._act(now, q)
             if observe is not None:
                 observe(Moment(now, q, command, self._reason, self._twin.render))
-            tick += 1
             if not self._twin.success():
                 done_at = None
             elif done_at is None:
                 done_at = now
-            elif now - done_at >= SETTLED:
+            elif now - done_at >= SETTLED - 1e-9:
                 break
         path = np.array(self._path if done_at is None else self._path[: round(done_at / PERIOD)])
         counts = self._runner.counts
         return Rollout(
             seed=self._params.seed,
             success=done_at is not None and now - done_at >= SETTLED - 1e-9,
-            duration=now if done_at is None else done_at,
+            duration=now + PERIOD if done_at is None else done_at,
             sparc=sparc(path, 1.0 / PERIOD) if len(path) > 1 else math.nan,
             chunks=counts.chunks,
             refused=counts.refused,

@@ -5,7 +5,7 @@ from scipy.spatial.transform import Rotation
 
 from mimic_core.errors import NotFiniteError
 from mimic_core.frames import PALM
-from mimic_description import RobotModel
+from mimic_description import RobotModel, load_robot
 from mimic_policy.interface import Observation
 from mimic_policy.meta import PolicyMeta, Range
 from mimic_retargeting import ArmIK
@@ -60,3 +60,10 @@ class Recorded:
         share = (place - low)[:, None]
         high = np.minimum(low + 1, len(self.rows) - 1)
         return (1.0 - share) * self.rows[low] + share * self.rows[high]
+
+
+def stays_home() -> Recorded:
+    """Return a policy that commands what it first saw; processes can load it."""
+    robot = load_robot('iiwa14', 'robotiq_2f85')
+    times = np.array([0.0, 1.0])
+    return Recorded(robot, actions_of(robot, times, np.array([robot.home, robot.home])))

@@ -1,0 +1,116 @@
+"""Command line: `evaluate CHECKPOINT`, rollouts in the twin without ROS."""
+
+import argparse
+import os
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from mimic_core.errors import MimicError
+from mimic_policy.evaluation import Evaluation, digest, evaluate
+from mimic_policy.execution_params import ExecutionParams
+from mimic_policy.interface import Policy
+from mimic_policy.rollout import Rollout, RolloutParams
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Be the command."""
+    options = _parser().parse_args(arguments)
+    console = Console()
+    try:
+        _run(options, console)
+    except MimicError as error:
+        raise SystemExit(f'evaluate: {error}') from None
+    except KeyboardInterrupt:
+        raise SystemExit('stopped; what is finished stays, the same command goes on') from None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='evaluate', description='Roll a policy out in the twin and count successes.'
+    )
+    parser.add_argument('checkpoint', type=Path, help='of ./mimic train: a step or a whole run')
+    parser.add_argument('--task', default='', help="default: the policy's")
+    parser.add_argument('--rollouts', type=int, default=20)
+    parser.add_argument('--seed', type=int, default=1000, help='of the first start')
+    parser.add_argument('--delay', type=float, default=0.1, help='of a prediction [s]')
+    parser.add_argument('--longest', type=float, default=40.0, help='of a rollout [s]')
+    parser.add_argument('--steps', type=int, default=None, help='of DDIM; default: as trained')
+    parser.add_argument('--device', default='cpu', help='of torch')
+    parser.add_argument('--processes', type=int, default=max(1, (os.cpu_count() or 2) // 2))
+    parser.add_argument('--video', action='store_true', help='an mp4 of each rollout')
+    parser.add_argument('--out', type=Path, default=None, help='default: beside the checkpoint')
+    return parser
+
+
+def load_one_thread(path: Path, device: str, steps: int | None) -> Policy:
+    """Return the policy of a checkpoint; processes share the cores, so each takes one."""
+    import torch
+
+    from mimic_policy.checkpoint import load_policy
+
+    torch.set_num_threads(1)
+    return load_policy(path, device=device, inference_steps=steps)
+
+
+def _run(options: argparse.Namespace, console: Console) -> None:
+    from mimic_policy.checkpoint import DOCUMENT, read_checkpoint
+
+    checkpoint = read_checkpoint(options.checkpoint)
+    task = options.task or checkpoint.document['meta']['task']
+    folder = options.out or checkpoint.folder.parent / f'{checkpoint.folder.name}_{task}'
+    params = RolloutParams(
+        task, options.seed, delay=options.delay, longest=options.longest,
+        execution=ExecutionParams(),
+    )  # fmt: skip
+    bar = Progress(
+        TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn('left'), TimeRemainingColumn(), console=console,
+    )  # fmt: skip
+    good = 0
+
+    def progress(rollout: Rollout) -> None:
+        nonlocal good
+        good += rollout.success
+        bar.update(row, advance=1, description=f'{good} did it')
+
+    with bar:
+        row = bar.add_task('loading', total=options.rollouts)
+        result = evaluate(
+            partial(load_one_thread, options.checkpoint, options.device, options.steps),
+            params,
+            range(options.seed, options.seed + options.rollouts),
+            folder,
+            policy_digest=f'{digest(checkpoint.folder / DOCUMENT)} steps {options.steps}',
+            processes=options.processes,
+            video=options.video,
+            progress=progress,
+        )
+    show(result, folder, console)
+
+
+def show(result: Evaluation, folder: Path, console: Console) -> None:
+    """Print what came of it."""
+    facts = result.as_map()
+    table = Table('', '', title=str(folder), show_header=False)
+    low, high = 100.0 * facts['success_low'], 100.0 * facts['success_high']
+    table.add_row('success', f'{facts["successes"]} of {facts["rollouts"]}')
+    table.add_row('Wilson 95 %', f'{low:.0f} to {high:.0f} %')
+    for name, unit in (('completion_time', ' s'), ('sparc', '')):
+        value = facts[name]
+        table.add_row(f'{name}, median', '–' if value is None else f'{value:.1f}{unit}')
+    console.print(table)
+    for rollout in result.rollouts:
+        if not rollout.success:
+            note = f', held {rollout.holds} times: {rollout.reason}' if rollout.holds > 1 else ''
+            console.print(f'start {rollout.seed} failed{note}', highlight=False)
