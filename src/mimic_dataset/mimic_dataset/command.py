@@ -1,0 +1,250 @@
+"""Command lines: `dataset convert | inspect | validate | export | info` and `ingest`."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from mimic_core.arguments import add_arguments, from_arguments
+from mimic_core.errors import ConfigError, MimicError
+from mimic_dataset.arrays import DOMAINS, Domain, EpisodeArrays
+from mimic_dataset.convert import Converted, Job, Outcome, convert, find_sources, make_jobs
+from mimic_dataset.params import ConvertParams
+from mimic_dataset.quality import drop_reasons, inspect
+from mimic_dataset.quality_page import write_pages
+from mimic_dataset.read import default_folder, load
+from mimic_dataset.robomimic import write_robomimic
+from mimic_dataset.spread import make_workers
+from mimic_dataset.views import default_file, view_of_bag, view_of_file
+from mimic_description import load_robot
+
+Run = Callable[[argparse.Namespace, Console], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `dataset`; return its exit code."""
+    given = _parser().parse_args(arguments)
+    return _guarded('dataset', given.run, given)
+
+
+def ingest_main(arguments: Sequence[str] | None = None) -> int:
+    """Run `ingest`; return its exit code."""
+    return _guarded('ingest', ingest, ingest_parser().parse_args(arguments))
+
+
+def _guarded(name: str, run: Run, given: argparse.Namespace) -> int:
+    try:
+        return run(given, Console())
+    except KeyboardInterrupt:
+        sys.stderr.write(f'{name}: stopped; finished episodes stay, run it again to go on\n')
+        return 130
+    except (MimicError, OSError) as error:
+        sys.stderr.write(f'{name}: {error}\n')
+        return 2
+
+
+def ingest_parser() -> argparse.ArgumentParser:
+    """Return the options of `ingest`."""
+    parser = argparse.ArgumentParser(
+        prog='./mimic ingest', description='Videos of people become training data for a robot.'
+    )
+    _add_sources(parser, 'video files, bags of the camera, or folders of them')
+    parser.add_argument(
+        '--camera',
+        type=Path,
+        help='calibration file of the camera; default: what a bag says, else '
+        'config/cameras/agent.yaml',
+    )
+    parser.add_argument(
+        '--fovy', type=float, default=0.75, help='vertical field of view without intrinsics [rad]'
+    )
+    return parser
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog='./mimic dataset', description='Look after datasets.')
+    commands = parser.add_subparsers(dest='command', required=True)
+    command = commands.add_parser('convert', help='bags of robot episodes → dataset')
+    _add_sources(command, 'bags of robot episodes, or folders of them')
+    command.set_defaults(run=convert_bags)
+    for name, run, text in (
+        ('inspect', run_inspect, 'what each episode is worth: table, and a page'),
+        ('validate', run_validate, 'which episodes to drop and why; code 1 when there are some'),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument(
+            'paths', type=Path, nargs='+', help='bags, folders of bags, or datasets'
+        )
+        command.add_argument('--arm', default='iiwa14', help='of bags')
+        command.add_argument('--hand', default='', help='of bags; default: no limits are checked')
+        command.add_argument('--html', type=Path, help='folder for the page')
+        command.set_defaults(run=run)
+    command = commands.add_parser('export', help='dataset → robomimic HDF5 as ImMimic reads it')
+    command.add_argument('dataset', type=Path)
+    command.add_argument('--out', type=Path, help='folder; default: the dataset')
+    command.add_argument(
+        '--size', type=int, nargs=2, metavar=('H', 'W'), help='of the pictures; default: as stored'
+    )
+    command.set_defaults(run=export)
+    command = commands.add_parser('info', help='what a dataset holds')
+    command.add_argument('dataset', type=Path)
+    command.set_defaults(run=info)
+    return parser
+
+
+def _add_sources(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument('sources', type=Path, nargs='+', help=text)
+    parser.add_argument('--out', type=Path, help='dataset; default: out/datasets/TASK_HAND')
+    parser.add_argument('--workers', type=int, default=1, help='processes, or jobs at once in Ray')
+    parser.add_argument(
+        '--ray',
+        default='',
+        metavar='ADDRESS',
+        help="a Ray cluster that sees these files, or 'local'",
+    )
+    add_arguments(parser, ConvertParams)
+
+
+def convert_bags(given: argparse.Namespace, console: Console) -> int:
+    """Convert robot episodes."""
+    params = from_arguments(ConvertParams, given)
+    dataset = given.out or default_folder(params.task, params.hand)
+    load_robot(params.arm, params.hand)  # an unknown one is refused before anything begins
+    jobs = make_jobs(find_sources(given.sources), dataset.resolve(), 'robot', params)
+    return _report(_convert(jobs, given, console), console)
+
+
+def ingest(given: argparse.Namespace, console: Console) -> int:
+    """Convert videos of people."""
+    params = from_arguments(ConvertParams, given)
+    dataset = given.out or default_folder(params.task, params.hand)
+    robot = load_robot(params.arm, params.hand)
+    file = None if given.camera is None else view_of_file(given.camera, robot, given.fovy)
+    fallback = file
+    jobs = []
+    for job in make_jobs(find_sources(given.sources), dataset.resolve(), 'human', params):
+        view = file
+        if view is None and job.source.is_dir():
+            view = view_of_bag(job.source, robot, params.bag_camera)
+        if view is None:
+            if fallback is None:
+                if not default_file().exists():
+                    raise ConfigError(
+                        f'{job.source}: where was its camera? Give --camera FILE '
+                        f'(there is no {default_file()})'
+                    )
+                fallback = view_of_file(default_file(), robot, given.fovy)
+            view = fallback
+        jobs.append(replace(job, view=view))
+    return _report(_convert(jobs, given, console), console)
+
+
+def _convert(jobs: Sequence[Job], given: argparse.Namespace, console: Console) -> Converted:
+    workers = make_workers(given.workers, given.ray)
+    columns = (
+        TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn('left'), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        bar = progress.add_task('episodes', total=len(jobs))
+
+        def done(outcome: Outcome) -> None:
+            if outcome.error:
+                progress.console.print(f'[red]refused[/] {outcome.error}', soft_wrap=True)
+            progress.advance(bar)
+
+        return convert(jobs, workers, max(given.workers, 1), done)
+
+
+def _report(result: Converted, console: Console) -> int:
+    made = [o for o in result.outcomes if not o.error]
+    new = [o for o in made if not o.skipped]
+    console.print(
+        f'{len(made)} episodes ({len(new)} new), {len(result.failed)} of '
+        f'{len(result.outcomes)} refused'
+    )
+    for outcome in new:
+        error = outcome.notes.get('error', {}).get('command', {}).get('position')
+        if error:
+            console.print(
+                f'  {outcome.name}: {outcome.notes["duration"]:.1f} s, interpolation error '
+                f'p95 {1e3 * error["p95"]:.2f} mm, largest {1e3 * error["largest"]:.2f} mm'
+            )
+    for folder in result.datasets:
+        console.print(f'dataset: {folder}', soft_wrap=True)
+    return 1 if result.failed else 0
+
+
+def run_inspect(given: argparse.Namespace, console: Console) -> int:
+    """Print what episodes are worth."""
+    _inspect(given, console)
+    return 0
+
+
+def run_validate(given: argparse.Namespace, console: Console) -> int:
+    """Print which episodes to drop; code 1 when there are some."""
+    return 1 if _inspect(given, console) else 0
+
+
+def _inspect(given: argparse.Namespace, console: Console) -> int:
+    robot = load_robot(given.arm, given.hand) if given.hand else None
+    found = [q for path in given.paths for q in inspect(path, robot)]
+    drop = 0
+    for quality in found:
+        reasons = drop_reasons(quality)
+        drop += bool(reasons)
+        mark = '[red]drop[/]' if reasons else '[green]keep[/]'
+        console.print(f'{mark} {quality.name} ({quality.domain}, {quality.duration:.1f} s)')
+        for finding in quality.findings:
+            console.print(f'    {finding}', soft_wrap=True, highlight=False)
+    console.print(f'{len(found)} episodes, {drop} to drop')
+    if given.html is not None:
+        console.print(f'page: {write_pages(found, given.html)}', soft_wrap=True)
+    return drop
+
+
+def export(given: argparse.Namespace, console: Console) -> int:
+    """Write robomimic files."""
+    size = None if given.size is None else (given.size[0], given.size[1])
+    dataset = load(given.dataset, size)
+    for domain in DOMAINS:
+        if dataset.of(domain):
+            path = (given.out or given.dataset) / f'{domain}.hdf5'
+            count = write_robomimic(dataset, domain, path)
+            console.print(f'{path}: {count} episodes', soft_wrap=True)
+    return 0
+
+
+def info(given: argparse.Namespace, console: Console) -> int:
+    """Print what a dataset holds."""
+    dataset = load(given.dataset)
+    meta = dataset.meta
+    console.print(f'{meta.task} with {meta.arm} and {meta.hand}, {meta.fps:g} Hz')
+    console.print(f'joints: {", ".join(meta.joint_names)}', highlight=False)
+    for name, size in meta.cameras.items():
+        console.print(f'camera {name}: {size[1]} x {size[0]}')
+    for domain in DOMAINS:
+        _print_domain(dataset.of(domain), domain, console)
+    return 0
+
+
+def _print_domain(episodes: Sequence[EpisodeArrays], domain: Domain, console: Console) -> None:
+    if episodes:
+        frames = np.array([len(e) for e in episodes])
+        good = sum(e.success is True for e in episodes)
+        console.print(
+            f'{domain}: {len(episodes)} episodes, {frames.sum()} frames, '
+            f'{frames.min()} to {frames.max()} each, {good} known to have succeeded'
+        )

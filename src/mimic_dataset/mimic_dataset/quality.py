@@ -1,0 +1,396 @@
+"""What episodes are worth for training: findings, each with its time, and what to drop."""
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import cv2
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from mimic_core.arrays import BoolArray, FloatArray, Image
+from mimic_core.errors import MimicError
+from mimic_dataset import resample
+from mimic_dataset.arrays import AXIS_ANGLE, POSITION, Dataset, Domain, EpisodeArrays, Frames
+from mimic_dataset.bags import (
+    CAMERAS,
+    STATES,
+    action_of,
+    commands,
+    image_stamps,
+    images,
+    states,
+)
+from mimic_dataset.convert import find_sources
+from mimic_dataset.lerobot import domain_meta
+from mimic_dataset.read import load
+from mimic_description import RobotModel
+from mimic_recording import Episode, check_track, load_track, make_report
+from mimic_recording.replay import GATE_TOPICS
+
+Kind = Literal['damaged', 'gap', 'frozen', 'sync', 'jump', 'limit', 'idle', 'still', 'person']
+
+GAP: Final = 0.2  # [s] in which a stream is silent: nothing is near the frames of its middle
+FROZEN: Final = 0.5  # [s] that a picture stays the same while the robot moves
+FROZEN_WAY: Final = 0.05  # [m] or [rad] that is moved meanwhile
+SAME: Final = 0.15  # [0..255] mean difference of pictures that are the same, after H.264 too
+OFFSET: Final = 0.1  # [s] median latency of a sensor beyond which its clock is doubted
+ALONE: Final = 0.05  # [1] share of pictures without a partner
+FASTEST: Final = 3.0  # [m/s] of a palm
+TURNING: Final = 15.0  # [rad/s] of a palm
+AT_LIMIT: Final = 0.005  # [1] of its range that a joint is near its bound
+TOUCHED: Final = 0.2  # [1] of the time at a bound of the arm that makes an episode useless
+IDLE: Final = 1.0  # [s] standing still at head or tail
+INTERPOLATED: Final = 0.2  # [1] of a person's pictures
+THUMBNAILS, THUMBNAIL_WIDTH = 8, 120  # [px]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is not as it should be."""
+
+    kind: Kind
+    stream: str  # of what
+    text: str
+    begin: float = 0.0  # [s] from the start
+    end: float = 0.0  # [s]
+    drop: bool = False  # the episode is better left out
+
+    def __str__(self) -> str:
+        when = f' at {self.begin:.2f} to {self.end:.2f} s' if self.end > self.begin else ''
+        return f'{self.kind}: {self.stream}: {self.text}{when}'
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What is known of one episode."""
+
+    name: str
+    path: str
+    domain: Domain
+    duration: float  # [s]
+    findings: tuple[Finding, ...]
+    streams: dict[str, FloatArray]  # (N,) times of samples [s] from the start
+    motion: FloatArray  # (M, 2) time [s] and speed of the palm [m/s]
+    thumbnails: tuple[tuple[float, str], ...]  # time [s], JPEG as base64
+
+
+def drop_reasons(quality: Quality) -> list[str]:
+    """Return why an episode should be dropped; nothing when it should be kept."""
+    return [str(f) for f in quality.findings if f.drop]
+
+
+def inspect(path: Path, robot: RobotModel | None = None) -> list[Quality]:
+    """Return the quality of a bag, of all bags in a folder, or of the episodes of a dataset.
+
+    Args:
+        path: Which.
+        robot: Of bags; None: what needs its limits or kinematics is not checked.
+
+    Raises:
+        ConfigError: There is nothing.
+        DatasetError: A file of the dataset is damaged.
+    """
+    if (path / 'meta' / 'info.json').exists() or any(
+        (path / domain / 'meta').is_dir() for domain in ('robot', 'human')
+    ):
+        return _of_dataset(path)
+    return [inspect_bag(bag, robot) for bag in find_sources([path])]
+
+
+# Bags -------------------------------------------------------------------------------------------
+
+
+def inspect_bag(path: Path, robot: RobotModel | None) -> Quality:
+    """Return the quality of one bag; what cannot be read is a finding."""
+    findings: list[Finding] = []
+    try:
+        episode = Episode(path)
+    except MimicError as error:
+        damaged = Finding('damaged', path.name, str(error), drop=True)
+        return Quality(path.name, str(path), 'robot', 0.0, (damaged,), {}, np.zeros((0, 2)), ())
+    with episode:
+        if episode.problem:
+            findings.append(Finding('damaged', path.name, episode.problem, drop=True))
+        start = episode.start * 1e-9
+        streams: dict[str, FloatArray] = {}
+        shown: list[tuple[float, str]] = []
+        findings += _sync_findings(episode)
+        for topic in [*CAMERAS.values(), STATES, *GATE_TOPICS]:
+            name = episode.find(topic)
+            if name is None:
+                continue
+            times = np.asarray(episode.log_times(name) * 1e-9 - start, dtype=np.float64)
+            streams[topic] = times
+            findings += gap_findings(topic, times)
+        at, pose, joints = np.zeros(0), np.zeros((0, 6)), np.zeros((0, 0))
+        try:
+            if robot is not None:
+                at, pose, joints, more = _bag_motion(episode, robot, start)
+                findings += more
+            for camera, ending in CAMERAS.items():
+                topic_name = episode.find(ending)
+                if topic_name is None:
+                    continue
+                more, small = _watch(episode, topic_name, ending, start, at, pose, joints)
+                findings += more
+                shown = small if camera == 'agent' else shown
+        except MimicError as error:
+            findings.append(Finding('damaged', path.name, str(error), drop=True))
+        return Quality(
+            path.name, str(path), 'robot', episode.duration,
+            tuple(findings), streams, _speed(at, pose), tuple(shown),
+        )  # fmt: skip
+
+
+def _sync_findings(episode: Episode) -> list[Finding]:
+    """Return what the stamps of streams say about each other."""
+    found = []
+    report = make_report(episode)
+    for sync in report.sync:
+        total = sync.pairs + sync.alone
+        if total and sync.alone > ALONE * total and not sync.other.endswith(STATES):
+            found.append(
+                Finding('sync', sync.other, f'{sync.alone} of {total} pictures have no partner')
+            )
+    for topic in report.topics:
+        late = topic.latency
+        if late is not None and not -0.02 <= late.median <= OFFSET:
+            found.append(
+                Finding(
+                    'sync', topic.name, f'stamps are {1e3 * late.median:.0f} ms before receipt',
+                    drop=abs(late.median) > 1.0,
+                )
+            )  # fmt: skip
+        if topic.nominal is not None and topic.is_regular and topic.count:
+            away = max(topic.first, report.duration - topic.last)
+            if away > IDLE:
+                found.append(
+                    Finding('sync', topic.name, f'is absent for {away:.1f} s at head or tail')
+                )
+    return found
+
+
+def gap_findings(stream: str, times: FloatArray) -> list[Finding]:
+    """Return where (N,) times [s] of a stream are silent for too long."""
+    periods = np.diff(times)
+    return [
+        Finding('gap', stream, f'silent for {periods[i]:.2f} s', times[i], times[i + 1], True)
+        for i in np.flatnonzero(periods > GAP)
+    ]
+
+
+def _bag_motion(
+    episode: Episode, robot: RobotModel, start: float
+) -> tuple[FloatArray, FloatArray, FloatArray, list[Finding]]:
+    """Return times (M,), pose (M, 6) and hand joints (M, J) of commands, and what they say."""
+    series = commands(episode, robot)
+    states(episode, robot, start)  # raises when a joint is missing or NaN
+    found = []
+    for deviation in check_track(load_track(episode), robot.joint_names, robot.limits):
+        if deviation.kind == 'speed':
+            found.append(
+                Finding(
+                    'jump', deviation.joint, str(deviation), deviation.time, deviation.time, True
+                )
+            )
+    count = len(robot.arm_joints)
+    at = resample.grid(series.times[0], series.times[-1], 30.0)
+    values = resample.linear(series.times, series.values, at)
+    found += limit_findings(
+        robot.arm_joints, values[:, :count],
+        robot.limits.lower[:count], robot.limits.upper[:count], drops=True,
+    )  # fmt: skip
+    action = action_of(robot, values)
+    at = at - start
+    pose, joints = action[:, :6], action[:, 6:]
+    found += motion_findings(at, pose, joints)
+    return at, pose, joints, found
+
+
+def _watch(
+    episode: Episode,
+    topic: str,
+    name: str,
+    start: float,
+    at: FloatArray,
+    pose: FloatArray,
+    joints: FloatArray,
+) -> tuple[list[Finding], list[tuple[float, str]]]:
+    """Return where a camera was frozen, and thumbnails of it."""
+    stamps = image_stamps(episode, topic)
+    times = stamps - start
+    if len(times) < 2:
+        return [], []
+    wanted = set(np.linspace(0, len(times) - 1, THUMBNAILS).round().astype(int).tolist())
+    shown, changed = [], np.ones(len(times), dtype=bool)
+    last: Image | None = None
+    for i, image in enumerate(images(episode, topic, np.arange(len(times)))):
+        sample = image[::4, ::4]
+        changed[i] = last is None or not np.array_equal(sample, last)
+        last = sample.copy()
+        if i in wanted:
+            shown.append((float(times[i]), thumbnail(image)))
+    return frozen_findings(name, times, changed, at, pose, joints), shown
+
+
+# Datasets ---------------------------------------------------------------------------------------
+
+
+def _of_dataset(path: Path) -> list[Quality]:
+    dataset = load(path)
+    notes = _notes(path)
+    return [
+        inspect_arrays(e, dataset, notes.get((e.domain, e.name), {}), str(path))
+        for e in dataset.episodes
+    ]
+
+
+def _notes(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for root in [path, path / 'robot', path / 'human']:
+        if (root / 'meta' / 'info.json').exists():
+            domain, _, records = domain_meta(root)
+            for record in records:
+                found[domain, str(record.get('name'))] = dict(record.get('notes') or {})
+    return found
+
+
+def inspect_arrays(
+    episode: EpisodeArrays, dataset: Dataset, notes: dict[str, Any], path: str
+) -> Quality:
+    """Return the quality of an episode of a dataset."""
+    at, meta = episode.stamps, dataset.meta
+    pose, joints = episode.action[:, :6], episode.action[:, 6:]
+    findings = motion_findings(at, pose, joints)
+    findings += limit_findings(
+        meta.joint_names, joints, np.array(meta.lower), np.array(meta.upper), drops=False
+    )
+    for camera in ('agent', 'wrist'):
+        frames = getattr(episode, camera)
+        if frames is not None:
+            changed = _changes(frames)
+            findings += frozen_findings(camera, at, changed, at, pose, joints)
+    pictures, between = notes.get('pictures', 0), notes.get('interpolated', 0)
+    if pictures and between > INTERPOLATED * pictures:
+        text = f'the hand was not seen in {between} of {pictures} pictures and interpolated'
+        findings.append(Finding('person', 'hand', text))
+    if episode.domain == 'robot' and episode.success is False:
+        findings.append(Finding('person', 'task', 'the task did not succeed', drop=True))
+    numbers = np.linspace(0, len(at) - 1, THUMBNAILS).round().astype(int)
+    shown = tuple((float(at[i]), thumbnail(episode.agent[i])) for i in numbers)
+    streams = {'frames': at}
+    return Quality(
+        episode.name, path, episode.domain, float(at[-1]), tuple(findings), streams,
+        _speed(at, pose), shown,
+    )  # fmt: skip
+
+
+def _changes(frames: Frames) -> BoolArray:
+    changed = np.ones(len(frames), dtype=bool)
+    for i in range(1, len(frames)):
+        a, b = frames[i - 1, ::2, ::2].astype(np.int16), frames[i, ::2, ::2].astype(np.int16)
+        changed[i] = float(np.abs(a - b).mean()) > SAME
+    return changed
+
+
+# What both share --------------------------------------------------------------------------------
+
+
+def motion_findings(at: FloatArray, pose: FloatArray, joints: FloatArray) -> list[Finding]:
+    """Return jumps and idle head and tail of actions.
+
+    Args:
+        at: (M,) [s].
+        pose: (M, 6) position [m] and continuous axis-angle [rad].
+        joints: (M, J) of the hand.
+    """
+    found = []
+    span = resample.moving(at, pose, joints)
+    if span is None:
+        return [Finding('still', 'action', 'constant, nothing moves', at[0], at[-1], True)]
+    if span[0] - at[0] > IDLE:
+        found.append(Finding('idle', 'head', f'{span[0] - at[0]:.1f} s', at[0], span[0]))
+    if at[-1] - span[1] > IDLE:
+        found.append(Finding('idle', 'tail', f'{at[-1] - span[1]:.1f} s', span[1], at[-1]))
+    dt = np.diff(at)
+    speed = np.linalg.norm(np.diff(pose[:, POSITION], axis=0), axis=1) / dt
+    turns = Rotation.from_rotvec(pose[:, AXIS_ANGLE])
+    turning = (turns[:-1].inv() * turns[1:]).magnitude() / dt
+    for i in np.flatnonzero((speed > FASTEST) | (turning > TURNING)):
+        text = f'palm at {speed[i]:.1f} m/s and {turning[i]:.1f} rad/s'
+        found.append(Finding('jump', 'action', text, at[i], at[i + 1], True))
+    return found
+
+
+def limit_findings(
+    names: tuple[str, ...],
+    values: FloatArray,
+    lower: FloatArray,
+    upper: FloatArray,
+    *,
+    drops: bool,
+) -> list[Finding]:
+    """Return joints that are at a bound, with the share of the time; (M, J) values.
+
+    A hand that is wide open or closed is at its bounds by nature, an arm is not: `drops`.
+    """
+    near = AT_LIMIT * (upper - lower)
+    touched = ((values <= lower + near) | (values >= upper - near)).mean(axis=0)
+    return [
+        Finding(
+            'limit', names[j], f'at its bound {100 * touched[j]:.0f} % of the time',
+            drop=drops and bool(touched[j] > TOUCHED),
+        )
+        for j in np.flatnonzero(touched > 0.0)
+    ]  # fmt: skip
+
+
+def frozen_findings(
+    stream: str,
+    times: FloatArray,
+    changed: BoolArray,
+    at: FloatArray,
+    pose: FloatArray,
+    joints: FloatArray,
+) -> list[Finding]:
+    """Return where pictures stay the same although something moves.
+
+    Args:
+        stream: Of the pictures.
+        times: (N,) of the pictures [s].
+        changed: (N,) a picture differs from the one before.
+        at: (M,) of the motion [s]; empty: nothing is known of it, so nothing is frozen.
+        pose: (M, 6).
+        joints: (M, J).
+    """
+    found: list[Finding] = []
+    if len(at) == 0:
+        return found
+    begins = np.flatnonzero(changed)
+    ends = np.append(begins[1:], len(times)) - 1
+    for begin, end in zip(times[begins], times[ends], strict=True):
+        if end - begin <= FROZEN:
+            continue
+        inside = (at >= begin) & (at <= end)
+        way = np.hstack([pose, joints])[inside]
+        if len(way) and float(np.ptp(way, axis=0).max()) > FROZEN_WAY:
+            text = f'the same picture for {end - begin:.2f} s while the robot moves'
+            found.append(Finding('frozen', stream, text, float(begin), float(end), True))
+    return found
+
+
+def thumbnail(image: Image) -> str:
+    """Return a small JPEG as base64."""
+    height = round(image.shape[0] * THUMBNAIL_WIDTH / image.shape[1])
+    small = cv2.resize(image, (THUMBNAIL_WIDTH, height), interpolation=cv2.INTER_AREA)
+    _, data = cv2.imencode('.jpg', small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 80])
+    return base64.b64encode(data.tobytes()).decode()
+
+
+def _speed(at: FloatArray, pose: FloatArray) -> FloatArray:
+    if len(at) < 2:
+        return np.zeros((0, 2))
+    speed = np.linalg.norm(np.diff(pose[:, POSITION], axis=0), axis=1) / np.diff(at)
+    return np.stack([at[:-1], speed], axis=1)

@@ -1,0 +1,187 @@
+"""Conversion as a whole: skipped, spread, killed, out of room."""
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from mimic_core.errors import ConfigError
+from mimic_dataset import ConvertParams, convert, find_sources, load, make_jobs
+from mimic_dataset.command import main
+from mimic_dataset.spread import make_workers, spread
+
+from .synthetic_bags import ROBOT, BagSpec, write_bag
+
+PARAMS = ConvertParams(task='push', hand=ROBOT[1])
+
+
+@pytest.fixture(scope='module')
+def bags(tmp_path_factory):
+    """Four episodes, and one that is damaged."""
+    folder = tmp_path_factory.mktemp('bags')
+    first = write_bag(folder / 'e1')
+    for i in (2, 3, 10):
+        shutil.copytree(first, folder / f'e{i}')
+    bad = shutil.copytree(first, folder / 'e5')
+    file = next(bad.glob('*.mcap'))
+    file.write_bytes(file.read_bytes()[:5000])
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every byte of the datasets in a folder, without caches and what is hidden."""
+    return {
+        str(p.relative_to(folder)): p.read_bytes()
+        for p in sorted(folder.rglob('*'))
+        if p.is_file() and not any(x.startswith('.') for x in p.relative_to(folder).parts)
+    }
+
+
+@pytest.fixture(scope='module')
+def whole(bags, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('whole')
+    result = convert(make_jobs(find_sources([bags]), folder, 'robot', PARAMS))
+    assert [o.name for o in result.outcomes if not o.error] == ['e1', 'e2', 'e3', 'e10']
+    return folder, contents(folder)
+
+
+def test_a_damaged_episode_does_not_stop_the_others(whole, bags, capsys):
+    folder, _ = whole
+    assert [e.name for e in load(folder, cache=False).episodes] == ['e1', 'e2', 'e3', 'e10']
+    words = ['convert', str(bags), '--task', 'push', '--hand', ROBOT[1], '--out', str(folder)]
+    assert main(words) == 1
+    text = capsys.readouterr().out
+    assert 'refused' in text and '/e5' in text and '4 episodes (0 new), 1 of 5 refused' in text
+
+
+def test_finished_episodes_are_skipped_unless_something_changed(whole, bags):
+    folder, before = whole
+    jobs = make_jobs(find_sources([bags]), folder, 'robot', PARAMS)
+    again = convert(jobs)
+    assert [o.name for o in again.outcomes if o.skipped] == ['e1', 'e2', 'e3', 'e10']
+    assert contents(folder) == before
+    os.utime(next((bags / 'e2').glob('*.mcap')))
+    assert [o.name for o in convert(jobs).outcomes if not o.skipped and not o.error] == ['e2']
+    assert contents(folder) == before
+
+
+def test_processes_and_other_executors_make_the_same_dataset(whole, bags, tmp_path):
+    _, wanted = whole
+    for name, workers in (('two', make_workers(2)), ('stand-in', ThreadPoolExecutor(2))):
+        jobs = make_jobs(find_sources([bags]), tmp_path / name, 'robot', PARAMS)
+        result = convert(jobs, workers, 2)
+        assert len(result.failed) == 1
+        assert contents(tmp_path / name) == wanted
+
+
+SCRIPT = """
+    import sys
+    from pathlib import Path
+    sys.path[:0] = {paths!r}
+    from mimic_dataset import ConvertParams, convert, find_sources, make_jobs
+    {before}
+    params = ConvertParams(task='push', hand='robotiq_2f85')
+    jobs = make_jobs(find_sources([Path(sys.argv[1])]), Path(sys.argv[2]), 'robot', params)
+    convert(jobs, done=lambda o: print(o.name, flush=True))
+"""
+
+
+def script(before: str = '') -> str:
+    paths = [p for p in sys.path if p]
+    return textwrap.dedent(SCRIPT).format(paths=paths, before=before)
+
+
+def test_after_sigkill_the_rest_is_done_and_the_result_is_the_same(whole, bags, tmp_path):
+    _, wanted = whole
+    folder = tmp_path / 'killed'
+    process = subprocess.Popen(
+        [sys.executable, '-c', script(), str(bags), str(folder)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == 'e1\n'
+    deadline = time.monotonic() + 20
+    while not list((folder / '.parts/robot').glob('.e2.partial/*.mp4')):  # in the middle of e2
+        assert time.monotonic() < deadline
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert (folder / '.parts/robot/e1/episode.json').exists()
+    assert not (folder / 'robot').exists()
+    result = convert(make_jobs(find_sources([bags]), folder, 'robot', PARAMS))
+    assert 'e1' in [o.name for o in result.outcomes if o.skipped]
+    assert contents(folder) == wanted
+
+
+def test_a_full_disk_is_said_and_what_is_finished_stays(whole, bags, tmp_path):
+    """A limit on the size of files stands for the disk: the kernel refuses the write."""
+    _, wanted = whole
+    folder = tmp_path / 'full'
+    convert(make_jobs([bags / 'e1'], folder, 'robot', PARAMS))
+    before = contents(folder)
+    # 4 kB is less than any video needs
+    limit = 'import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))'
+    done = subprocess.run(
+        [sys.executable, '-B', '-c', script(limit), str(bags), str(folder)],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert 'WriteError' in done.stderr and 'cannot be written' in done.stderr
+    assert '/e2' in done.stderr
+    assert contents(folder) == before
+    assert not list(folder.rglob('*.partial'))
+    convert(make_jobs(find_sources([bags]), folder, 'robot', PARAMS))
+    assert contents(folder) == wanted
+
+
+def test_memory_does_not_grow_with_the_length(tmp_path):
+    """Pictures of 4 and of 16 s: what is held at once is the same but for the numbers."""
+    peaks = []
+    for duration in (4.0, 16.0):
+        bag = write_bag(tmp_path / f'b{duration:.0f}', BagSpec(duration=duration))
+        code = script() + textwrap.dedent("""
+            import resource
+            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+        """)
+        words = [sys.executable, '-c', code, str(bag), str(tmp_path / f'd{duration:.0f}')]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+        peaks.append(int(done.stdout.split()[-1]) / 1024)
+    raw = 12.0 * 30 * 2 * 48 * 64 * 3 / 2**20  # [MB] of the pictures that are more
+    assert raw > 6.0 and peaks[1] - peaks[0] < 0.6 * raw + 4.0, peaks
+    assert resource.RUSAGE_SELF == 0
+
+
+def test_few_jobs_wait_at_once():
+    running = []
+
+    class Slow(ThreadPoolExecutor):
+        def submit(self, function, /, *arguments):
+            running.append(self._work_queue.qsize())
+            return super().submit(function, *arguments)
+
+    assert sorted(spread(abs, list(range(-50, 0)), Slow(2), 2)) == list(range(1, 51))
+    assert max(running) <= 4
+
+
+def test_two_files_of_one_name_are_refused(bags, tmp_path):
+    other = shutil.copytree(bags / 'e1', tmp_path / 'e1')
+    with pytest.raises(ConfigError, match='would both be episode e1'):
+        make_jobs([bags / 'e1', other], tmp_path, 'robot', PARAMS)
+
+
+def test_what_is_not_there_is_named(tmp_path):
+    with pytest.raises(ConfigError, match='there is no'):
+        find_sources([tmp_path / 'gone'])
+    with pytest.raises(ConfigError, match='neither bags nor videos'):
+        find_sources([tmp_path])
+
+
+def test_ray_is_asked_for_by_name_when_it_is_not_there(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'ray', None)
+    with pytest.raises(ConfigError, match='--ray needs Ray'):
+        make_workers(2, 'local')

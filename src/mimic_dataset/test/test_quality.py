@@ -1,0 +1,123 @@
+import numpy as np
+import pytest
+
+from mimic_dataset import ConvertParams, convert, load, make_jobs
+from mimic_dataset.command import main
+from mimic_dataset.quality import drop_reasons, inspect, inspect_arrays, limit_findings
+from mimic_dataset.quality_page import page, timeline, write_pages
+from mimic_description import load_robot
+
+from .conftest import META, episode
+from .synthetic_bags import ROBOT, BagSpec, write_bag
+
+
+@pytest.fixture(scope='module')
+def good(tmp_path_factory):
+    return write_bag(tmp_path_factory.mktemp('bags') / 'good')
+
+
+def test_a_good_bag_has_nothing_to_drop(good):
+    (quality,) = inspect(good, load_robot(*ROBOT))
+    assert drop_reasons(quality) == []
+    assert quality.duration == pytest.approx(4.0, abs=0.1) and len(quality.thumbnails) == 8
+    assert quality.motion[:, 1].max() > 0.1
+
+
+@pytest.mark.parametrize(
+    ('spec', 'kind', 'stream', 'begin'),
+    [
+        (BagSpec(camera_gap=(1.5, 2.5)), 'gap', 'agent_camera', 1.5),
+        (BagSpec(command_gap=(1.5, 2.5)), 'gap', 'arm_controller', 1.5),
+        (BagSpec(frozen=(1.5, 2.5)), 'frozen', 'agent_camera', 1.5),
+        (BagSpec(jump_at=2.0), 'jump', 'iiwa_joint_2', 2.0),
+        (BagSpec(still=True), 'still', 'action', 0.0),
+        (BagSpec(nan_at=2.0), 'damaged', 'bag', 0.0),
+        (BagSpec(states=False), 'damaged', 'bag', 0.0),
+        (BagSpec(pictures_late=-2.0), 'sync', 'agent_camera', 0.0),
+    ],
+)
+def test_what_is_wrong_is_found_and_dropped(tmp_path, spec, kind, stream, begin):
+    bag = write_bag(tmp_path / 'bag', spec)
+    (quality,) = inspect(bag, load_robot(*ROBOT))
+    found = [f for f in quality.findings if f.kind == kind and stream in f.stream and f.drop]
+    assert found, [str(f) for f in quality.findings]
+    assert found[0].begin == pytest.approx(begin, abs=0.1)
+    assert main(['validate', str(bag), '--hand', ROBOT[1]]) == 1
+
+
+def test_standing_still_is_found_but_kept(tmp_path):
+    bag = write_bag(tmp_path / 'bag', BagSpec(duration=5.0))
+    (quality,) = inspect(bag, load_robot(*ROBOT))
+    idle = {f.stream: f for f in quality.findings if f.kind == 'idle'}
+    assert idle['tail'].begin == pytest.approx(3.1, abs=0.2)
+    assert drop_reasons(quality) == []
+
+
+def test_a_damaged_bag_is_a_finding_and_not_the_end(good, tmp_path):
+    bag = tmp_path / 'cut'
+    bag.mkdir()
+    for file in good.iterdir():
+        data = file.read_bytes()
+        (bag / file.name).write_bytes(data[:999] if file.suffix == '.mcap' else data)
+    found = inspect(tmp_path, load_robot(*ROBOT))
+    assert next(f.kind for q in found for f in q.findings if f.drop) == 'damaged'
+
+
+def test_an_arm_at_its_bound_is_worth_a_drop_and_a_hand_is_not():
+    values = np.linspace(0.0, 1.0, 100)[:, None] ** 0.01
+    for drops in (True, False):
+        (finding,) = limit_findings(('a',), values, np.zeros(1), np.ones(1), drops=drops)
+        assert 'at its bound' in finding.text and finding.drop == drops
+
+
+def inspected(one):
+    return inspect_arrays(one, load_like(one), {}, 'x')
+
+
+def load_like(one):
+    from mimic_dataset import Dataset
+
+    return Dataset(META, [one])
+
+
+def test_episodes_of_a_dataset_are_inspected_too(dataset, tmp_path):
+    folder, episodes = dataset
+    found = inspect(folder)
+    assert len(found) == len(episodes) and not any(drop_reasons(q) for q in found)
+    file = write_pages(found, tmp_path)
+    text = file.read_text()
+    assert text.count('<section') == 5 and text.count('data:image/jpeg') == 40
+    assert main(['validate', str(folder)]) == 0
+
+
+def test_frozen_pictures_jumps_and_failures_of_arrays():
+    one = episode(count=31)
+    frozen = one.agent.copy()
+    frozen[10:20] = frozen[10]
+    kinds = {f.kind for f in inspected(episode(count=31, agent=frozen)).findings if f.drop}
+    assert kinds == {'frozen'}
+    jumping = one.action.copy()
+    jumping[15:, 0] += 1.0
+    kinds = {f.kind for f in inspected(episode(count=31, action=jumping)).findings if f.drop}
+    assert kinds == {'jump'}
+    assert 'did not succeed' in str(drop_reasons(inspected(episode(success=False))))
+
+
+def test_the_page_escapes_names_and_shows_findings(tmp_path):
+    bag = write_bag(tmp_path / 'bag', BagSpec(camera_gap=(1.5, 2.5)))
+    (quality,) = inspect(bag, load_robot(*ROBOT))
+    assert 'class="none"' in timeline(quality)
+    text = page([quality])
+    assert 'silent for' in text and '<script' not in text
+
+
+def test_the_bounds_are_those_of_the_converter(tmp_path):
+    """What validate keeps converts, what it drops for a gap does not."""
+    params = ConvertParams(task='push', hand=ROBOT[1])
+    for gap, usable in ((0.15, True), (0.4, False)):
+        bag = write_bag(tmp_path / f'gap_{gap}', BagSpec(camera_gap=(2.0, 2.0 + gap)))
+        assert main(['validate', str(bag), '--hand', ROBOT[1]]) == (0 if usable else 1)
+        result = convert(make_jobs([bag], tmp_path / f'd{gap}', 'robot', params))
+        assert (not result.failed) == usable
+        if usable:
+            assert len(load(tmp_path / f'd{gap}').episodes) == 1
