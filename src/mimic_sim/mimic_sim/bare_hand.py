@@ -46,6 +46,7 @@ _STRANGE_SPEEDS: Final = (0.5, 1.8)  # [1]
 _DETOURS: Final = 0.6  # [1] of the length of a way
 _DELAYS: Final = (0.3, 0.8)  # [s] of rest before the first motion
 _FINGERS: Final = ((3, 4), (7, 8), (11, 12))  # last bones of thumb, index and middle finger
+_STRIDE: Final = 5  # physics steps between two motions of the hand: it is slow
 _PINCH: Final = 'pinch'
 _UPPER_ARM: Final = 'upper_arm'
 _UPPER_ARM_RADIUS, _UPPER_ARM_HALF = 0.062, 0.30  # [m]
@@ -251,11 +252,11 @@ class BareHand:
 
     def _advance(self, until: float) -> None:
         """Let the person and the things go on until a time [s]."""
-        while self._ticks * TIMESTEP < until - 1e-9:
-            self._move(self._person.state(self._ticks * TIMESTEP))
+        while (time := self._ticks * TIMESTEP) < until - 1e-9:
+            if self._ticks % _STRIDE == 0:
+                self._move(self._person.state(time))
             mujoco.mj_step(self._model, self._data)
             self._ticks += 1
-        self._move(self._person.state(until))
         mujoco.mj_kinematics(self._model, self._data)
         mujoco.mj_camlight(self._model, self._data)
 
