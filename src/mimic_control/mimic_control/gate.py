@@ -16,6 +16,7 @@ from mimic_control.neighbour import Neighbour
 from mimic_control.output import GateOutput, GateStatus, Mode
 from mimic_control.params import GateParams
 from mimic_control.steering import Steering
+from mimic_control.take_over import Clutch
 from mimic_core.arrays import FloatArray, checked
 from mimic_core.command import NamedPositions
 from mimic_core.errors import LimitError, MimicError, UnknownNameError
@@ -24,6 +25,7 @@ from mimic_description import RobotModel
 from mimic_planning import TimedPath
 
 MOVE: Final = 'control/move_to'
+PERSON: Final = 'shadow'  # the source of a person who takes over
 MIN_GAP: Final = 0.5  # [1] of the period: outputs never come closer together than that
 MOVE_GRACE: Final = 2.0  # [s] over its duration that a motion may take near obstacles
 SAME_PLACE: Final = 0.002  # [rad] or [m] that the start of a planned motion may be off
@@ -60,6 +62,7 @@ class Gate:
         self._started = False
         self._stop_reason = ''
         self._enabled_at = -np.inf
+        self._clutch: Final = Clutch(p.enable_timeout)
         self._move: TimedMove | TimedPath | None = None
         self._move_failed = ''
         self._last_tick: float | None = None
@@ -123,6 +126,15 @@ class Gate:
     def enable(self, held: bool, now: float) -> None:
         """Take the state of the deadman key, pedal or clutch."""
         self._enabled_at = now if held else -np.inf
+        if not self.params.require_enable:
+            self._clutch.press(held, now)
+
+    def take_over(self, held: bool, now: float) -> None:
+        """Take the state of the clutch with which a person drives in mode policy.
+
+        Where `require_enable` is off, `enable` is this clutch too.
+        """
+        self._clutch.press(held, now)
 
     def stop(self, reason: str) -> None:
         """Brake and stay, until `clear`."""
@@ -215,6 +227,7 @@ class Gate:
         if q_measured is not None:
             with contextlib.suppress(MimicError):  # what is not taken gets old, and that holds
                 self.anchor.measured.add(self.robot.joint_names, q_measured, now)
+        self._change_hands()
         lost = self.anchor.missing(now)
         sent = self.steering.state.q if self._started else None
         begins, away = (False, '') if lost else self.anchor.begins(now, sent)
@@ -234,7 +247,7 @@ class Gate:
             self.steering.accept(self.steering.state if begins else step)
             self._last_output = now
             self._finish_move(now, limits, reason)
-            if self.intake.fresh and state == self.mode:
+            if self.intake.fresh and state == self._driven:
                 self.intake.fresh = False
                 self._latency = now - self.intake.command_stamp
         reason = reason or _because(limits)
@@ -248,7 +261,7 @@ class Gate:
         if self.steering.collision is not None and self._started:
             distance = self.steering.collision.closest(out.q)[0]
         source = MOVE if self._move is not None else ''
-        if intake.selected and out.state == self.mode:
+        if intake.selected and out.state == self._driven:
             source = f'{intake.selected}/command'
         followed = intake.reference is not None
         stamp = intake.command_stamp
@@ -273,7 +286,26 @@ class Gate:
 
     # Parts ----------------------------------------------------------------------------------
 
+    @property
+    def _driven(self) -> Mode:
+        """The mode, or SHADOW while a person has taken over."""
+        return Mode.SHADOW if self._taken_over else self.mode
+
+    @property
+    def _taken_over(self) -> bool:
+        return self.mode == Mode.POLICY and self.intake.selected == PERSON
+
+    def _change_hands(self) -> None:
+        """Let a person drive in mode policy while the clutch is held, and the policy after."""
+        if self.mode != Mode.POLICY or not self.params.take_over:
+            return
+        if self._clutch.held != self._taken_over:
+            source = PERSON if self._clutch.held else self.mode.name.lower()
+            self.intake.select(source, self.steering.rest)
+            self.steering.resume()
+
     def _select(self, mode: Mode) -> None:
+        self._clutch.forget()
         self.cancel_move(f'mode {mode.name.lower()} was chosen')
         self.mode = mode
         source = mode.name.lower()
@@ -307,6 +339,7 @@ class Gate:
             self.cancel_move('the clock was set back')
             self._last_output = now
             self._enabled_at = -np.inf
+            self._clutch.forget()
         elif now - last > 1.5 * self.period:
             self.missed_ticks += round((now - last) / self.period) - 1
 
@@ -326,7 +359,12 @@ class Gate:
             return 'control/enable is not held'
         if self.neighbour is not None and (stale := self.neighbour.stale(now)):
             return stale
-        return '' if self.mode == Mode.IDLE else self.intake.stale(now)
+        if self.mode == Mode.IDLE:
+            return ''
+        if not self._taken_over:
+            return self.intake.stale(now)
+        stale = self.intake.stale(now)
+        return self._clutch.lost(now) or (stale and f'a person took over: {stale}')
 
     def _enabled(self, now: float) -> bool:
         return 0.0 <= now - self._enabled_at <= self.params.enable_timeout
@@ -334,7 +372,7 @@ class Gate:
     def _state_of(self, reason: str) -> Mode:
         if self.mode == Mode.STOPPED:
             return Mode.STOPPED
-        return Mode.HOLD if reason else self.mode
+        return Mode.HOLD if reason else self._driven
 
     def _next(self, state: Mode, now: float) -> tuple[State, tuple[ActiveLimit, ...]]:
         reference: Reference | None = self._move or self.intake.reference

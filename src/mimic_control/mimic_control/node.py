@@ -58,7 +58,9 @@ class ControlNode(Node):
             topic = f'/{params.neighbour_namespace.strip("/")}/joint_states'
             take = partial(self._on_state, neighbour.measure)
             self.create_subscription(JointState, topic, take, ros.SENSOR_QOS)
-        self.create_subscription(Bool, 'control/enable', self._on_enable, ros.COMMAND_QOS)
+        for topic, take in ('enable', self._gate.enable), ('take_over', self._gate.take_over):
+            take = partial(self._on_button, take)
+            self.create_subscription(Bool, f'control/{topic}', take, ros.COMMAND_QOS)
         self.create_service(SetMode, 'control/set_mode', self._on_set_mode)
         stop, clear = partial(self._gate.stop, 'control/stop was called'), self._gate.clear
         self.create_service(Trigger, 'control/stop', partial(self._trigger, stop))
@@ -88,8 +90,8 @@ class ControlNode(Node):
         except MimicError as error:
             self.get_logger().warning(f'joint state not used: {error}', throttle_duration_sec=1.0)
 
-    def _on_enable(self, msg: Bool) -> None:
-        self._gate.enable(msg.data, ros.now(self))
+    def _on_button(self, take: Callable[[bool, float], None], msg: Bool) -> None:
+        take(msg.data, ros.now(self))
 
     def _on_set_mode(self, request: SetMode.Request, response: SetMode.Response) -> object:
         response.success, response.message = self._gate.set_mode(request.mode)

@@ -39,6 +39,10 @@ class GateParams:
     enable_timeout: float = param(
         'Oldest control/enable that counts as held [s].', 0.3, low=0.02, high=5.0
     )
+    take_over: bool = param(
+        'In mode policy, shadow/command drives while a person holds control/take_over, or '
+        'control/enable where that is not required.', True
+    )  # fmt: skip
     speed_scale: float = param('Of the joint speed limits [1].', 1.0, low=0.01, high=1.0)
     acceleration_scale: float = param(
         'Of the joint acceleration limits [1].', 1.0, low=0.01, high=1.0

@@ -51,6 +51,8 @@ TOPICS: Final = _topics(
           'retargeting', 'recording, viewer'),
     Topic('policy/command', 'trajectory_msgs/msg/JointTrajectory', 'command', 30.0,
           'policy', 'control, recording'),
+    Topic('policy/status', 'mimic_interfaces/msg/PolicyStatus', 'stream', 10.0,
+          'policy', 'recording, viewer'),
     Topic('replay/command', 'trajectory_msgs/msg/JointTrajectory', 'command', 30.0,
           'replay', 'control, recording'),
     Topic('arm_controller/joint_trajectory', 'trajectory_msgs/msg/JointTrajectory', 'command',
@@ -76,6 +78,8 @@ TOPICS: Final = _topics(
     Topic('joint_states', 'sensor_msgs/msg/JointState', 'sensor_data', 100.0,
           'drivers or twin', 'all'),
     Topic('control/enable', 'std_msgs/msg/Bool', 'command', 10.0,
+          'operator', 'control, retargeting'),
+    Topic('control/take_over', 'std_msgs/msg/Bool', 'command', 10.0,
           'operator', 'control, retargeting'),
     Topic('control/status', 'mimic_interfaces/msg/ControlStatus', 'latched', 10.0,
           'control', 'all'),
@@ -114,4 +118,5 @@ SERVICES: Final = {
 ACTIONS: Final = {
     'control/move_to': 'mimic_interfaces/action/MoveTo',
     'replay/play': 'mimic_interfaces/action/PlayEpisode',
+    'policy/run': 'mimic_interfaces/action/RunPolicy',
 }
