@@ -1,6 +1,6 @@
 """Bags of robot episodes, written with the rosbags library, whose every number is known."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,22 +13,22 @@ ROBOT = ('iiwa14', 'robotiq_2f85')
 SECOND = 1_000_000_000
 T0 = 1_800_000_000 * SECOND  # [ns]
 SIZE = (48, 64)
+MODEL = load_robot(*ROBOT)
 
 
 def joints_at(t: float) -> np.ndarray:
     """Commanded joints at a time [s]: still for 0.8 s at both ends of the 4 s, else moving."""
-    robot = load_robot(*ROBOT)
     share = np.clip((t - 0.8) / 2.4, 0.0, 1.0)
     share = share * share * (3.0 - 2.0 * share)
-    q = robot.home.copy()
+    q = MODEL.home.copy()
     q[:7] += share * np.array([0.3, -0.2, 0.1, 0.2, -0.1, 0.2, 0.3])
-    q[7:] = robot.hand_open + share * (robot.hand_closed - robot.hand_open)
+    q[7:] = MODEL.hand_open + share * (MODEL.hand_closed - MODEL.hand_open)
     return q
 
 
-def picture(number: int, seed: int = 0) -> np.ndarray:
+def picture(number: int, seed: int = 0, size: tuple[int, int] = SIZE) -> np.ndarray:
     """A picture that tells its number by its colour."""
-    image = np.zeros((*SIZE, 3), np.uint8)
+    image = np.zeros((*size, 3), np.uint8)
     image[:] = (2 * number % 256, 60 + seed, 120)
     return image
 
@@ -51,7 +51,8 @@ class BagSpec:
     jump_at: float | None = None  # of a command [s]
     pictures_late: float = 0.0  # [s] added to the camera's stamps
     lag: float = 0.05  # [s] of the measured joints behind the commanded
-    names: tuple[str, ...] = field(default_factory=lambda: load_robot(*ROBOT).joint_names)
+    names: tuple[str, ...] = MODEL.joint_names
+    size: tuple[int, int] = SIZE  # of the pictures [px]
 
 
 def write_bag(path: Path, spec: BagSpec = BagSpec()) -> Path:
@@ -116,9 +117,9 @@ def write_bag(path: Path, spec: BagSpec = BagSpec()) -> Path:
             if camera == 'agent' and inside(t, spec.frozen):
                 number = int(spec.frozen[0] * 30)
             image = types['sensor_msgs/msg/Image'](
-                header=header(t + spec.pictures_late), height=SIZE[0], width=SIZE[1],
-                encoding='rgb8', is_bigendian=0, step=SIZE[1] * 3,
-                data=picture(number, seed).ravel(),
+                header=header(t + spec.pictures_late), height=spec.size[0], width=spec.size[1],
+                encoding='rgb8', is_bigendian=0, step=spec.size[1] * 3,
+                data=picture(number, seed, spec.size).ravel(),
             )  # fmt: skip
             add(t + 0.004, f'/{camera}_camera/color/image_raw', 'sensor_msgs/msg/Image', image)
     path.parent.mkdir(parents=True, exist_ok=True)
