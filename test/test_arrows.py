@@ -17,7 +17,7 @@ LAYERS = (
         'mimic_moveit',
     }
     | {f'mimic_{device}_driver' for device in DEVICES},
-    {'mimic_recording', 'mimic_viewer'},
+    {'mimic_recording', 'mimic_viewer', 'mimic_object_tracking'},
     {'mimic_identification', 'mimic_calibration', 'mimic_dataset'},
     {'mimic_alignment'},
     {'mimic_policy', 'mimic_rl'},
