@@ -261,8 +261,19 @@ def _part_json(part: Part) -> dict[str, Any]:
 
 
 def _parts(reader: _Reader, name: str) -> tuple[Part, ...]:
+    return parts_of(reader.get(name, list), name)
+
+
+def parts_of(items: Any, name: str) -> tuple[Part, ...]:
+    """Return the primitives of a JSON list.
+
+    Raises:
+        ConfigError: It is none, or a field is wrong; names the field after `name`.
+    """
+    if not isinstance(items, list):
+        raise ConfigError(f'{name} is no list of primitives')
     parts = []
-    for row, item in enumerate(reader.get(name, list)):
+    for row, item in enumerate(items):
         where = f'{name}[{row}]'
         if not isinstance(item, dict) or item.get('form') not in get_args(Form):
             raise ConfigError(f'{where}.form must be one of {", ".join(get_args(Form))}')

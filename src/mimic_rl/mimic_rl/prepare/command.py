@@ -1,0 +1,129 @@
+"""Command line: `practise prepare BAG --object MESH`, the run folder of a demonstration."""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from mimic_core.arguments import add_arguments, from_arguments
+from mimic_core.arrays import FloatArray
+from mimic_core.errors import ConfigError
+from mimic_core.frames import from_xyz_quat
+from mimic_rl.prepare.params import PrepareParams
+from mimic_rl.prepare.prepare import Prepared, check_folder, prepare, write_run
+from mimic_rl.prepare.video import DemonstrationVideo
+from mimic_rl.run_folder import Part, parts_of
+from mimic_rl.shown import known_shown, shown_task
+
+
+def add_commands(commands: Any) -> dict[str, Callable[[argparse.Namespace], None]]:
+    """Add the command of this file to a parser; return what it does."""
+    parser = commands.add_parser('prepare', help='make a run folder from an RGB-D video')
+    parser.add_argument('bag', type=Path, help='folder of the bag')
+    parser.add_argument('--object', type=Path, required=True, help='mesh of what is moved')
+    parser.add_argument('--hand', default='allegro', help='a hand of the registry')
+    parser.add_argument('--arm', default='iiwa14', help='an arm of the registry')
+    parser.add_argument('--out', type=Path, help='run folder; default: runs/BAG_HAND')
+    parser.add_argument(
+        '--task',
+        default='',
+        help='name of the task; what stands on the table of known ones '
+        f'({", ".join(known_shown())}) is known',
+    )
+    parser.add_argument(
+        '--fixtures', type=Path, help='JSON list of what stands fixed, as in run.json'
+    )
+    parser.add_argument(
+        '--mesh-scale', type=float, default=1.0, help='metres in one unit of the mesh'
+    )
+    parser.add_argument('--camera', default='camera', help="prefix of the camera's topics")
+    parser.add_argument(
+        '--camera-pose',
+        type=float,
+        nargs=7,
+        metavar='N',
+        help='x y z [m] and quaternion xyzw of the optical frame in world; else from tf_static',
+    )
+    add_arguments(parser, PrepareParams)
+    return {'prepare': _prepare}
+
+
+def _prepare(given: argparse.Namespace) -> None:
+    console = Console()
+    params = from_arguments(PrepareParams, given)
+    folder = given.out or Path('runs') / f'{given.bag.name}_{given.hand}'
+    check_folder(folder, given.arm, given.hand)
+    fixtures, start_box = _table(given.task, given.fixtures)
+    video = DemonstrationVideo(given.bag, given.camera, _pose(given.camera_pose))
+    columns = (SpinnerColumn(), TextColumn('{task.description}'), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        row = progress.add_task('tracking')
+        prepared = prepare(
+            video,
+            given.object,
+            given.arm,
+            given.hand,
+            task=given.task or given.bag.name,
+            params=params,
+            fixtures=fixtures,
+            start_box=start_box,
+            mesh_scale=given.mesh_scale,
+            progress=lambda n: progress.update(row, description=f'tracking: {n} frames'),
+        )
+    write_run(prepared, given.object, folder, mesh_scale=given.mesh_scale)
+    console.print(summary(prepared))
+    console.print(
+        f'{folder}: look at its pictures, then ./mimic practise train {folder}', soft_wrap=True
+    )
+
+
+def _pose(numbers: list[float] | None) -> FloatArray | None:
+    if numbers is None:
+        return None
+    return from_xyz_quat(np.array(numbers[:3]), np.array(numbers[3:]))
+
+
+def _table(
+    task: str, file: Path | None
+) -> tuple[tuple[Part, ...], tuple[float, float, float, float] | None]:
+    """Return what stands fixed on the table, and where starts may lie."""
+    if file is None:
+        if task in known_shown():
+            shown = shown_task(task)
+            return shown.fixtures, shown.start_box
+        return (), None
+    try:
+        document: Any = json.loads(file.read_text())
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f'{file} is no JSON file: {error}') from error
+    return parts_of(document, str(file)), None
+
+
+def summary(prepared: Prepared) -> Table:
+    """Return what was found, for people."""
+    table = Table(title=f'{prepared.model.describe()}', show_header=False)
+    report = prepared.report()
+    rows = (
+        ('frames', f'{report["frames"]}, object in {report["object_seen"]:.0%}, hand in '
+                   f'{report["hand_seen"]:.0%}'),
+        ('start', f'{report["start_s"]:.2f} s, {report["moved_s"] - report["start_s"]:.2f} s '
+                  'before the object moves'),
+        ('trajectory', f'{len(prepared.run.trajectory)} poses at {prepared.run.rate:g} Hz'),
+        ('robot at the start', f'{report["position_error_mm"]:.0f} mm and '
+                               f'{report["angle_error_deg"]:.1f} deg from the hand'),
+        ('finger tips', 'a gripper has none' if report['tip_error_mm'] is None
+                        else f'{report["tip_error_mm"]:.0f} mm from those of the hand'),
+        ('retargeted motion', f'{report["skipped_steps"]} steps skipped, '
+                              f'{report["slowed_steps"]} slowed down'),
+        ('primitives', f'{len(prepared.run.object.parts)}, '
+                       f'{report["shape_error_mm"]:.1f} mm from the mesh'),
+    )  # fmt: skip
+    for name, value in rows:
+        table.add_row(name, value)
+    return table

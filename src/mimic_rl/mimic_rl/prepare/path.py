@@ -1,0 +1,165 @@
+"""The path of the object: smoothed, cut to its motion, sampled at the rate of practice."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy.signal import savgol_filter
+from scipy.spatial.transform import Rotation, Slerp
+
+from mimic_core.arrays import BoolArray, FloatArray
+from mimic_core.errors import MimicError
+from mimic_rl.prepare.params import PrepareParams
+
+_ORDER: Final = 2  # of the polynomial that smooths
+_QUIET_END: Final = 0.5  # [1] of the threshold, below which the motion is over
+
+
+class NoMotionError(MimicError):
+    """The object of a demonstration does not move."""
+
+
+class ObjectNotSeenError(MimicError):
+    """The object of a demonstration is not seen, or not for long enough."""
+
+
+@dataclass(frozen=True)
+class ObjectPath:
+    """How an object moved, in world."""
+
+    stamps: FloatArray  # (T,) [s] in the time of the video, evenly
+    poses: FloatArray  # (T, 4, 4) world_T_object
+    moved: float  # [s] when its sustained motion began
+    ended: float  # [s] when it was over
+
+    @property
+    def start(self) -> float:
+        """Moment before the manipulation [s]."""
+        return float(self.stamps[0])
+
+
+def smooth(stamps: FloatArray, values: FloatArray, window: float) -> FloatArray:
+    """Return values (N, D) smoothed without delay by local polynomials over a window [s]."""
+    period = float(np.median(np.diff(stamps)))
+    length = 2 * int(0.5 * window / period) + 1
+    if length <= _ORDER + 1 or len(values) < length:
+        return values
+    result: FloatArray = savgol_filter(values, length, _ORDER, axis=0, mode='interp')
+    return result
+
+
+def smooth_poses(stamps: FloatArray, poses: FloatArray, window: float) -> FloatArray:
+    """Return poses (N, 4, 4) smoothed likewise; turns by their matrices, made rotations again."""
+    result = poses.copy()
+    result[:, :3, 3] = smooth(stamps, poses[:, :3, 3], window)
+    turns = smooth(stamps, poses[:, :3, :3].reshape(-1, 9), window).reshape(-1, 3, 3)
+    left, _, right = np.linalg.svd(turns)
+    left[:, :, 2] *= np.linalg.det(left @ right)[:, None]
+    result[:, :3, :3] = left @ right
+    return result
+
+
+def poses_at(stamps: FloatArray, poses: FloatArray, when: FloatArray) -> FloatArray:
+    """Return poses (T, 4, 4) between poses (N, 4, 4) at stamps (N,), held at both ends."""
+    when = np.clip(when, stamps[0], stamps[-1])
+    result = np.tile(np.eye(4), (len(when), 1, 1))
+    for axis in range(3):
+        result[:, axis, 3] = np.interp(when, stamps, poses[:, axis, 3])
+    result[:, :3, :3] = Slerp(stamps, Rotation.from_matrix(poses[:, :3, :3]))(when).as_matrix()
+    return result
+
+
+def point_speeds(stamps: FloatArray, poses: FloatArray, points: FloatArray) -> FloatArray:
+    """Return (N,) [m/s] the speed of the fastest of points (P, 3) [m] in the object's frame."""
+    places = np.einsum('nij,pj->npi', poses[:, :3, :3], points) + poses[:, None, :3, 3]
+    speeds = np.linalg.norm(np.gradient(places, stamps, axis=0), axis=2)
+    fastest: FloatArray = speeds.max(axis=1)
+    return fastest
+
+
+def object_path(
+    stamps: FloatArray, poses: FloatArray, points: FloatArray, params: PrepareParams
+) -> ObjectPath:
+    """Return the path of an object from the moment before it is moved.
+
+    Args:
+        stamps: (N,) of the frames [s].
+        poses: (N, 4, 4) world_T_object, NaN where it was not seen.
+        points: (P, 3) [m] in the object's frame, whose speed counts; turns that look the same
+            must not move them.
+        params: Thresholds, lead, rate.
+
+    Raises:
+        ObjectNotSeenError: Hardly ever seen, or hidden for too long while it moves.
+        NoMotionError: No sustained motion.
+    """
+    seen: BoolArray = np.array([bool(np.isfinite(pose).all()) for pose in poses])
+    if seen.sum() < 5:
+        raise ObjectNotSeenError(
+            f'the object is seen in {int(seen.sum())} of {len(stamps)} frames: it must be in the '
+            'picture, near enough, and be that of the mesh'
+        )
+    dense = smooth_poses(stamps, poses_at(stamps[seen], poses[seen], stamps), params.smoothing)
+    speeds = point_speeds(stamps, dense, points)
+    first = _sustained(stamps, speeds > params.speed_threshold, params.sustained)
+    way = _way(dense, points)
+    if first is None or way < params.least_motion:
+        raise NoMotionError(
+            f'the object never moves: its fastest point has {100 * speeds.max():.1f} cm/s, and '
+            f'{100 * way:.1f} cm is the farthest it goes; the motion must be faster than '
+            f'speed_threshold = {100 * params.speed_threshold:.1f} cm/s for '
+            f'{params.sustained:.1f} s and longer than {100 * params.least_motion:.1f} cm'
+        )
+    moving = np.flatnonzero(speeds > _QUIET_END * params.speed_threshold)
+    last = int(moving[-1])
+    _check_gaps(stamps, seen, first, last, params)
+    begin = stamps[max(first - params.lead, 0)]
+    end = min(stamps[last] + params.tail, stamps[-1])
+    count = max(round((end - begin) * params.rate), 1) + 1
+    when = begin + np.arange(count) / params.rate
+    return ObjectPath(
+        when, poses_at(stamps, dense, when), float(stamps[first]), float(stamps[last])
+    )
+
+
+def _sustained(stamps: FloatArray, fast: BoolArray, least: float) -> int | None:
+    """Return the first index from which it is fast for at least so long [s]."""
+    begin: int | None = None
+    for i, moving in enumerate(fast):
+        if not moving:
+            begin = None
+            continue
+        begin = i if begin is None else begin
+        if stamps[i] - stamps[begin] >= least:
+            return begin
+    return None
+
+
+def _way(poses: FloatArray, points: FloatArray) -> float:
+    """Return how far any point gets from where it began [m]."""
+    places = np.einsum('nij,pj->npi', poses[:, :3, :3], points) + poses[:, None, :3, 3]
+    return float(np.linalg.norm(places - places[0], axis=2).max())
+
+
+def _check_gaps(
+    stamps: FloatArray, seen: BoolArray, first: int, last: int, params: PrepareParams
+) -> None:
+    there = stamps[seen]
+    before, after = there[there <= stamps[first]], there[there >= stamps[last]]
+    if len(before) == 0:
+        raise ObjectNotSeenError(
+            f'the object is first seen at {there[0]:.2f} s, when it moves already: it must lie '
+            'still and in the picture at the beginning'
+        )
+    if len(after) == 0:
+        raise ObjectNotSeenError(
+            f'the object is lost at {there[-1]:.2f} s while it moves: it must stay in the picture'
+        )
+    inside = there[(there >= before[-1]) & (there <= after[0])]
+    gaps = np.diff(inside)
+    if len(gaps) and gaps.max() > params.object_gap:
+        worst = int(np.argmax(gaps))
+        raise ObjectNotSeenError(
+            f'the object is not seen from {inside[worst]:.2f} s for {gaps[worst]:.2f} s while it '
+            f'moves, object_gap = {params.object_gap:.2f} s: show it so that the hand hides less'
+        )

@@ -1,0 +1,126 @@
+"""An RGB-D demonstration in a bag: frames, and where the camera stands."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from rosbags.highlevel import AnyReader, AnyReaderError
+from rosbags.typesys import Stores, get_typestore
+
+from mimic_camera.bag import DEPTH, BagSource
+from mimic_camera.source import EndOfStreamError
+from mimic_core.arrays import FloatArray
+from mimic_core.camera import Frame, Intrinsics
+from mimic_core.errors import ConfigError, SourceError
+from mimic_core.frames import WORLD, from_xyz_quat, inverse
+
+TF: Final = 'tf_static'
+
+
+class DemonstrationVideo:
+    """Reads a bag again and again. Stamps count from about 0."""
+
+    def __init__(
+        self, path: Path, camera: str = 'camera', world_T_camera: FloatArray | None = None
+    ) -> None:
+        """Look at the first frame and at the fixed transforms.
+
+        Args:
+            path: Folder of the bag.
+            camera: Prefix of the camera's topics.
+            world_T_camera: (4, 4); None: from `tf_static` of the bag.
+
+        Raises:
+            SourceError: There is no bag, or no such camera in it.
+            ConfigError: It has no depth, or does not tell where the camera is.
+        """
+        self.path, self._camera = Path(path), camera.strip('/')
+        self.intrinsics: Intrinsics
+        first = next(self.frames(), None)
+        if first is None:
+            raise ConfigError(f"{path}: topic '{self._camera}/color/image_raw' has no pictures")
+        if first.depth is None:
+            raise ConfigError(
+                f"{path}: there is no depth, topic '{self._camera}/{DEPTH}' is missing: "
+                'record with a depth camera (with depth:=true)'
+            )
+        self.intrinsics = first.intrinsics
+        if any(first.intrinsics.distortion):
+            raise ConfigError(
+                f"{path}: topic '{self._camera}/color/camera_info' has distortion: "
+                'give rectified pictures'
+            )
+        if world_T_camera is None:
+            world_T_camera = camera_pose(self.path, _frame_id(self.path, self._camera))
+        self.world_T_camera: FloatArray = world_T_camera
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield the frames from the beginning.
+
+        Raises:
+            SourceError: The bag is damaged.
+        """
+        source = BagSource(self.path, lambda: 0.0, 'camera', camera=self._camera, real_time=False)
+        source.open()
+        try:
+            while True:
+                yield source.read()
+        except EndOfStreamError:
+            return
+        finally:
+            source.close()
+
+    def frames_at(self, stamps: FloatArray) -> list[Frame]:
+        """Return the frames nearest to stamps (N,) [s]."""
+        wanted = np.asarray(stamps, dtype=np.float64)
+        best: list[Frame | None] = [None] * len(wanted)
+        for frame in self.frames():
+            for i, stamp in enumerate(wanted):
+                held = best[i]
+                if held is None or abs(frame.stamp - stamp) < abs(held.stamp - stamp):
+                    best[i] = frame
+        return [frame for frame in best if frame is not None]
+
+
+def camera_pose(path: Path, frame_id: str) -> FloatArray:
+    """Return world_T_camera (4, 4) that the fixed transforms of a bag say.
+
+    Raises:
+        ConfigError: They do not lead from `world` to the camera.
+    """
+    parents: dict[str, tuple[str, FloatArray]] = {}
+    for msg in _messages(path, TF):
+        for item in msg.transforms:
+            t, r = item.transform.translation, item.transform.rotation
+            pose = from_xyz_quat(np.array([t.x, t.y, t.z]), np.array([r.x, r.y, r.z, r.w]))
+            parents[item.child_frame_id] = (item.header.frame_id, pose)
+    result, frame, seen = np.eye(4), frame_id, {frame_id}
+    while frame != WORLD:
+        if frame not in parents or parents[frame][0] in seen:
+            raise ConfigError(
+                f"{path}: topic '{TF}' does not lead from '{WORLD}' to '{frame_id}': calibrate "
+                'the camera (./mimic calibrate) and record again, or give --camera-pose'
+            )
+        frame, pose = parents[frame]
+        seen.add(frame)
+        result = pose @ result
+    assert np.allclose(result @ inverse(result), np.eye(4))
+    return result
+
+
+def _frame_id(path: Path, camera: str) -> str:
+    msg = next(_messages(path, f'{camera}/color/camera_info'), None)
+    return '' if msg is None else str(msg.header.frame_id)
+
+
+def _messages(path: Path, ending: str) -> Iterator[Any]:
+    try:
+        with AnyReader([path], default_typestore=get_typestore(Stores.ROS2_JAZZY)) as reader:
+            found = [c for c in reader.connections if f'/{c.topic}'.endswith(f'/{ending}')]
+            if not found:
+                return
+            for connection, _, raw in reader.messages(found):
+                yield reader.deserialize(raw, connection.msgtype)
+    except (AnyReaderError, OSError, ValueError, KeyError) as error:
+        raise SourceError(f'{path} cannot be read as a bag: {error}') from error
