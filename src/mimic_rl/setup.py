@@ -19,8 +19,7 @@ setup(
     extras_require={'test': ['pytest']},
     entry_points={
         'console_scripts': [
-            f'align = {PACKAGE}.align_command:main',
-            f'alignment = {PACKAGE}.align_node:main',
+            f'practise = {PACKAGE}.practise:main',
         ],
     },
 )

@@ -21,6 +21,9 @@ from mimic_rl.world import World, build_world
 _CONTROL: Final = mujoco.mjtState.mjSTATE_CTRL | mujoco.mjtState.mjSTATE_QFRC_APPLIED
 
 
+_IMPOSSIBLE: Final = 1e3  # [m], [rad], [m/s], [rad/s]: what only broken physics reaches
+
+
 @dataclass(frozen=True)
 class Ended:
     """Episodes that ended in a step."""
@@ -85,14 +88,16 @@ class Practice:
         self.world: Final[World] = build_world(run, self.robot, timestep)
         self.motion: Final = Motion(self.robot, self.params, synergies, count)
         self.physics: Final = Physics(self.world, count)
-        self.eyes: Final = ObjectEyes.of(count, self.randomisation.delay)
+        self.eyes: Final = ObjectEyes.of(
+            count, self.randomisation.delay, self.randomisation.min_delay
+        )
         self.targets: Final = resample(run.trajectory, run.rate, self.params.control_rate)
         self.demonstration: Final = (
             None
             if run.demonstration is None
             else _resample_rows(run.demonstration, run.rate, self.params.control_rate)
         )
-        self.starts: Final = Starts(run, self.motion, self.params)
+        self.starts: Final = Starts(run, self.motion, self.params, self.demonstration)
         self.target_anchors: Final = place_anchors(self.targets, run.anchors)  # (T, A, 3)
         self.observer: Final = Observer(self)
         self.length: Final = len(self.targets) - 1 + self.params.hold
@@ -187,13 +192,14 @@ class Practice:
 
     def _advance(self, before: FloatArray, after: FloatArray, action: FloatArray) -> Step:
         self._drive(before, after)
-        self.time += 1
+        self.time[:] += 1
         self.observer.acted(action)
         row = np.minimum(self.time, len(self.targets) - 1)
         if self.params.reward == 'fixed_target':
             row = np.full(self.count, len(self.targets) - 1)
         pose = self.pose
-        broken = ~np.isfinite(self.state).all(axis=1)
+        size = np.abs(self.state[:, 1:])
+        broken: BoolArray = ~(size < _IMPOSSIBLE).all(axis=1)  # NaN too
         pose[broken] = self.targets[0]
         distance = anchor_distance(place_anchors(pose, self.run.anchors), self.target_anchors[row])
         reward = tracking_reward(distance, self.params.reward_scale)
@@ -210,7 +216,7 @@ class Practice:
         fallen = far > self.params.max_distance
         if self.params.reward == 'fixed_target':
             fallen = pose[:, 2] < -0.05  # the target is far away from the beginning on
-        self.total += reward
+        self.total[:] += reward
         done = broken | fallen | (self.time >= self.length)
         ended = self._ended(np.flatnonzero(done), pose, broken | fallen)
         if done.any():
@@ -274,15 +280,15 @@ class Practice:
 
     # --- to go on where it stopped ---------------------------------------------------------------
 
-    def snapshot(self) -> tuple[dict[str, FloatArray | IntArray], dict[str, Any]]:
+    def snapshot(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return arrays and JSON values from which `restore` goes on with the same numbers."""
         motion, observer = self.motion, self.observer
-        arrays: dict[str, FloatArray | IntArray] = {
+        arrays: dict[str, Any] = {
             'state': self.state, 'time': self.time, 'total': self.total,
             'physics': self.physics.values, 'history': self.eyes.history, 'late': self.eyes.late,
             'motion_q': motion.q, 'motion_palm': motion.palm, 'motion_angles': motion.angles,
             'motion_start_R': motion.start_R, 'motion_hand_start': motion.hand_start,
-            'last_action': observer.last_action, 'actor': observer.actor,
+            'last_action': observer.last_action, 'seen': observer.seen, 'actor': observer.actor,
             'critic': observer.critic,
         }  # fmt: skip
         copies = {name: np.ascontiguousarray(value).copy() for name, value in arrays.items()}
@@ -300,7 +306,8 @@ class Practice:
             ('physics', self.physics.values), ('late', self.eyes.late), ('motion_q', motion.q),
             ('motion_palm', motion.palm), ('motion_angles', motion.angles),
             ('motion_start_R', motion.start_R), ('motion_hand_start', motion.hand_start),
-            ('last_action', observer.last_action), ('actor', observer.actor),
+            ('last_action', observer.last_action), ('seen', observer.seen),
+            ('actor', observer.actor),
             ('critic', observer.critic),
         ):  # fmt: skip
             here[...] = checked(arrays[name], here.shape, name)

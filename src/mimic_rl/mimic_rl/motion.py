@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from mimic_core.arrays import FloatArray, IntArray
 from mimic_core.errors import ConfigError
@@ -119,13 +120,12 @@ class Motion:
             palm_now: (B, 3) where the palms are [m].
         """
         params, arm = self._params, self._arm
-        self.palm += params.palm_speed * self._dt * action[:, :3]
-        offset = self.palm - palm_now
+        offset = self.palm + params.palm_speed * self._dt * action[:, :3] - palm_now
         length = np.linalg.norm(offset, axis=1, keepdims=True)
         offset *= np.minimum(1.0, params.leash / np.maximum(length, 1e-9))
         self.palm[:] = np.clip(palm_now + offset, *self._box)
-        self.angles += params.palm_turn * self._dt * action[:, 3:PALM_ACTIONS]
-        np.clip(self.angles, -params.max_turn, params.max_turn, out=self.angles)
+        angles = self.angles + params.palm_turn * self._dt * action[:, 3:PALM_ACTIONS]
+        self.angles[:] = np.clip(angles, -params.max_turn, params.max_turn)
         target_R = euler_matrices(self.angles) @ self.start_R
         q_arm = np.ascontiguousarray(self.q[:, :arm])
         reach(
@@ -144,7 +144,29 @@ class Motion:
         change = np.clip(wanted[:, :arm] - self.q[:, :arm], -self._step[:arm], self._step[:arm])
         self.q[:, :arm] = np.clip(self.q[:, :arm] + change, self._lower[:arm], self._upper[:arm])
         self._move_hand(wanted[:, arm:])
+        places = self.places(self.q)
+        self.palm[:] = places.palm
+        turn = places.palm_R @ np.swapaxes(self.start_R, 1, 2)
+        self.angles[:] = Rotation.from_matrix(turn).as_euler('xyz')
         return self.q
+
+    def targets(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return copies of the targets: palm (B, 3) [m], angles (B, 3) [rad], hand (B, H)."""
+        return self.palm.copy(), self.angles.copy(), self.q[:, self._arm :].copy()
+
+    def action_since(self, before: tuple[FloatArray, FloatArray, FloatArray]) -> FloatArray:
+        """Return (B, C) the action that leads from earlier targets to the present ones.
+
+        What is faster than actions are is cut off.
+        """
+        palm, angles, _ = before
+        params = self._params
+        move = (self.palm - palm) / (params.palm_speed * self._dt)
+        turn = (self.angles - angles) / (params.palm_turn * self._dt)
+        offset = self.q[:, self._arm :] - self.hand_start
+        shape = offset @ np.linalg.pinv(self._synergies.directions)
+        action: FloatArray = np.clip(np.concatenate([move, turn, shape], axis=1), -1.0, 1.0)
+        return action
 
     def _move_hand(self, wanted: FloatArray) -> None:
         arm = self._arm

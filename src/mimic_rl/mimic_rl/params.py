@@ -74,6 +74,7 @@ class RandomisationParams:
     lost: float = param('Share of seen poses that are anywhere [1].', 0.1, low=0, high=0.9)
     push: float = param('Share of steps with a push on the object [1].', 0.05, low=0, high=1)
     push_force: float = param('Force of a push over the mass [m/s^2].', 50.0, low=0, high=200)
+    min_delay: int = param('Newest pose that is seen, in steps.', 0, low=0, high=8)
     delay: int = param('Oldest pose of the object that is seen, in steps.', 1, low=0, high=8)
 
 

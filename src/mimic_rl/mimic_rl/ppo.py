@@ -88,6 +88,12 @@ class Learner:
         self._inputs = _tensor(self.practice.observer.actor)
         self._known = _tensor(self.practice.observer.critic)
 
+    def set_rate(self, rate: float) -> None:
+        """Learn at a rate from now on."""
+        self.rate = rate
+        for group in self.optimiser.param_groups:
+            group['lr'] = rate
+
     def update(self) -> Report:
         """Collect `horizon` steps of each environment and learn from them."""
         batch = self._collect()
@@ -214,8 +220,7 @@ class Learner:
             self.rate = max(self.rate / 1.5, _RATE[0])
         elif divergence < 0.5 * wanted:
             self.rate = min(self.rate * 1.5, _RATE[1])
-        for group in self.optimiser.param_groups:
-            group['lr'] = self.rate
+        self.set_rate(self.rate)
 
     def _follow_success(self, success: BoolArray) -> None:
         """Make it harder or easier by what share of the last episodes succeeded."""

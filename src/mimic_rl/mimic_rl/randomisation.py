@@ -89,17 +89,18 @@ class ObjectEyes:
 
     history: FloatArray  # (D, B, 7) the last true poses, the newest first
     late: IntArray  # (B,) how many steps old the seen pose is
+    newest: int = 0  # steps, at least so old
 
     @staticmethod
-    def of(count: int, delay: int) -> 'ObjectEyes':
+    def of(count: int, delay: int, newest: int = 0) -> 'ObjectEyes':
         """Return eyes for B environments and delays of up to so many steps."""
         pose = np.tile([0.0, 0, 0, 0, 0, 0, 1.0], (delay + 1, count, 1))
-        return ObjectEyes(pose, np.zeros(count, dtype=np.int64))
+        return ObjectEyes(pose, np.zeros(count, dtype=np.int64), min(newest, delay))
 
     def reset(self, rows: IntArray, pose: FloatArray, rng: np.random.Generator) -> None:
         """Begin an episode of some rows (R,) at poses (R, 7)."""
         self.history[:, rows] = pose
-        self.late[rows] = rng.integers(0, len(self.history), size=len(rows))
+        self.late[rows] = rng.integers(self.newest, len(self.history), size=len(rows))
 
     def see(
         self,

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from mimic_core.arrays import FloatArray, IntArray
+from mimic_core.arrays import BoolArray, FloatArray, IntArray
 from mimic_rl.motion import Motion
 from mimic_rl.params import PracticeParams, RandomisationParams
 from mimic_rl.randomisation import multiply_quat, rotvec_quat
@@ -21,10 +21,19 @@ _TRIES: Final = 8
 class Starts:
     """Draws starts. The pose of the palm in the object's frame is that of the demonstration."""
 
-    def __init__(self, run: PracticeRun, motion: Motion, params: PracticeParams) -> None:
-        """Args: run: the demonstration; motion: of its robot; params: which start."""
+    def __init__(
+        self,
+        run: PracticeRun,
+        motion: Motion,
+        params: PracticeParams,
+        shown: FloatArray | None,
+    ) -> None:
+        """Args: run: the demonstration; motion: of its robot; params: which start;
+        shown: (T, J) the motion of the hand at the rate of control, if there is one.
+        """  # noqa: D205
         self._run, self._motion, self._params = run, motion, params
         self._arm = len(motion.robot.arm_joints)
+        self._shown = np.zeros((0, 0)) if shown is None else shown
         places = motion.places(run.start[None])
         self._palm, self._palm_R = places.palm[0], places.palm_R[0]
 
@@ -47,16 +56,15 @@ class Starts:
             rng: Source of chance.
         """
         count = len(rows)
-        pose, q = self._draw(count, randomisation, level, rng)
+        pose, q, reached = self._draw(count, randomisation, level, rng)
         for again in range(1, _TRIES):
-            missed = np.flatnonzero(~self._reached)
+            missed = np.flatnonzero(~reached)
             if len(missed) == 0:
                 break
-            reached = self._reached
             nearer = level * (1.0 - again / (_TRIES - 1))
-            pose[missed], q[missed] = self._draw(len(missed), randomisation, nearer, rng)
-            reached[missed] = self._reached
-            self._reached = reached
+            pose[missed], q[missed], reached[missed] = self._draw(
+                len(missed), randomisation, nearer, rng
+            )
         limits = self._motion.robot.limits
         q += rng.uniform(-1.0, 1.0, size=q.shape) * level * randomisation.joints
         return pose, np.clip(q, limits.lower, limits.upper)
@@ -67,7 +75,7 @@ class Starts:
         randomisation: RandomisationParams,
         level: float,
         rng: np.random.Generator,
-    ) -> tuple[FloatArray, FloatArray]:
+    ) -> tuple[FloatArray, FloatArray, BoolArray]:
         run = self._run
         shift = rng.uniform(-1.0, 1.0, size=(count, 2)) * level * randomisation.xy
         if run.start_box is not None:
@@ -80,10 +88,33 @@ class Starts:
         pose[:, :2] += shift
         spin = rotvec_quat(turn)
         pose[:, 3:] = multiply_quat(spin, pose[:, 3:])
-        return pose, self.beside(pose, spin)
+        return pose, *self.beside(pose, spin)
 
-    def beside(self, pose: FloatArray, spin: FloatArray) -> FloatArray:
-        """Return (R, J) joints whose palm is beside objects as it was shown.
+    def along(self, pose: FloatArray) -> FloatArray:
+        """Return (R, T, J) the shown motion, moved as the objects (R, 7) are from the shown place.
+
+        Objects are moved on the table and turned about the vertical; what else a pose says is
+        noise.
+        """
+        shown, run, arm = self._shown, self._run, self._arm
+        relative = rotation_matrices(pose[:, 3:]) @ rotation_matrices(run.trajectory[0, 3:]).T
+        yaw = np.arctan2(
+            relative[:, 1, 0] - relative[:, 0, 1], relative[:, 0, 0] + relative[:, 1, 1]
+        )
+        turn = rotation_matrices(rotvec_quat(yaw[:, None] * np.array([0.0, 0.0, 1.0])))
+        first = run.trajectory[0, :3]
+        place = np.concatenate([pose[:, :2], np.full((len(pose), 1), first[2])], axis=1)
+        places = self._motion.places(shown)
+        path = np.tile(shown, (len(pose), 1, 1))
+        q = path[:, 0, :arm].copy()
+        for t in range(len(shown)):
+            palm = place + turn @ (places.palm[t] - first)
+            q, _ = self._motion.solve(q, palm, turn @ places.palm_R[t])
+            path[:, t, :arm] = q
+        return path
+
+    def beside(self, pose: FloatArray, spin: FloatArray) -> tuple[FloatArray, BoolArray]:
+        """Return (R, J) joints whose palm is beside objects as it was shown, and if it got there.
 
         Args:
             pose: (R, 7) of the objects.
@@ -91,9 +122,8 @@ class Starts:
         """
         run, arm, count = self._run, self._arm, len(pose)
         q = np.tile(run.start, (count, 1))
-        self._reached = np.ones(count, dtype=bool)
         if self._params.start == 'default':
-            return np.tile(self._motion.robot.home, (count, 1))
+            return np.tile(self._motion.robot.home, (count, 1)), np.ones(count, dtype=bool)
         turn = rotation_matrices(spin)
         palm = pose[:, :3] + turn @ (self._palm - run.trajectory[0, :3])
         palm_R = turn @ self._palm_R
@@ -102,5 +132,5 @@ class Starts:
             palm_R = turn @ _DOWN
             q[:, arm:] = self._motion.robot.home[arm:]
         q[:, :arm], errors = self._motion.solve(q[:, :arm], palm, palm_R)
-        self._reached = (errors[:, 0] <= MISS_DISTANCE) & (errors[:, 1] <= MISS_ANGLE)
-        return q
+        reached: BoolArray = (errors[:, 0] <= MISS_DISTANCE) & (errors[:, 1] <= MISS_ANGLE)
+        return q, reached

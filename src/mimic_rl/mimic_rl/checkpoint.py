@@ -1,0 +1,237 @@
+"""What training goes on with, and what a robot runs: safetensors and JSON, whole or not at all."""
+
+import dataclasses
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from mimic_core.errors import ConfigError
+from mimic_core.params import from_mapping
+from mimic_rl.network import Actor
+from mimic_rl.params import LearningParams, PracticeParams, RandomisationParams
+from mimic_rl.ppo import Learner
+from mimic_rl.synergies import Synergies
+
+TENSORS: Final = 'tensors.safetensors'
+DOCUMENT: Final = 'state.json'
+SETTINGS: Final = 'settings.json'
+POLICY: Final = 'policy'
+_PREFIX: Final = 'checkpoint-'
+_KEPT: Final = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """All that a training is made from, beside the run itself."""
+
+    seed: int
+    practice: PracticeParams
+    randomisation: RandomisationParams
+    learning: LearningParams
+    synergies: Synergies
+
+
+def save_settings(settings: Settings, folder: Path) -> None:
+    """Write settings.json."""
+    synergies = settings.synergies
+    document = {
+        'seed': settings.seed,
+        'practice': dataclasses.asdict(settings.practice),
+        'randomisation': dataclasses.asdict(settings.randomisation),
+        'learning': dataclasses.asdict(settings.learning),
+        'synergies': {
+            'mean': synergies.mean.tolist(),
+            'components': synergies.components.tolist(),
+            'amplitude': synergies.amplitude.tolist(),
+            'explained': synergies.explained,
+        },
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f'{SETTINGS}.part'
+    part.write_text(json.dumps(document, indent=1) + '\n')
+    part.replace(folder / SETTINGS)
+
+
+def load_settings(folder: Path) -> Settings:
+    """Read settings.json.
+
+    Raises:
+        ConfigError: It is missing or wrong; names file and field.
+    """
+    path = folder / SETTINGS
+    document = _read_json(path)
+    try:
+        shape = document['synergies']
+        return Settings(
+            seed=int(document['seed']),
+            practice=from_mapping(PracticeParams, document['practice']),
+            randomisation=from_mapping(RandomisationParams, document['randomisation']),
+            learning=from_mapping(LearningParams, document['learning']),
+            synergies=Synergies(
+                np.array(shape['mean'], dtype=np.float64),
+                np.array(shape['components'], dtype=np.float64),
+                np.array(shape['amplitude'], dtype=np.float64),
+                float(shape['explained']),
+            ),
+        )
+    except KeyError as error:
+        raise ConfigError(f'{path}: field {error} is missing') from error
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f'{path}: {error}') from error
+
+
+def save_checkpoint(learner: Learner, folder: Path) -> Path:
+    """Write a checkpoint beside the others and remove the oldest; return its folder."""
+    practice, generator = learner.practice, learner.generator
+    arrays, values = practice.snapshot()
+    tensors: dict[str, Tensor] = {
+        **{f'actor.{k}': v for k, v in learner.actor.state_dict().items()},
+        **{f'critic.{k}': v for k, v in learner.critic.state_dict().items()},
+        **{f'practice.{k}': torch.from_numpy(v) for k, v in arrays.items()},
+        'generator': generator.get_state(),
+        'memory': learner.state,
+        'begins': learner.begins,
+    }
+    for number, state in learner.optimiser.state_dict()['state'].items():
+        tensors |= {f'optimiser.{number}.{k}': v for k, v in state.items()}
+    document = {
+        'steps': learner.steps,
+        'updates': learner.updates,
+        'rate': learner.rate,
+        'recent': learner.recent,
+        'demonstration_weight': learner.demonstration_weight,
+        'practice': values,
+    }
+    target = folder / f'{_PREFIX}{learner.updates:08d}'
+    _write(target, tensors, document)
+    for old in _checkpoints(folder)[:-_KEPT]:
+        shutil.rmtree(old)
+    return target
+
+
+def restore_checkpoint(learner: Learner, folder: Path) -> bool:
+    """Go on from the newest checkpoint that is whole; False if there is none.
+
+    Raises:
+        ConfigError: It is of another training: a tensor is missing or of another shape.
+    """
+    for path in reversed(_checkpoints(folder)):
+        try:
+            tensors, document = load_file(path / TENSORS), _read_json(path / DOCUMENT)
+        except (SafetensorError, OSError, ConfigError):
+            continue  # torn by a full disk or a lost machine: the one before it is whole
+        _restore(learner, tensors, document, path)
+        return True
+    return False
+
+
+def save_policy(learner: Learner, folder: Path) -> Path:
+    """Write what a robot runs, `policy/`; return its folder."""
+    actor = learner.actor
+    document = {
+        'steps': learner.steps,
+        'inputs': int(actor.normaliser.mean.shape[0]),
+        'actions': int(actor.log_std.shape[0]),
+        'layers': list(learner.params.layers),
+        'memory': actor.memory,
+    }
+    target = folder / POLICY
+    _write(target, dict(actor.state_dict()), document)
+    return target
+
+
+def load_actor(folder: Path) -> Actor:
+    """Return the network of a `policy/` folder.
+
+    Raises:
+        ConfigError: It is missing, torn or of another shape.
+    """
+    path = folder / POLICY
+    document = _read_json(path / DOCUMENT)
+    try:
+        actor = Actor(
+            int(document['inputs']), int(document['actions']),
+            [int(w) for w in document['layers']], int(document['memory']), 1.0,
+        )  # fmt: skip
+        actor.load_state_dict(load_file(path / TENSORS))
+    except KeyError as error:
+        raise ConfigError(f'{path / DOCUMENT}: field {error} is missing') from error
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise ConfigError(f'{path / TENSORS}: {error}') from error
+    return actor.eval()
+
+
+def _restore(
+    learner: Learner, tensors: dict[str, Tensor], document: dict[str, Any], path: Path
+) -> None:
+    def part(name: str) -> dict[str, Tensor]:
+        start = f'{name}.'
+        return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
+
+    try:
+        learner.actor.load_state_dict(part('actor'))
+        learner.critic.load_state_dict(part('critic'))
+        optimiser = learner.optimiser.state_dict()
+        states: dict[int, dict[str, Tensor]] = {}
+        for name, value in part('optimiser').items():
+            number, key = name.split('.', 1)
+            states.setdefault(int(number), {})[key] = value
+        optimiser['state'] = states
+        learner.optimiser.load_state_dict(optimiser)
+        learner.generator.set_state(tensors['generator'])
+        learner.state, learner.begins = tensors['memory'], tensors['begins']
+        learner.steps, learner.updates = int(document['steps']), int(document['updates'])
+        learner.recent = [bool(v) for v in document['recent']]
+        learner.demonstration_weight = float(document['demonstration_weight'])
+        learner.set_rate(float(document['rate']))
+        arrays = {k: v.numpy() for k, v in part('practice').items()}
+        learner.practice.restore(arrays, document['practice'])
+    except KeyError as error:
+        raise ConfigError(f'{path}: {error} is missing') from error
+    except RuntimeError as error:
+        raise ConfigError(f'{path} is of another training: {error}') from error
+    learner.look_again()
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.glob(f'{_PREFIX}*') if p.is_dir() and p.suffix != '.part')
+
+
+def _write(target: Path, tensors: dict[str, Tensor], document: dict[str, Any]) -> None:
+    """Write a folder that is there as a whole or not at all, whenever the process dies."""
+    part = target.with_name(f'{target.name}.part')
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    save_file({k: v.detach().contiguous().clone() for k, v in tensors.items()}, part / TENSORS)
+    (part / DOCUMENT).write_text(json.dumps(document) + '\n')
+    for name in (TENSORS, DOCUMENT):
+        with (part / name).open('rb') as file:
+            os.fsync(file.fileno())
+    if target.exists():
+        old = target.with_name(f'{target.name}.old')
+        shutil.rmtree(old, ignore_errors=True)
+        target.rename(old)
+        part.rename(target)
+        shutil.rmtree(old)
+    else:
+        part.rename(target)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise ConfigError(f'there is no {path}') from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f'{path}: no valid JSON: {error}') from error
+    if not isinstance(document, dict):
+        raise ConfigError(f'{path} is no JSON object')
+    return document

@@ -1,0 +1,126 @@
+"""The learned policy beside replays, cloning and other trainings, where practice has not been."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+from mimic_rl.checkpoint import Settings, load_actor, load_settings
+from mimic_rl.environment import Practice
+from mimic_rl.evaluation import OUTSIDE, Act, Learned, Replay, Score, collect, evaluate, imitate
+from mimic_rl.network import Actor
+from mimic_rl.params import RandomisationParams
+from mimic_rl.run_folder import PracticeRun, load_run
+from mimic_rl.training import TRAINING
+
+STARTS, PHYSICS = 'new starts', 'new starts, physics beyond the range'
+# What a tracker misses, not what practice exaggerates, and the same for every method.
+TRACKER: Final = {'object_position': 0.005, 'object_angle': 0.052, 'lost': 0.02}
+_CLONED_EPISODES: Final = 64
+_CLONING_STEPS: Final = 1500
+_COUNT: Final = 25  # environments
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One method in one setting."""
+
+    met: str  # which setting
+    method: str
+    success: float  # [1]
+    interval: tuple[float, float]  # [1], 95 %
+    distance: float  # [m], median of the object's origin to its last target
+    angle: float  # [rad], median
+    reward: float  # mean of a step's
+    episodes: int
+
+
+def compare(
+    folder: Path,
+    name: str = TRAINING,
+    ablations: Sequence[str] = (),
+    *,
+    episodes: int = 50,
+    seed: int = 1000,
+    threads: int = 2,
+) -> list[Row]:
+    """Return a row for each method and setting. All meet the same starts and physics.
+
+    Args:
+        folder: The run folder.
+        name: Of the training.
+        ablations: Of other trainings in the folder.
+        episodes: For each row.
+        seed: Of starts and physics; trainings have theirs.
+        threads: Of the physics.
+
+    Raises:
+        ConfigError: A file is missing or wrong.
+    """
+    run = load_run(folder)
+    rows = []
+    settings = load_settings(folder / name)
+    acts: list[tuple[str, Settings, Act]] = [
+        ('learned', settings, Learned(load_actor(folder / name)))
+    ]
+    if run.demonstration is not None:
+        acts += [
+            ('replay', settings, Replay(aware=False)),
+            ('object-aware replay', settings, Replay(aware=True)),
+            ('cloned', settings, Learned(clone(run, settings, seed + 1, threads))),
+        ]
+    for other in ablations:
+        acts.append((other, load_settings(folder / other), Learned(load_actor(folder / other))))
+    for met, outside in ((STARTS, 0.0), (PHYSICS, OUTSIDE)):
+        for method, used, act in acts:
+            practice = _practice(run, used, seed, threads, outside, min(episodes, _COUNT))
+            score = evaluate(practice, method, act, episodes)
+            rows.append(_row(met, score, practice.length))
+            practice.close()
+    return rows
+
+
+def clone(run: PracticeRun, settings: Settings, seed: int, threads: int = 2) -> Actor:
+    """Return a network that imitates object-aware replays: what cloning has to learn from."""
+    practice = _practice(run, settings, seed, threads, 0.0, _CLONED_EPISODES)
+    shown = collect(practice, Replay(aware=True), _CLONED_EPISODES)
+    learning = settings.learning
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        actor = Actor(
+            shown.inputs.shape[2], practice.actions, learning.layers, learning.memory,
+            learning.spread,
+        )  # fmt: skip
+    practice.close()
+    imitate(actor, shown, _CLONING_STEPS, seed)
+    return actor
+
+
+def unseen(randomisation: RandomisationParams, outside: float) -> RandomisationParams:
+    """Return what varies in an evaluation: starts as in practice, the errors of a tracker, and
+    poses later than practice has seen if physics is beyond its range.
+    """  # noqa: D205
+    late = randomisation.delay + 1 if outside > 0.0 else randomisation.delay
+    newest = late if outside > 0.0 else randomisation.min_delay
+    return dataclasses.replace(randomisation, **TRACKER, delay=late, min_delay=newest)
+
+
+def _practice(
+    run: PracticeRun, settings: Settings, seed: int, threads: int, outside: float, count: int
+) -> Practice:
+    practice = Practice(
+        run, settings.synergies, count=count, seed=seed, threads=threads,
+        params=settings.practice, randomisation=unseen(settings.randomisation, outside),
+    )  # fmt: skip
+    practice.level, practice.outside = 1.0, outside
+    return practice
+
+
+def _row(met: str, score: Score, length: int) -> Row:
+    return Row(
+        met, score.method, score.rate, score.interval, float(np.median(score.distance)),
+        float(np.median(score.angle)), float(score.reward.mean() / length), len(score.success),
+    )  # fmt: skip

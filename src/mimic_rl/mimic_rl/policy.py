@@ -1,0 +1,129 @@
+"""What a robot runs: a learned policy, one step at a time."""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+from mimic_core.arrays import FloatArray, checked
+from mimic_core.errors import ConfigError
+from mimic_rl.checkpoint import load_actor, load_settings
+from mimic_rl.environment import resample
+from mimic_rl.motion import Motion
+from mimic_rl.network import Actor
+from mimic_rl.observation import policy_view
+from mimic_rl.rewards import place_anchors
+from mimic_rl.run_folder import PracticeRun, load_run
+
+
+class PracticePolicy:
+    """Turns joints and the object's pose into joint targets, at `rate`. J joints of the robot.
+
+    Call `reset` with the robot at `start`, then `step` every 1 / `rate` seconds.
+    """
+
+    def __init__(self, run: PracticeRun, training: Path) -> None:
+        """Read what a training left.
+
+        Args:
+            run: What was practised.
+            training: Folder of the training.
+
+        Raises:
+            ConfigError: A file is missing, torn, or of another run.
+            WrongRobotError: The registry has another robot of that name.
+        """
+        settings = load_settings(training)
+        self.robot: Final = run.robot()
+        self.run: Final = run
+        self.rate: Final = settings.practice.control_rate  # [Hz]
+        self._motion = Motion(self.robot, settings.practice, settings.synergies, 1)
+        self._actor: Actor = load_actor(training)
+        self._path = resample(run.trajectory, run.rate, self.rate)
+        self._anchors = place_anchors(self._path, run.anchors)
+        self.length: Final = len(self._path) - 1 + settings.practice.hold  # steps
+        self._fixed = settings.practice.reward == 'fixed_target'
+        self._state = self._actor.blank(1)
+        self._last = np.zeros((1, self._motion.actions))
+        self._step = 0
+        self.reset(run.start)
+        size = self._view(run.start, np.zeros(len(run.start)), run.trajectory[0]).shape[1]
+        if size != len(self._actor.normaliser.mean):
+            raise ConfigError(
+                f'{training}: the policy sees {len(self._actor.normaliser.mean)} numbers, '
+                f'this run shows {size}'
+            )
+
+    @property
+    def start(self) -> FloatArray:
+        """(J,) the posture from which it begins [rad] or [m]."""
+        return self.run.start.copy()
+
+    @property
+    def done(self) -> bool:
+        """The trajectory and the time to hold its end are over."""
+        return self._step >= self.length
+
+    @property
+    def target(self) -> FloatArray:
+        """(7,) where the object should be after the next step: xyz [m], quaternion xyzw."""
+        return self._path[self._row()].copy()
+
+    def reset(self, q: FloatArray) -> None:
+        """Begin at (J,) joint positions."""
+        start = checked(q, (len(self.robot.joint_names),), 'q')
+        self._motion.begin(np.array([0]), start[None])
+        self._state = self._actor.blank(1)
+        self._last[:] = 0.0
+        self._step = 0
+
+    def step(self, q: FloatArray, speed: FloatArray, world_object: FloatArray) -> FloatArray:
+        """Return (J,) joint targets for the end of this step, within limits.
+
+        Args:
+            q: (J,) measured [rad] or [m].
+            speed: (J,) measured.
+            world_object: (7,) pose of the object as it is seen: xyz [m], quaternion xyzw.
+
+        Raises:
+            ShapeError: An array has the wrong shape.
+            NotFiniteError: A number is NaN or infinite.
+        """
+        size = len(self.robot.joint_names)
+        measured = checked(q, (size,), 'q')
+        pose = checked(world_object, (7,), 'pose of the object')
+        seen = self._view(measured, checked(speed, (size,), 'speed'), pose)
+        begins = torch.full((1, 1), float(self._step == 0))
+        with torch.no_grad():
+            inputs = torch.from_numpy(seen.astype(np.float32))[None]
+            means, self._state = self._actor(inputs, self._state, begins)
+        action = np.clip(means[0].numpy().astype(np.float64), -1.0, 1.0)
+        targets = self._motion.act(action, self._motion.places(measured[None]).palm)
+        self._last = action
+        self._step += 1
+        return targets[0].copy()
+
+    def _row(self) -> int:
+        last = len(self._path) - 1
+        return last if self._fixed else min(self._step + 1, last)
+
+    def _view(self, q: FloatArray, speed: FloatArray, pose: FloatArray) -> FloatArray:
+        limits, motion = self.robot.limits, self._motion
+        return policy_view(
+            lower=limits.lower, upper=limits.upper, max_speed=limits.max_speed,
+            origin=self.run.trajectory[0, :3], q=q[None], speed=speed[None],
+            places=motion.places(q[None]), palm_target=motion.palm, angles=motion.angles,
+            seen=place_anchors(pose[None], self.run.anchors),
+            target=self._anchors[[self._row()]], seen_place=pose[None, :3],
+            last_action=self._last,
+        )  # fmt: skip
+
+
+def load_practice_policy(folder: Path, training: str = 'training') -> PracticePolicy:
+    """Return the policy of a run folder.
+
+    Raises:
+        ConfigError: It is no run folder, or nothing was trained in it.
+    """
+    return PracticePolicy(load_run(folder), folder / training)

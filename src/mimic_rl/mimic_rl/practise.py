@@ -1,0 +1,160 @@
+"""Command line: make a run without a video, train it, evaluate it."""
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from mimic_core.errors import MimicError
+from mimic_core.params import check_value, from_mapping, types_of
+from mimic_rl import show_command
+from mimic_rl.params import LearningParams, PracticeParams, RandomisationParams
+from mimic_rl.prepare import command as prepare
+from mimic_rl.run_folder import load_run, save_run
+from mimic_rl.shown import known_shown, show
+
+_GROUPS: Final = {
+    'practice': PracticeParams,
+    'randomisation': RandomisationParams,
+    'learning': LearningParams,
+}
+_STEPS: Final = 3_000_000
+
+
+def add_commands(commands: Any) -> dict[str, Callable[[argparse.Namespace], None]]:
+    """Add the commands of this file to a parser; return what each one does."""
+    draft = commands.add_parser('draft', help='make a run folder without a video')
+    draft.add_argument('run', type=Path, help='folder to make')
+    draft.add_argument('--task', choices=known_shown(), default='box_push', help='what is moved')
+    draft.add_argument('--arm', default='iiwa14', help='an arm of the registry')
+    draft.add_argument('--hand', default='allegro', help='a hand of the registry')
+
+    train = commands.add_parser('train', help='practise a run in the twin; goes on if stopped')
+    train.add_argument('run', type=Path, help='run folder')
+    train.add_argument('--name', default='training', help='folder in it, one for each training')
+    train.add_argument('--steps', type=int, default=_STEPS, help='of the policy, in sum')
+    train.add_argument('--minutes', type=float, default=0.0, help='stop after; 0: never')
+    train.add_argument('--seed', type=int, default=0, help='of everything random')
+    train.add_argument('--film-every', type=int, default=500_000, help='steps; 0: no films')
+    train.add_argument('--threads', type=int, default=2, help='of physics and of torch')
+    train.add_argument(
+        '--set', action='append', default=[], metavar='NAME=VALUE', dest='values',
+        help='a parameter of practice, randomisation or learning; may be repeated',
+    )  # fmt: skip
+
+    evaluate = commands.add_parser('evaluate', help='compare a training with replays and cloning')
+    evaluate.add_argument('run', type=Path, help='run folder')
+    evaluate.add_argument('--name', default='training', help='the training in it')
+    evaluate.add_argument('--ablation', action='append', default=[], help='another training in it')
+    evaluate.add_argument('--episodes', type=int, default=50, help='for each row of the table')
+    evaluate.add_argument('--seed', type=int, default=1000, help='of starts and physics')
+    evaluate.add_argument('--threads', type=int, default=2, help='of the physics')
+    return {'draft': _draft, 'train': _train, 'evaluate': _evaluate}
+
+
+def main() -> None:
+    """Run one of the commands."""
+    parser = argparse.ArgumentParser(prog='practise', description='Practise in the twin.')
+    commands = parser.add_subparsers(dest='command', required=True)
+    actions = prepare.add_commands(commands) | show_command.add_commands(commands)
+    actions |= add_commands(commands)
+    arguments = parser.parse_args()
+    os.environ.setdefault('MUJOCO_GL', 'egl')  # films need no window
+    try:
+        actions[arguments.command](arguments)
+    except MimicError as error:
+        sys.exit(f'practise: {error}')
+
+
+def settings_from(values: list[str]) -> dict[str, Any]:
+    """Return the parameters of each group from NAME=VALUE texts.
+
+    Raises:
+        ConfigError: A value has the wrong type or is out of range.
+        UnknownNameError: There is no such parameter.
+    """
+    given: dict[str, dict[str, Any]] = {name: {} for name in _GROUPS}
+    for text in values:
+        name, _, value = text.partition('=')
+        group = next((g for g, cls in _GROUPS.items() if name in types_of(cls)), 'practice')
+        try:
+            parsed = json.loads(value)
+        except json.JSONDecodeError:
+            parsed = value
+        given[group][name] = check_value(_GROUPS[group], name, parsed)
+    return {group: from_mapping(cls, given[group]) for group, cls in _GROUPS.items()}
+
+
+def _draft(arguments: argparse.Namespace) -> None:
+    run = show(arguments.task, arguments.arm, arguments.hand)
+    Console().print(f'written to {save_run(run, arguments.run)}')
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    import time
+
+    import torch
+
+    from mimic_rl.checkpoint import Settings
+    from mimic_rl.ppo import Report
+    from mimic_rl.synergies import robot_synergies
+    from mimic_rl.training import Training
+
+    run = load_run(arguments.run)
+    groups = settings_from(arguments.values)
+    torch.set_num_threads(arguments.threads)
+    settings = Settings(
+        arguments.seed, groups['practice'], groups['randomisation'], groups['learning'],
+        robot_synergies(run.robot()),
+    )  # fmt: skip
+    training = Training(run, settings, arguments.run / arguments.name, threads=arguments.threads)
+    console = Console()
+    if training.resumed:
+        console.print(f'goes on from step {training.learner.steps:,}')
+    end = time.monotonic() + 60.0 * arguments.minutes if arguments.minutes > 0 else float('inf')
+    columns = (
+        TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task('', total=arguments.steps, completed=training.learner.steps)
+
+        def report(result: Report) -> bool:
+            text = f'reward {result.reward:.2f}, level {result.level:.2f}'
+            if result.episodes:
+                text += f', success {100 * result.success:3.0f} %'
+            progress.update(bar, completed=result.steps, description=text)
+            return time.monotonic() < end
+
+        training.run(arguments.steps, film_every=arguments.film_every, report=report)
+    training.close()
+    console.print(f'{training.learner.steps:,} steps, in {training.folder}')
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    from mimic_rl.comparison import compare
+
+    table = Table(title=f'{arguments.run}, {arguments.episodes} episodes each')
+    for column in ('met', 'method', 'success', '95 %', 'distance, median', 'turn, median'):
+        table.add_column(column, justify='left' if column in ('met', 'method') else 'right')
+    rows = compare(
+        arguments.run, arguments.name, arguments.ablation, episodes=arguments.episodes,
+        seed=arguments.seed, threads=arguments.threads,
+    )  # fmt: skip
+    for row in rows:
+        low, high = row.interval
+        table.add_row(
+            row.met, row.method, f'{100 * row.success:.0f} %',
+            f'{100 * low:.0f} to {100 * high:.0f} %', f'{100 * row.distance:.1f} cm',
+            f'{row.angle:.2f} rad',
+        )  # fmt: skip
+    Console().print(table)
+    path = arguments.run / f'evaluation-{arguments.name}.json'
+    path.write_text(json.dumps([dataclasses.asdict(row) for row in rows], indent=1) + '\n')

@@ -1,0 +1,143 @@
+"""Training of a run: goes on where it stopped, keeps curves and films, leaves a policy."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from mimic_core.errors import ConfigError
+from mimic_rl.checkpoint import (
+    SETTINGS,
+    Settings,
+    load_settings,
+    restore_checkpoint,
+    save_checkpoint,
+    save_policy,
+    save_settings,
+)
+from mimic_rl.environment import Practice
+from mimic_rl.evaluation import Learned, Replay, collect, imitate
+from mimic_rl.events import EventWriter
+from mimic_rl.film import Camera, write_film
+from mimic_rl.ppo import Demonstrations, Learner, Report
+from mimic_rl.run_folder import PracticeRun
+
+TRAINING: Final = 'training'
+_SHOWN_EPISODES: Final = 64
+_IMITATION_STEPS: Final = 400
+
+
+class Training:
+    """One training in a folder of its own. Equal settings give equal numbers, stopped or not."""
+
+    def __init__(
+        self, run: PracticeRun, settings: Settings, folder: Path, *, threads: int = 2
+    ) -> None:
+        """Open a folder, which is made; go on from its newest checkpoint.
+
+        Args:
+            run: What is practised.
+            settings: Of the training.
+            folder: Where its files are.
+            threads: Of the physics.
+
+        Raises:
+            ConfigError: The folder holds a training with other settings.
+        """
+        if (folder / SETTINGS).exists():
+            _same(load_settings(folder), settings, folder)
+        else:
+            save_settings(settings, folder)
+        self.folder: Final = folder
+        self.settings: Final = settings
+        learning = settings.learning
+        self.practice: Final = Practice(
+            run, settings.synergies, count=learning.environments, seed=settings.seed,
+            threads=threads, params=settings.practice, randomisation=settings.randomisation,
+        )  # fmt: skip
+        shown = self._shown() if learning.demonstration > 0.0 else None
+        self.learner: Final = Learner(self.practice, learning, settings.seed, shown)
+        self.resumed: Final = restore_checkpoint(self.learner, folder)
+        if shown is not None and not self.resumed:
+            imitate(self.learner.actor, shown, _IMITATION_STEPS, settings.seed)
+        self._events: Final = EventWriter(folder / 'events')
+
+    def close(self) -> None:
+        """End the threads, close the files."""
+        self._events.close()
+        self.practice.close()
+
+    def run(
+        self,
+        steps: int,
+        *,
+        save_every: int = 20,
+        film_every: int = 0,
+        report: Callable[[Report], bool] | None = None,
+    ) -> None:
+        """Train until so many steps of the policy are done, in sum.
+
+        Args:
+            steps: Of all environments together.
+            save_every: Updates between checkpoints.
+            film_every: Steps between films; 0: none.
+            report: Called after each update; False ends the training.
+        """
+        learner = self.learner
+        while learner.steps < steps:
+            before = learner.steps
+            result = learner.update()
+            self._events.add(
+                result.steps, {f'practice/{k}': float(v) for k, v in asdict(result).items()}
+            )
+            if learner.updates % save_every == 0:
+                save_checkpoint(learner, self.folder)
+                save_policy(learner, self.folder)
+            if film_every and before // film_every != learner.steps // film_every:
+                self.film(self.folder / 'films' / f'{learner.steps:09d}.mp4')
+            if report is not None and not report(result):
+                break
+        save_checkpoint(learner, self.folder)
+        save_policy(learner, self.folder)
+
+    def film(self, path: Path) -> None:
+        """Write a film of one episode of the present policy; training does not notice."""
+        practice = Practice(
+            self.practice.run, self.settings.synergies, count=1, seed=self.learner.steps,
+            threads=1, params=self.settings.practice, randomisation=self.settings.randomisation,
+        )  # fmt: skip
+        practice.level = self.practice.level
+        practice.reset()
+        camera, act, pictures = Camera(practice), Learned(self.learner.actor), []
+        for _ in range(practice.length - 1):
+            pictures.append(camera.draw())
+            if act(practice).done[0]:
+                break
+        camera.close()
+        practice.close()
+        write_film(pictures, path, self.settings.practice.control_rate)
+
+    def _shown(self) -> Demonstrations:
+        """Return episodes of the replayed motion, for DAPG."""
+        practice = Practice(
+            self.practice.run, self.settings.synergies, count=_SHOWN_EPISODES,
+            seed=self.settings.seed + 1, threads=1, params=self.settings.practice,
+            randomisation=self.settings.randomisation,
+        )  # fmt: skip
+        practice.level = 1.0
+        shown = collect(practice, Replay(aware=True), _SHOWN_EPISODES)
+        practice.close()
+        return shown
+
+
+def _same(there: Settings, wanted: Settings, folder: Path) -> None:
+    for name in ('seed', 'practice', 'randomisation', 'learning'):
+        if getattr(there, name) != getattr(wanted, name):
+            raise ConfigError(
+                f'{folder / SETTINGS}: {name} is {getattr(there, name)}, '
+                f'not {getattr(wanted, name)}; train in another folder to change it'
+            )
+    if not np.allclose(there.synergies.directions, wanted.synergies.directions):
+        raise ConfigError(f'{folder / SETTINGS}: synergies are those of another hand')

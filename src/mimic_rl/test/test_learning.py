@@ -1,0 +1,286 @@
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip('torch', reason='what learning needs is not installed')
+
+from mimic_core.errors import ConfigError  # noqa: E402
+from mimic_rl import (  # noqa: E402
+    Practice,
+    PracticeParams,
+    RandomisationParams,
+    load_run,
+    robot_synergies,
+    save_run,
+)
+from mimic_rl.checkpoint import Settings, load_actor, load_settings, save_settings  # noqa: E402
+from mimic_rl.evaluation import (  # noqa: E402
+    Learned,
+    Replay,
+    collect,
+    evaluate,
+    imitate,
+    wilson,
+)
+from mimic_rl.network import Actor, Normaliser, log_probability  # noqa: E402
+from mimic_rl.params import LearningParams  # noqa: E402
+from mimic_rl.ppo import Learner, advantages, imitation_loss  # noqa: E402
+from mimic_rl.shown import show  # noqa: E402
+from mimic_rl.training import Training  # noqa: E402
+
+SMALL = LearningParams(
+    environments=4,
+    horizon=8,
+    layers=(16,),
+    memory=8,
+    critic_layers=(16,),
+    minibatches=2,
+    level=1.0,
+)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def settings(synergies):
+    return Settings(3, PracticeParams(), RandomisationParams(), SMALL, synergies)
+
+
+def test_advantages_by_hand():
+    reward = torch.tensor([[1.0], [2.0], [3.0]])
+    value = torch.tensor([[0.5], [1.0], [1.5]])
+    last, done = torch.tensor([2.0]), torch.tensor([[0.0], [1.0], [0.0]])
+    third = 3.0 + 0.9 * 2.0 - 1.5
+    second = 2.0 - 1.0  # the episode ends
+    first = 1.0 + 0.9 * 1.0 - 0.5 + 0.9 * 0.5 * second
+    result = advantages(reward, value, last, done, 0.9, 0.5)
+    np.testing.assert_allclose(result[:, 0], [first, second, third], rtol=1e-6)
+
+
+def test_memory_is_blank_at_a_beginning_and_sequences_are_steps():
+    torch.manual_seed(0)
+    actor = Actor(5, 2, (8,), 6, 0.5)
+    inputs, begins = torch.randn(7, 3, 5), torch.zeros(7, 3)
+    begins[4, 1] = 1.0
+    state = torch.randn(2, 3, 6)
+    whole, after = actor(inputs, state, begins)
+    steps, now = [], state
+    for t in range(7):
+        mean, now = actor(inputs[t : t + 1], now, begins[t : t + 1])
+        steps.append(mean)
+    torch.testing.assert_close(whole, torch.cat(steps))
+    torch.testing.assert_close(after, now)
+    fresh, _ = actor(inputs[4:, 1:2], actor.blank(1), torch.zeros(3, 1))
+    torch.testing.assert_close(whole[4:, 1:2], fresh)
+
+
+def test_normaliser_is_mean_and_variance_of_all():
+    torch.manual_seed(0)
+    data = torch.randn(100, 4) * torch.tensor([1.0, 3.0, 0.1, 5.0]) + 2.0
+    normaliser = Normaliser(4)
+    for part in data.split(17):
+        normaliser.update(part)
+    torch.testing.assert_close(normaliser.mean, data.mean(0), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        normaliser.variance, data.var(0, unbiased=False), rtol=1e-3, atol=1e-4
+    )
+
+
+def test_log_probability_is_that_of_torch():
+    torch.manual_seed(0)
+    action, mean, std = torch.randn(5, 3), torch.randn(5, 3), torch.rand(3) + 0.1
+    wanted = torch.distributions.Normal(mean, std).log_prob(action).sum(-1)
+    torch.testing.assert_close(log_probability(action, mean, std), wanted)
+
+
+def _weights(training):
+    return {k: v.clone() for k, v in training.learner.actor.state_dict().items()}
+
+
+def test_stopped_and_gone_on_is_the_same_as_in_one_go(run, settings, tmp_path):
+    whole = Training(run, settings, tmp_path / 'whole', threads=1)
+    whole.run(32 * 6, save_every=3)
+    first = Training(run, settings, tmp_path / 'parts', threads=1)
+    first.run(32 * 3, save_every=3)
+    first.close()
+    second = Training(run, settings, tmp_path / 'parts', threads=1)
+    assert second.resumed and second.learner.steps == 96
+    second.run(32 * 6, save_every=3)
+    assert second.learner.steps == whole.learner.steps == 192
+    for name, value in _weights(whole).items():
+        assert torch.equal(value, _weights(second)[name]), name
+    actor = load_actor(tmp_path / 'parts')
+    for name, value in _weights(whole).items():
+        assert torch.equal(value, actor.state_dict()[name]), name
+    whole.close()
+    second.close()
+
+
+def test_other_settings_in_the_same_folder_are_refused(run, settings, tmp_path):
+    Training(run, settings, tmp_path, threads=1).close()
+    other = dataclasses.replace(settings, learning=dataclasses.replace(SMALL, horizon=9))
+    with pytest.raises(ConfigError, match=r'settings\.json: learning'):
+        Training(run, other, tmp_path, threads=1)
+
+
+def test_settings_round_trip_and_name_what_is_wrong(settings, tmp_path):
+    save_settings(settings, tmp_path)
+    again = load_settings(tmp_path)
+    assert again.learning == settings.learning and again.practice == settings.practice
+    np.testing.assert_array_equal(again.synergies.directions, settings.synergies.directions)
+    path = tmp_path / 'settings.json'
+    document = json.loads(path.read_text())
+    document['learning']['horizon'] = -1
+    path.write_text(json.dumps(document))
+    with pytest.raises(ConfigError, match='horizon'):
+        load_settings(tmp_path)
+    path.write_text('{')
+    with pytest.raises(ConfigError, match='no valid JSON'):
+        load_settings(tmp_path)
+
+
+def test_a_torn_checkpoint_is_passed_over(run, settings, tmp_path):
+    training = Training(run, settings, tmp_path, threads=1)
+    training.run(32 * 4, save_every=2)
+    training.close()
+    newest = max(tmp_path.glob('checkpoint-*'))
+    (newest / 'tensors.safetensors').write_bytes(b'torn')
+    again = Training(run, settings, tmp_path, threads=1)
+    assert again.resumed and again.learner.updates == 2
+    again.close()
+
+
+def test_a_policy_that_is_missing_or_torn_is_named(tmp_path):
+    with pytest.raises(ConfigError, match='policy'):
+        load_actor(tmp_path)
+
+
+_KILLED = """
+import sys
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from mimic_rl.checkpoint import load_settings
+from mimic_rl.run_folder import load_run
+from mimic_rl.training import Training
+folder = Path(sys.argv[1])
+training = Training(load_run(folder), load_settings(folder / 'a'), folder / 'a', threads=1)
+training.run(10**9, save_every=1)
+"""
+
+
+def test_killed_in_training(run, settings, tmp_path):
+    save_run(run, tmp_path)
+    run = load_run(tmp_path)  # as the process reads it
+    save_settings(settings, tmp_path / 'a')
+    env = {**os.environ, 'PYTHONPATH': os.pathsep.join(p for p in sys.path if p)}
+    process = subprocess.Popen([sys.executable, '-c', _KILLED, str(tmp_path)], env=env)
+    try:
+        end = time.monotonic() + 60
+        while time.monotonic() < end and len(list((tmp_path / 'a').glob('checkpoint-*'))) < 2:
+            assert process.poll() is None
+            time.sleep(0.05)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    again = Training(run, settings, tmp_path / 'a', threads=1)
+    assert again.resumed
+    stopped = again.learner.steps
+    again.run(stopped + 64)
+    assert again.learner.steps == stopped + 64
+    # The same numbers as a training that was never killed
+    whole = Training(run, settings, tmp_path / 'b', threads=1)
+    whole.run(stopped + 64)
+    for name, value in _weights(whole).items():
+        assert torch.equal(value, _weights(again)[name]), name
+
+
+def test_a_tiny_task_is_learned():
+    """A gripper learns to push a box by 10 cm, from nothing, in 50,000 steps."""
+    run = show('box_push', 'iiwa14', 'robotiq_2f85')
+    path = run.trajectory[[0] * 20].copy()
+    path[:, 1] += 0.10 * np.minimum(np.linspace(0.0, 1.2, 20), 1.0)
+    tiny = dataclasses.replace(run, trajectory=path, demonstration=None)
+    names = [f.name for f in dataclasses.fields(RandomisationParams)]
+    still = {n: 0 if n.endswith('delay') else 0.0 for n in names}
+    varied = RandomisationParams(**{**still, 'xy': 0.02, 'yaw': 0.05, 'joints': 0.01})
+    practice = Practice(
+        tiny, robot_synergies(run.robot()), count=32, seed=0, threads=1, randomisation=varied,
+        params=PracticeParams(hold=4, success_distance=0.03),
+    )  # fmt: skip
+    learning = LearningParams(
+        environments=32, layers=(64,), memory=32, critic_layers=(64,), discount=0.97, epochs=5,
+        minibatches=2, learning_rate=1e-3, divergence=0.02, level=1.0, level_step=0.0,
+    )  # fmt: skip
+    learner = Learner(practice, learning, 0)
+    before = evaluate(practice, 'before', Learned(learner.actor), 32)
+    practice.reset()
+    learner = Learner(practice, learning, 0)
+    while learner.steps < 50_000:
+        learner.update()
+    after = evaluate(practice, 'after', Learned(learner.actor), 32)
+    assert before.rate == 0.0
+    assert after.rate >= 0.9
+
+
+def test_harder_when_it_succeeds_and_easier_when_not(run, synergies):
+    practice = Practice(run, synergies, count=2, threads=1)
+    learning = dataclasses.replace(SMALL, level=0.3, level_episodes=8)
+    learner = Learner(practice, learning)
+    learner._follow_success(np.ones(8, dtype=bool))
+    assert practice.level == pytest.approx(0.35)
+    learner._follow_success(np.zeros(8, dtype=bool))
+    assert practice.level == pytest.approx(0.3)
+    learner._follow_success(np.zeros(8, dtype=bool))
+    assert practice.level == pytest.approx(0.3)
+
+
+def test_imitation_of_the_replayed_motion(run, synergies, quiet):
+    practice = Practice(run, synergies, count=4, threads=1, randomisation=quiet)
+    shown = collect(practice, Replay(aware=True), 4)
+    assert shown.inputs.shape[1] == 4
+    assert float(shown.valid.mean()) > 0.9
+    # The push goes along y
+    assert float(shown.actions[10:40, :, 1].mean()) > 3 * float(shown.actions[10:40, :, 0].mean())
+    torch.manual_seed(0)
+    actor = Actor(shown.inputs.shape[2], practice.actions, (64,), 32, 0.5)
+    before = float(imitation_loss(actor, shown).detach())
+    after = imitate(actor, shown, 150)
+    assert after < 0.1 * before
+    assert evaluate(practice, 'bc', Learned(actor), 4).rate >= 0.5
+
+
+def test_replays_of_another_start(run, synergies, quiet):
+    varied = dataclasses.replace(quiet, xy=0.05)
+    practice = Practice(run, synergies, count=20, threads=1, randomisation=varied)
+    practice.level = 1.0
+    plain = evaluate(practice, 'replay', Replay(aware=False), 20)
+    aware = evaluate(practice, 'aware', Replay(aware=True), 20)
+    # It keeps the offset of the start, since it only moves along
+    assert 0.01 < aware.distance.mean() < 0.1
+    assert plain.rate < 1.0
+    with pytest.raises(ConfigError, match='episodes'):
+        evaluate(practice, 'none', Replay(aware=True), 0)
+    nothing = Practice(dataclasses.replace(run, demonstration=None), synergies, count=1, threads=1)
+    with pytest.raises(ConfigError, match='nothing to replay'):
+        evaluate(nothing, 'replay', Replay(aware=True), 1)
+
+
+def test_wilson_interval():
+    low, high = wilson(45, 50)
+    assert (low, high) == pytest.approx((0.786, 0.957), abs=1e-3)
+    assert wilson(0, 10)[0] == 0.0 and wilson(10, 10)[1] == pytest.approx(1.0)
+    assert wilson(0, 0) == (0.0, 1.0)
