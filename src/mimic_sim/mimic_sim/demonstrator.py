@@ -166,7 +166,10 @@ class Demonstrator:
         grip = mime if width is None else width + pads
         rest = rest_position(plan.workspace, plan.radius, self.side)
         if moves:
-            return shown(self.model, self.side, rest, moves, rng, grip=grip, speed=params.speed)
+            return shown(
+                self.model, self.side, rest, moves, rng,
+                grip=grip, speed=params.speed, watches=params.eyes and plan.width is None,
+            )  # fmt: skip
         return pick_and_place(
             self.model, self.side, rest, plan.start, plan.target, rng,
             grip=grip, speed=params.speed,

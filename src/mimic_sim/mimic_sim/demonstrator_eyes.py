@@ -37,7 +37,7 @@ _WAITS: Final[dict[Gate, tuple[float, float, float]]] = {
     'poised': (0.4, 3.0, 0.008),
     'down': (0.3, 1.8, 0.010),
     'open': (0.5, 0.5, 0.0),
-    'pushed': (0.3, 4.0, 0.010),
+    'pushed': (0.3, 5.0, 0.012),
     'lowered': (0.5, 0.5, 0.0),
 }
 

@@ -22,7 +22,7 @@ _BLOW: Final = 0.25  # [s] at least, of a stroke with a tool
 _STILL: Final = 1e-6  # [m]
 _PEAK_OVER_MEAN: Final = 1.875  # [1] of the speed of a stroke
 _LONG: Final = 0.06  # [m] of a way on which a person may wander
-_SPREAD: Final = 0.062  # [m] between the tips that push
+_SPREAD: Final = 0.045  # [m] between the tips that push
 _HOVER: Final = 0.075  # [m] above the object before the last stroke down
 _CLOSING: Final = 0.55  # [s]
 _OPENING: Final = 0.45  # [s]
@@ -225,6 +225,7 @@ def shown(
     *,
     grip: float,
     speed: float = 1.0,
+    watches: bool = False,
 ) -> Script:
     """Return the script of a task's own moves.
 
@@ -236,6 +237,7 @@ def shown(
         rng: Chance: pauses, curvature, speed.
         grip: Distance of the tips around the object [m].
         speed: Over a usual one [1].
+        watches: The person will see the robot, and goes the last of some ways by sight.
     """
     apertures = _apertures(model, grip)
     pace = speed * rng.uniform(0.88, 1.12)
@@ -248,9 +250,11 @@ def shown(
         nonlocal at, aperture
         wanted = apertures[move.fingers]
         lift = np.array([0.0, 0.0, grown * move.arch]) + lean
-        path = np.stack(
-            [at, at + (move.to - at) / 3.0 + lift, move.to - (move.to - at) / 3.0 + lift, move.to]
-        )
+        to = move.to
+        if watches and move.short > 0.0:
+            way = to - at
+            to = to - min(move.short / max(float(np.linalg.norm(way)), 1e-9), 1.0) * way
+        path = np.stack([at, at + (to - at) / 3.0 + lift, to - (to - at) / 3.0 + lift, to])
         length = float(np.linalg.norm(np.diff(path, axis=0), axis=1).sum())
         least = _BLOW if move.phase == 'strike' else _SHORTEST
         seconds = max(_PEAK_OVER_MEAN * length / move.speed, least) / pace
@@ -261,7 +265,7 @@ def shown(
                 move.phase, seconds, path, (aperture, wanted), move.gate, move.carries, move.lower
             )
         )
-        at, aperture = move.to, wanted
+        at, aperture = to, wanted
 
     for number, move in enumerate(moves):
         add(move, bow if number == 0 else np.zeros(3))

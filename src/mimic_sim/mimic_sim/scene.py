@@ -225,7 +225,7 @@ def _add_object(spec: mujoco.MjSpec, obj: SceneObject) -> None:
     main = Part(obj.form, obj.size, (0.0, 0.0, 0.0), obj.mass, obj.colour)
     for number, part in enumerate((main, *obj.parts)):
         name = obj.name if number == 0 else f'{obj.name}_{number}'
-        _add_part(body, name, part, obj.friction)
+        _add_part(body, name, part, obj.friction if part.friction is None else part.friction)
 
 
 def _add_part(body: mujoco.MjsBody, name: str, part: Part, friction: float) -> None:

@@ -23,11 +23,12 @@ from mimic_sim.tasks.task import (
 )
 
 # The frame of the mallet is in the middle of its handle, where it is taken.
+# Its head slides easily, so that a finger that touches the handle does not tip it over.
 MALLET = SceneObject(
-    'mallet', 'box', (0.04, 0.04, 0.05), 0.05, YELLOW, stand=0.085,
+    'mallet', 'box', (0.04, 0.04, 0.05), 0.04, YELLOW, stand=0.07,
     parts=(
-        Part('cylinder', (0.014, 0.03), (0.0, 0.0, -0.04), 0.01, YELLOW),
-        Part('cylinder', (0.032, 0.03), (0.0, 0.0, -0.07), 0.09, RED),
+        Part('cylinder', (0.014, 0.02), (0.0, 0.0, -0.035), 0.01, YELLOW),
+        Part('cylinder', (0.04, 0.025), (0.0, 0.0, -0.0575), 0.15, RED, friction=0.3),
     ),
 )  # fmt: skip
 BLOCK = SceneObject('block', 'box', (0.08, 0.08, 0.045), 3.0, PALE_GREY)

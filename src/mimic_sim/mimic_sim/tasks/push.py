@@ -1,4 +1,4 @@
-"""Push a block into the marked square."""
+"""Push a block onto the marked field."""
 
 from collections.abc import Mapping
 
@@ -18,21 +18,23 @@ from mimic_sim.tasks.task import (
     pose_on_table,
 )
 
-BLOCK = SceneObject('block', 'box', (0.08, 0.08, 0.035), 0.15, YELLOW, friction=0.6)
-GOAL_EDGE = 0.13  # [m]
-GOAL_RADIUS = 0.035  # [m] of the block's middle from that of the square
-SPREAD = 0.2  # of the radius of the area, how far a start is from its middle
-TURN = 0.12  # of that radius, how far the square may be to the side of the way
-HEIGHT = 0.02  # [m] of the finger tips that push
-BEHIND = 0.035  # [m] between finger tips and block before they touch it
+BLOCK = SceneObject('block', 'box', (0.13, 0.05, 0.04), 0.20, YELLOW, friction=0.6)
+GOAL = (0.18, 0.10)  # [m], edges
+GOAL_RADIUS = 0.04  # [m] of the block's middle from that of the goal
+SPREAD = 0.15  # of the radius of the area, how far things are from their usual places, to the left
+ASIDE = 0.3  # of that radius, how far to the front or back
+TURN = 0.1  # of that radius, how far the goal may be to the side of the way
+HEIGHT = 0.022  # [m] of the finger tips that push
+BEHIND = 0.05  # [m] between finger tips and block before they touch it
 FINGER = 0.012  # [m] between pinch point and the face that the finger tips touch
+SHORT = 0.035  # [m] before the goal, where one who watches goes on by sight
 
 
 class Push(Task):
-    """The block starts on the right, the square is on the left."""
+    """The block starts right of the middle, the field is left of it."""
 
     name = 'push'
-    description = 'Push the yellow block into the green square.'
+    description = 'Push the yellow block onto the green field.'
 
     @property
     def objects(self) -> tuple[SceneObject, ...]:
@@ -41,24 +43,24 @@ class Push(Task):
 
     @property
     def markers(self) -> tuple[Marker, ...]:
-        """The square."""
-        return (Marker('target', 'box', (GOAL_EDGE, GOAL_EDGE), PALE_GREEN),)
+        """The field."""
+        return (Marker('target', 'box', GOAL, PALE_GREEN),)
 
     def start(self, rng: np.random.Generator, trial: int) -> Start:
-        """Return a block right of the middle and a square left of it."""
-        dx, dy, ty = rng.uniform(-SPREAD, SPREAD, size=3)
-        tx = rng.uniform(-TURN, TURN)
+        """Return a block right of the middle and a field left of it."""
+        dy, ty = rng.uniform(-SPREAD, SPREAD, size=2)
+        dx, tx = rng.uniform(-ASIDE, ASIDE), rng.uniform(-TURN, TURN)
         yaw = rng.uniform(-0.1, 0.1)
-        block = self.area.at(float(dx), -0.45 + float(dy))
-        target = self.area.at(float(dx + tx), 0.65 + float(ty))
+        block = self.area.at(float(dx), -0.3 + float(dy))
+        target = self.area.at(float(dx + tx), 0.5 + float(ty))
         return Start({BLOCK.name: pose_on_table(BLOCK, block, yaw)}, {'target': target})
 
     def success(self, state: TaskState) -> bool:
-        """The block lies in the square, free and at rest."""
+        """The block lies on the field, free and at rest."""
         return lies_within(state.objects[BLOCK.name], BLOCK, state.markers['target'], GOAL_RADIUS)
 
     def show(self, places: Mapping[str, FloatArray]) -> tuple[Move, ...]:
-        """Return thumb and index finger side by side behind the block, and on to the square."""
+        """Return thumb and index finger side by side behind the block, and on to the field."""
         block, target = places[BLOCK.name], places['target']
         way = (target - block) * (1.0, 1.0, 0.0)
         way = way / max(float(np.linalg.norm(way)), 1e-9)
@@ -67,11 +69,11 @@ class Push(Task):
         low, up = np.array([0.0, 0.0, HEIGHT - BLOCK.height]), np.array([0.0, 0.0, 0.09])
         behind = block - (half + FINGER + BEHIND) * way + low
         there = target - (half + FINGER) * way + low
-        back = there - BEHIND * way
+        back = there - (SHORT + BEHIND) * way
         return (
             Move('reach', behind + up, 'spread', 'above', arch=0.03, heading=across),
             Move('reach', behind, 'spread', 'around', speed=0.2),
-            Move('push', there, 'spread', 'pushed', speed=0.2),
+            Move('push', there, 'spread', 'pushed', speed=0.2, short=SHORT),
             Move('retreat', back, 'spread', speed=0.2),
             Move('retreat', back + up, 'relaxed', speed=0.2),
         )

@@ -38,6 +38,7 @@ class Part:
     position: tuple[float, float, float]  # [m] of its centre in the object's frame
     mass: float  # [kg]; 0: only its colour counts, nothing collides with it
     colour: Colour
+    friction: float | None = None  # [1]; None: that of the object
 
 
 @dataclass(frozen=True)
