@@ -202,7 +202,10 @@ def follow(
     """
     tracker = HandTracker(
         TrackingParams(
-            use_depth=params.use_depth, hand_length=params.hand_length, max_hands=params.max_hands
+            detector=params.detector,
+            use_depth=params.use_depth,
+            hand_length=params.hand_length,
+            max_hands=params.max_hands,
         )
     )
     # The target alone counts here: the arm follows as fast as it likes, the fingers as theirs can.
