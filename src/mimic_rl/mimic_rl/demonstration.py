@@ -72,7 +72,7 @@ def handling_of(shown: Shown) -> Handling:
     return Handling(shown.object.name, times, shown.path, grip)
 
 
-def make_stream(params: ShowingParams) -> HandlingStream:
+def make_stream(params: DemonstratorParams) -> HandlingStream:
     """Return the pictures of the task that the parameters name.
 
     Raises:

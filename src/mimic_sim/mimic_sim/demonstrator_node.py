@@ -24,9 +24,10 @@ from mimic_core.ros import (
 )
 from mimic_interfaces.msg import DemonstratorStatus, TwinStatus
 from mimic_sim import demonstrator_conversions as conversions
-from mimic_sim.demonstrator import DemonstratorStream, Plan, Sight, plan_of
+from mimic_sim.demonstrator import Plan, Sight, plan_of
 from mimic_sim.demonstrator_params import DemonstratorParams
 from mimic_sim.demonstrator_source import PacedDemonstrator
+from mimic_sim.showing_stream import open_stream
 
 TYPES = {
     conversions.COLOR: Image,
@@ -44,7 +45,8 @@ class DemonstratorNode(Node):
     def __init__(self) -> None:
         super().__init__('demonstrator')
         self._params = params = declare_params(self, DemonstratorParams)
-        plan = plan_of(params)  # a wrong arm or task ends the node here
+        # A wrong arm or task ends the node here.
+        plan = None if params.provider else plan_of(params)
         self._pubs = {
             topic: self.create_publisher(kind, topic, publisher_qos(topic))
             for topic, kind in TYPES.items()
@@ -71,9 +73,9 @@ class DemonstratorNode(Node):
         self._thread.join(timeout=5.0)
         super().destroy_node()
 
-    def _show(self, plan: Plan) -> None:
+    def _show(self, plan: Plan | None) -> None:
         try:
-            stream = DemonstratorStream(self._params, plan)
+            stream = open_stream(self._params, plan)
             paced = PacedDemonstrator(stream, lambda: now(self))
         except MimicError as error:
             self._failure = str(error)

@@ -19,6 +19,10 @@ class DemonstratorParams:
         'pick_place',
     )
     seed: int = param('Of the start of the task, the motion and the looks.', 0, low=0)
+    provider: str = param(
+        "'module:function' that gives the pictures of the task instead of the twin's; empty: none.",
+        '',
+    )
     side: str = param("The person's hand.", 'right', choices=('right', 'left'))
     look: str = param(
         'tidy: one usual laboratory; varied: skin, size, light, table by seed; cluttered: with '

@@ -13,6 +13,7 @@ from mimic_core.camera import Frame
 from mimic_core.errors import SourceError
 from mimic_sim.demonstrator import DemonstratorStream, Plan
 from mimic_sim.demonstrator_params import DemonstratorParams
+from mimic_sim.showing_stream import ShowingStream
 from mimic_sim.studio import GroundTruth
 
 Clock = Callable[[], float]  # [s]
@@ -25,7 +26,7 @@ _JUMP: Final = 1.0  # [s] by which a clock goes wrong before the stamps start an
 class PacedDemonstrator:
     """Hands out the pictures of a stream by a clock. Belongs to the thread that reads."""
 
-    def __init__(self, stream: DemonstratorStream, clock: Clock) -> None:
+    def __init__(self, stream: ShowingStream, clock: Clock) -> None:
         """Args: stream: at its beginning; clock: of the stamps [s]."""
         self._stream, self._clock = stream, clock
         self._period = 1.0 / stream.params.rate
