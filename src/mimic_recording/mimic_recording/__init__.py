@@ -2,6 +2,7 @@
 
 from mimic_recording.bag import EpisodeInfo
 from mimic_recording.definitions import Definition, Definitions
+from mimic_recording.drivers import Drive
 from mimic_recording.errors import BagError, DiskFullError, RecordingError
 from mimic_recording.qos import OfferedQos
 from mimic_recording.reader import Episode, Message, TopicInfo
@@ -18,6 +19,7 @@ __all__ = [
     'Definitions',
     'Deviation',
     'DiskFullError',
+    'Drive',
     'Episode',
     'EpisodeInfo',
     'EpisodeReport',

@@ -17,6 +17,7 @@ from mimic_core.arrays import FloatArray, IntArray
 from mimic_core.errors import UnknownNameError
 from mimic_recording.bag import EPISODE_RECORD, METADATA_FILE, read_metadata
 from mimic_recording.definitions import CDR_HEADER, Definition
+from mimic_recording.drivers import STATUS_TOPIC, Drive, drives
 from mimic_recording.errors import BagError
 from mimic_recording.scan import Scan, Scanner, unpack
 
@@ -284,6 +285,18 @@ class Episode:
         """Yield messages with their decoded form."""
         for message in self.messages(topics, start, stop):
             yield message, self.decode(message)
+
+    def drivers(self) -> tuple[Drive, ...]:
+        """Return who drove the robot and when, from the first control/status on.
+
+        Empty without control/status.
+        """
+        topic = self.find(STATUS_TOPIC)
+        if topic is None:
+            return ()
+        end = self.start + round(self.duration * NANOSECONDS)
+        statuses = self.read([topic])
+        return drives(((message.log_time, status.source) for message, status in statuses), end)
 
     @cached_property
     def _store(self) -> Any:
