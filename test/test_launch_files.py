@@ -234,6 +234,11 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         f'#!{sys.executable}\nimport sys\nsys.path[:0] = {sys.path!r}\n'
         'from mimic_description.drivers import main\nsys.exit(main())\n'
     )
+    asked = prefix / 'lib/mimic_policy/checkpoint_fact'
+    asked.write_text(
+        f'#!{sys.executable}\nimport sys\nsys.path[:0] = {sys.path!r}\n'
+        'from mimic_policy.facts import main\nsys.exit(main())\n'
+    )
     asked = prefix / 'lib/mimic_moveit/moveit_config'
     asked.write_text(
         f'#!{sys.executable}\nimport os, sys\nsys.path[:0] = {sys.path!r}\n'
@@ -263,6 +268,7 @@ def _started(plan: Plan) -> list[str]:
 
 
 SHADOW = ['control', 'retargeting', 'state_publisher', 'tracking', 'viewer']
+POLICY = ['control', 'policy', 'state_publisher', 'viewer']
 ROS2_CONTROL = ['ros2_control_node', 'spawner', 'spawner', 'spawner']
 
 
@@ -307,6 +313,24 @@ ROS2_CONTROL = ['ros2_control_node', 'spawner', 'spawner', 'spawner']
         ),
         ('collect', {}, [*SHADOW, 'demonstrator', 'twin', 'recorder']),
         ('replay', {}, ['control', 'replay', 'state_publisher', 'twin', 'viewer']),
+        ('policy', {}, [*POLICY, 'twin', 'recorder']),
+        (
+            'policy',
+            {'camera': 'webcam', 'operator': 'auto', 'record': 'false'},
+            [*POLICY, 'twin', 'operator', 'camera', 'tracking', 'retargeting'],
+        ),
+        (
+            'policy',
+            {
+                'twin': 'false',
+                'agent_camera': 'realsense',
+                'wrist_camera': 'webcam',
+                'record': '0',
+                'operator': 'pedal',
+                'clutch_device': 'button',
+            },
+            [*POLICY, 'driver', 'driver', 'camera', 'camera', 'operator', 'operator'],
+        ),
         ('view', {}, ['viewer']),
         ('view', {'rviz': 'true', 'viewer': 'false', 'episode': '/e'}, ['rviz2', 'show']),
     ],
@@ -425,7 +449,7 @@ def test_every_launch_argument_is_documented(plan):
     text = (ROOT / 'docs/launch.md').read_text()
     missing = [
         f'{mode}: {argument.name}'
-        for mode in ('shadow', 'collect', 'replay', 'view', 'bimanual')
+        for mode in ('shadow', 'collect', 'policy', 'replay', 'view', 'bimanual')
         for argument in plan(mode).arguments
         if not re.search(rf'^\|[^|]*\b{argument.name}\b[^|]*\|', text, re.M)
         and argument.name not in ('limits', 'installed_ros')

@@ -19,7 +19,9 @@ setup(
     extras_require={'test': ['pytest']},
     entry_points={
         'console_scripts': [
+            'checkpoint_fact = mimic_policy.facts:main',
             'evaluate = mimic_policy.evaluate_cli:main',
+            'policy = mimic_policy.node:main',
             'train = mimic_policy.train_command:main',
         ]
     },

@@ -19,7 +19,7 @@ from rich.table import Table
 from mimic_core.errors import MimicError
 from mimic_policy.evaluation import Evaluation, digest, evaluate
 from mimic_policy.execution_params import ExecutionParams
-from mimic_policy.interface import Policy
+from mimic_policy.loading import load_threads
 from mimic_policy.rollout import Rollout, RolloutParams
 
 
@@ -53,16 +53,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def load_one_thread(path: Path, device: str, steps: int | None) -> Policy:
-    """Return the policy of a checkpoint; processes share the cores, so each takes one."""
-    import torch
-
-    from mimic_policy.checkpoint import load_policy
-
-    torch.set_num_threads(1)
-    return load_policy(path, device=device, inference_steps=steps)
-
-
 def _run(options: argparse.Namespace, console: Console) -> None:
     from mimic_policy.checkpoint import DOCUMENT, read_checkpoint
 
@@ -87,7 +77,7 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     with bar:
         row = bar.add_task('loading', total=options.rollouts)
         result = evaluate(
-            partial(load_one_thread, options.checkpoint, options.device, options.steps),
+            partial(load_threads, options.checkpoint, options.device, options.steps),
             params,
             range(options.seed, options.seed + options.rollouts),
             folder,

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -107,9 +108,11 @@ class JointHistory:
 class _Picture:
     """A picture that is scaled when it is first looked at: most never are."""
 
-    def __init__(self, camera: str, take: Callable[[], Image], stamp: float) -> None:
+    def __init__(
+        self, camera: str, take: Callable[[], Image], stamp: float, check: Callable[[Image], None]
+    ) -> None:
         self.stamp: Final = stamp
-        self._camera, self._take = camera, take
+        self._camera, self._take, self._check = camera, take, check
         self._scaled: Image | None = None
 
     def scaled(self, size: tuple[int, int]) -> Image:
@@ -119,8 +122,9 @@ class _Picture:
                 raise ShapeError(
                     f'{self._camera} camera: {image.shape} {image.dtype} is no rgb picture'
                 )
+            self._check(image)
             self._scaled = resized(image, size)
-            del self._take
+            del self._take, self._check
         return self._scaled
 
 
@@ -131,7 +135,8 @@ class Observer:
         self, robot: RobotModel, meta: PolicyMeta, params: ExecutionParams, ik: ArmIK
     ) -> None:
         """Args: ik: gives the pose of `meta.frame`."""
-        self._meta, self._params, self._ik = meta, params, ik
+        self._robot, self._meta, self._params, self._ik = robot, meta, params, ik
+        self._sizes: dict[str, tuple[int, int]] = {}  # (H, W) of pictures that fit, by camera
         self._arms = len(robot.arm_joints)
         self._span = (meta.observation_steps - 1) / meta.fps  # [s]
         self._pictures: dict[str, deque[_Picture]] = {n: deque() for n in meta.cameras}
@@ -163,7 +168,7 @@ class Observer:
             if back < KEPT:
                 raise StaleInputError(f'{camera} camera: stamp goes back by {back:.3f} s')
             pictures.clear()  # the clock was set back
-        pictures.append(_Picture(camera, take, stamp))
+        pictures.append(_Picture(camera, take, stamp, partial(self._check, camera)))
         oldest = stamp - self._span - 1.0 / self._meta.fps
         while len(pictures) > 1 and pictures[1].stamp < oldest:  # one more tells of gaps
             pictures.popleft()
@@ -196,12 +201,19 @@ class Observer:
         Raises:
             StaleInputError: A picture or joint is missing.
             ShapeError: A picture is none.
+            WrongRobotError: A picture has another shape than those of training.
         """
         stamp = self.newest()
         times = stamp - np.arange(self._meta.observation_steps)[::-1] / self._meta.fps
         views = {name: self._views(name, times) for name in self._pictures}
         state = np.array([self._state(time) for time in times])
         return Observation(agent=views[AGENT], wrist=views.get('wrist'), state=state), stamp
+
+    def _check(self, camera: str, image: Image) -> None:
+        height, width, _ = image.shape
+        if self._sizes.get(camera) != (height, width):
+            self._meta.check(self._robot, {**self._meta.recorded, camera: (height, width)})
+            self._sizes[camera] = (height, width)
 
     def _views(self, camera: str, times: FloatArray) -> Images:
         """Return (N, H, W, 3) the picture nearest to each time; before the first, the first."""

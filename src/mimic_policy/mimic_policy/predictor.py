@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -11,6 +10,7 @@ import numpy as np
 from mimic_core.arrays import FloatArray
 from mimic_core.errors import MimicError
 from mimic_policy.interface import Observation, Policy
+from mimic_policy.meta import AGENT, WRIST
 
 
 @dataclass(frozen=True)
@@ -43,16 +43,13 @@ class Predictor(Protocol):
 class ThreadPredictor:
     """Predicts in a thread of its own."""
 
-    def __init__(
-        self, policy: Policy, rng: np.random.Generator, warm_up: Callable[[], None] | None = None
-    ) -> None:
-        """Start the thread. Args: warm_up: called there first."""
+    def __init__(self, policy: Policy, rng: np.random.Generator) -> None:
+        """Start the thread."""
         self._policy, self._rng = policy, rng
         self._wake = threading.Condition()
         self._task: tuple[Observation, float] | None = None
         self._result: Prediction | None = None
         self._closed = False
-        self._warm_up = warm_up
         self._thread = threading.Thread(target=self._run, name='policy', daemon=True)
         self._thread.start()
 
@@ -81,8 +78,6 @@ class ThreadPredictor:
             self._wake.notify()
 
     def _run(self) -> None:
-        if self._warm_up is not None:
-            self._warm_up()
         while True:
             with self._wake:
                 self._wake.wait_for(lambda: self._closed or self._task is not None)
@@ -124,6 +119,20 @@ class ModelledPredictor:
     def close(self) -> None:
         """Leave what is under way."""
         self._due = None
+
+
+def warm_up(policy: Policy) -> float:
+    """Predict from nothing, since the first time is slow; returns what a later one takes [s]."""
+    meta = policy.meta
+    views = {
+        name: np.zeros((meta.observation_steps, *size, 3), np.uint8)
+        for name, size in meta.cameras.items()
+    }
+    state = np.zeros((meta.observation_steps, 7 + len(meta.joint_names)))
+    state[:, 6] = 1.0  # of a quaternion of no rotation
+    observation = Observation(views[AGENT], views.get(WRIST), state)
+    predict(policy, observation, 0.0, np.random.default_rng(0))
+    return predict(policy, observation, 0.0, np.random.default_rng(0)).duration
 
 
 def predict(

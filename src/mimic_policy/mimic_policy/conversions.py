@@ -1,0 +1,32 @@
+"""Messages of the policy node."""
+
+import math
+
+from mimic_core import ros
+from mimic_interfaces.msg import PolicyStatus
+from mimic_policy.meta import PolicyMeta
+from mimic_policy.runner import Counts, Tick
+
+
+def status_to_msg(
+    tick: Tick, counts: Counts, meta: PolicyMeta, checkpoint: str, now: float
+) -> PolicyStatus:
+    """Return the message of what was done at a time [s]."""
+    seen = not math.isnan(counts.age)
+    msg = PolicyStatus(
+        state=int(tick.state),
+        reason=tick.reason,
+        task=meta.task,
+        checkpoint=checkpoint,
+        observation=ros.to_stamp(now - counts.age if seen else 0.0),
+        age=counts.age,
+        latency=counts.latency,
+        inference=counts.inference,
+        chunks=counts.chunks,
+        refused=counts.refused,
+        commands=counts.commands,
+        holds=counts.holds,
+        gaps=counts.gaps,
+    )
+    msg.header.stamp = ros.to_stamp(now)
+    return msg

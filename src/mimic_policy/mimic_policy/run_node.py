@@ -1,0 +1,205 @@
+"""The action policy/run: from the gate's mode to its end. The node calls `step` at each tick."""
+
+from collections.abc import Generator
+from typing import Any, Final
+
+from rclpy.action import ActionClient, ActionServer, CancelResponse, GoalResponse
+from rclpy.action.client import ClientGoalHandle
+from rclpy.node import Node
+from rclpy.task import Future
+from std_srvs.srv import Trigger
+
+from mimic_core import ros
+from mimic_interfaces.action import MoveTo, RunPolicy
+from mimic_interfaces.msg import ControlStatus
+from mimic_interfaces.srv import SetMode, StartEpisode
+from mimic_policy.runner import Runner, Tick
+
+PATIENCE: Final = 60.0  # [s] for the gate to come up
+ANSWER: Final = 5.0  # [s] for it to answer, and to say that it did
+GONE: Final = 1.0  # [s] without control/status after which there is no gate
+FEEDBACK_PERIOD: Final = 0.2  # [s]
+
+Course = Generator[None, None, str]  # returns why it failed, '' when it did not
+
+
+class RunServer:
+    """One run at a time: chooses mode POLICY, lets the runner run, and chooses IDLE after it."""
+
+    def __init__(self, node: Node, runner: Runner, recorded_task: str = '') -> None:
+        """Args: recorded_task: kept with the episode of each run; '': none is recorded."""
+        self._node, self._runner, self._task = node, runner, recorded_task
+        self.outcome = ''  # why the last run ended, '' before and for a good end
+        self._now = ros.now(node)
+        self._status: ControlStatus | None = None
+        self._heard = -float('inf')  # [s] of it
+        self._course: Course | None = None
+        self._goal: Any = None
+        self._done: Future | None = None
+        self._begun = self._ran = 0.0
+        self._fed = -float('inf')  # [s] of the last feedback
+        topic = 'control/status'
+        node.create_subscription(
+            ControlStatus, topic, self._on_status, ros.subscription_qos(topic)
+        )
+        self._modes = node.create_client(SetMode, 'control/set_mode')
+        self._begin_episode = node.create_client(StartEpisode, 'episode/start')
+        self._end_episode = node.create_client(Trigger, 'episode/stop')
+        self._moves = ActionClient(node, MoveTo, 'control/move_to')
+        self._server = ActionServer(
+            node, RunPolicy, 'policy/run', self._serve, goal_callback=self._on_goal,
+            cancel_callback=lambda _: CancelResponse.ACCEPT,
+        )  # fmt: skip
+
+    @property
+    def driving(self) -> bool:
+        """The gate follows the policy, or would."""
+        status = self._status
+        if status is None or self._now - self._heard > GONE:
+            return False
+        return status.mode == ControlStatus.POLICY and status.state != ControlStatus.SHADOW
+
+    def start(self, duration: float = 0.0, posture: str = '') -> None:
+        """Begin a run of a duration [s], 0: without end."""
+        self._course = self._run(duration, posture)
+
+    def step(self, now: float) -> None:
+        """Go on with the run at a time [s]."""
+        self._now = now
+        if self._course is None:
+            return
+        try:
+            next(self._course)
+        except StopIteration as end:
+            self._end(str(end.value))
+
+    def feed(self, tick: Tick, now: float) -> None:
+        """Tell the client of the action what was done."""
+        if self._goal is not None and self._runner.running and now - self._fed >= FEEDBACK_PERIOD:
+            self._fed = now
+            elapsed, state = now - self._begun, int(tick.state)
+            self._goal.publish_feedback(
+                RunPolicy.Feedback(elapsed=elapsed, state=state, reason=tick.reason)
+            )
+
+    def _on_status(self, msg: ControlStatus) -> None:
+        self._status, self._heard = msg, ros.now(self._node)
+
+    def _on_goal(self, _: RunPolicy.Goal) -> GoalResponse:
+        return GoalResponse.REJECT if self._course is not None else GoalResponse.ACCEPT
+
+    async def _serve(self, goal: Any) -> RunPolicy.Result:
+        self._goal, self._done = goal, Future()
+        self.start(goal.request.duration, goal.request.start_posture)
+        failure = await self._done
+        self._goal = self._done = None
+        counts = self._runner.counts
+        end = goal.abort if failure else goal.succeed
+        (goal.canceled if goal.is_cancel_requested else end)()
+        return RunPolicy.Result(
+            success=not failure, message=failure, duration=self._ran, chunks=counts.chunks,
+            commands=counts.commands, holds=counts.holds,
+        )  # fmt: skip
+
+    def _end(self, failure: str) -> None:
+        self._course, self.outcome = None, failure
+        if failure:
+            self._node.get_logger().warning(f'the run ended: {failure}')
+        if self._done is not None:
+            self._done.set_result(failure)
+
+    # The course of a run; each yield waits for the next tick -----------------------------------
+
+    def _run(self, duration: float, posture: str) -> Course:
+        self._ran = 0.0
+        begin = self._now
+        while not self._modes.service_is_ready() or self._status is None:
+            if self._now - begin > PATIENCE:
+                return 'there is no gate: no control/set_mode or no control/status'
+            if self._cancelled:
+                return 'cancelled'
+            yield
+        if posture and (failure := (yield from self._move(posture))):
+            return failure
+        if failure := (yield from self._choose(ControlStatus.POLICY)):
+            return failure
+        recording = yield from self._record()
+        self._begun = self._now
+        self._runner.start(self._now)
+        failure = yield from self._drive(duration)
+        self._runner.stop()
+        if recording:
+            self._end_episode.call_async(Trigger.Request())
+        if self._status.mode == ControlStatus.POLICY:
+            failure = (yield from self._choose(ControlStatus.IDLE)) or failure
+        return failure
+
+    def _record(self) -> Generator[None, None, bool]:
+        """Begin an episode, where that is wanted and can be; without one it runs too."""
+        if not self._task:
+            return False
+        if not self._begin_episode.service_is_ready():
+            self._node.get_logger().warning('not recorded: nobody offers episode/start')
+            return False
+        request = StartEpisode.Request(task=self._task, tags=['driver=policy'])
+        begin, answer = self._now, self._begin_episode.call_async(request)
+        while not answer.done() and self._now - begin < ANSWER:
+            yield
+        if answer.done() and answer.result().success:
+            return True
+        why = answer.result().message if answer.done() else 'episode/start does not answer'
+        self._node.get_logger().warning(f'not recorded: {why}')
+        return False
+
+    def _drive(self, duration: float) -> Course:
+        """Wait until the time is over, or a person or the gate ends it."""
+        while not duration or self._ran < duration:
+            if self._cancelled:
+                return 'cancelled'
+            if self._now - self._heard > GONE:
+                return 'the gate is gone: no control/status'
+            if self._status is not None and self._status.mode != ControlStatus.POLICY:
+                return f'mode policy was left: {self._status.reason or "another was chosen"}'
+            yield
+            self._ran = self._now - self._begun
+        return ''
+
+    def _choose(self, mode: int) -> Course:
+        """Choose a mode at the gate, and wait until its status says so."""
+        begin = self._now
+        answer = self._modes.call_async(SetMode.Request(mode=mode))
+        while not answer.done() or self._status is None or self._status.mode != mode:
+            if answer.done() and not answer.result().success:
+                return f'the gate refuses: {answer.result().message}'
+            if self._now - begin > ANSWER:
+                return 'the gate does not answer control/set_mode'
+            yield
+        return ''
+
+    def _move(self, posture: str) -> Course:
+        """Bring the robot to a posture, in mode IDLE."""
+        if failure := (yield from self._choose(ControlStatus.IDLE)):
+            return failure
+        begin = self._now
+        while not self._moves.server_is_ready():
+            if self._now - begin > ANSWER:
+                return 'nobody offers control/move_to'
+            yield
+        sent = self._moves.send_goal_async(MoveTo.Goal(posture=posture))
+        while not sent.done():
+            yield
+        handle: ClientGoalHandle = sent.result()
+        if not handle.accepted:
+            return 'control/move_to refuses'
+        moved = handle.get_result_async()
+        while not moved.done():
+            if self._cancelled:
+                handle.cancel_goal_async()
+                return 'cancelled'
+            yield
+        result = moved.result().result
+        return '' if result.success else f'control/move_to: {result.message}'
+
+    @property
+    def _cancelled(self) -> bool:
+        return self._goal is not None and self._goal.is_cancel_requested
