@@ -24,6 +24,9 @@ def main() -> int:
     parser.add_argument('--seed', type=int, default=0, help='of every random choice')
     parser.add_argument('--quick', action='store_true', help='fewer repetitions')
     parser.add_argument('--minutes', type=float, default=0.0, help='of benches that run for long')
+    parser.add_argument(
+        '--only', nargs='+', default=[], metavar='NAME', help='tasks: some tasks, hands, methods'
+    )
     parser.add_argument('--publish', action='store_true', help='write docs/results/NAME.md too')
     arguments = parser.parse_args()
     if not arguments.names:
@@ -35,7 +38,7 @@ def main() -> int:
     if unknown:
         print(f'no bench named {", ".join(unknown)}; known: {", ".join(known)}', file=sys.stderr)
         return 2
-    options = Options(arguments.seed, arguments.quick, arguments.minutes)
+    options = Options(arguments.seed, arguments.quick, arguments.minutes, tuple(arguments.only))
     for name in arguments.names:
         started = time.perf_counter()
         rows = importlib.import_module(f'benchmarks.{name}').run(options)

@@ -26,6 +26,7 @@ class Options:
     seed: int = 0
     quick: bool = False
     minutes: float = 0.0  # of benches that run for a time; 0: theirs
+    only: tuple[str, ...] = ()  # of benches with cells: tasks, hands, methods; empty: all
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,8 @@
 """Demonstrations and videos on disk, made once, by as many processes as there are cores.
 
 Robot: the virtual demonstrator teleoperates the twin through the whole chain; what failed is
-thrown away, as a lab would. Human: the bare hand at the same task before the same camera. Each is a
-bag; beside it, for evaluation only, lies what was really shown when (`truth`), which no other part
-of the experiment reads.
+thrown away, as a lab would. Human: the bare hand at the same task before the same camera. Each is
+a bag; beside it, for evaluation only, lies what was really shown when, which nothing else reads.
 """
 
 import json
@@ -21,15 +20,20 @@ from benchmarks.experiment.settings import (
     FOLDER,
     ROBOT_SEEDS,
     VIDEO_SEEDS,
-    DataSettings,
+    CameraSettings,
     key_of,
 )
+from mimic_core.errors import MimicError
 
 TRIES: Final = 4  # [1] trials for each demonstration that is wanted, at most
 PROCESSES: Final = 2
 DISTURBANCES: Final = ('clean', 'visual', 'action')
 J = TypeVar('J')
 R = TypeVar('R')
+
+
+class CollectError(MimicError):
+    """Data cannot be made."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class RobotJob:
     task: str
     hand: str
     seed: int
-    data: DataSettings
+    camera: CameraSettings
 
 
 @dataclass(frozen=True)
@@ -51,36 +55,37 @@ class VideoJob:
     task: str
     seed: int
     disturbance: str  # of DISTURBANCES
-    data: DataSettings
+    camera: CameraSettings
 
 
-def robot_folder(task: str, hand: str, data: DataSettings) -> Path:
+def robot_folder(task: str, hand: str, camera: CameraSettings) -> Path:
     """Return where the demonstrations of a hand at a task are."""
-    return FOLDER / 'data' / f'{key_of(data)}' / 'robot' / f'{task}-{hand}'
+    return FOLDER / 'data' / f'{key_of(camera)}' / 'robot' / f'{task}-{hand}'
 
 
-def video_folder(task: str, disturbance: str, data: DataSettings) -> Path:
+def video_folder(task: str, disturbance: str, camera: CameraSettings) -> Path:
     """Return where the videos of a task are."""
-    return FOLDER / 'data' / f'{key_of(data)}' / 'human' / f'{task}-{disturbance}'
+    return FOLDER / 'data' / f'{key_of(camera)}' / 'human' / f'{task}-{disturbance}'
 
 
-def robot_jobs(task: str, hand: str, count: int, data: DataSettings) -> Iterator[list[RobotJob]]:
+def robot_jobs(
+    task: str, hand: str, count: int, camera: CameraSettings
+) -> Iterator[list[RobotJob]]:
     """Yield rounds of trials until so many succeeded, or too many failed.
 
     Raises:
-        RuntimeError: The person cannot do it with this hand: says how often it was tried.
+        CollectError: The person cannot do it with this hand: says how often it was tried.
     """
-    folder = robot_folder(task, hand, data)
-    seed = ROBOT_SEEDS
+    folder = robot_folder(task, hand, camera)
     while (missing := count - len(demonstrations(folder))) > 0:
         tried = [ROBOT_SEEDS + n for n in range(count * TRIES)]
         left = [s for s in tried if not (folder / f'{s}.json').exists()]
         if not left:
-            raise RuntimeError(
+            raise CollectError(
                 f'{task} with {hand}: {count - missing} of {len(tried)} trials succeeded, '
                 f'{count} demonstrations are wanted'
             )
-        yield [RobotJob(folder, task, hand, seed, data) for seed in left[:missing]]
+        yield [RobotJob(folder, task, hand, seed, camera) for seed in left[:missing]]
 
 
 def demonstrations(folder: Path) -> list[Path]:
@@ -109,12 +114,12 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def video_jobs(
-    task: str, count: int, data: DataSettings, disturbance: str = 'clean'
+    task: str, count: int, camera: CameraSettings, disturbance: str = 'clean'
 ) -> list[VideoJob]:
     """Return the videos that are missing."""
-    folder = video_folder(task, disturbance, data)
+    folder = video_folder(task, disturbance, camera)
     first = VIDEO_SEEDS if disturbance == 'clean' else DISTURBED_SEEDS
-    jobs = [VideoJob(folder, task, first + n, disturbance, data) for n in range(count)]
+    jobs = [VideoJob(folder, task, first + n, disturbance, camera) for n in range(count)]
     return [job for job in jobs if not (folder / f'{job.seed}.json').exists()]
 
 
@@ -128,14 +133,14 @@ def make_robot(job: RobotJob) -> bool:
     from mimic_sim.twin_params import TwinParams
 
     robot = load_robot(ARM, job.hand)
-    recorder = TrialRecorder(robot, job.data.rate)
+    recorder = TrialRecorder(robot, job.camera.rate)
     phases: list[tuple[float, str]] = []
 
     def observe(moment: Moment) -> None:
         if not phases or phases[-1][1] != moment.truth.phase:
             phases.append((moment.time, moment.truth.phase))
 
-    looks = TwinParams(width=job.data.width, height=job.data.height, depth=False)
+    looks = TwinParams(width=job.camera.width, height=job.camera.height, depth=False)
     params = LockstepParams(task=job.task, seed=job.seed, twin=looks)
     outcome = run_trial(robot, params, observe, recorder)
     if outcome.success:
@@ -158,16 +163,16 @@ def make_video(job: VideoJob) -> bool:
         if not phases or phases[-1][1] != person.phase:
             phases.append((time, person.phase))
 
-    data = job.data
+    camera = job.camera
     params = BareHandParams(
         task=job.task,
         arm=ARM,
         seed=job.seed,
         look='strange' if job.disturbance == 'visual' else 'varied',
         motion='strange' if job.disturbance == 'action' else 'usual',
-        rate=data.rate,
-        width=data.width,
-        height=data.height,
+        rate=camera.rate,
+        width=camera.width,
+        height=camera.height,
     )
     _discard(job.folder / str(job.seed))
     made = write_human_video(job.folder / f'{job.seed}.mp4', params, job.folder, watch)

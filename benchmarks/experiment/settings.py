@@ -24,7 +24,6 @@ ROBOTS: Final = 5  # demonstrations
 VIDEOS: Final = 100
 ROBOT_COUNTS: Final = (1, 5, 10, 20)
 VIDEO_COUNTS: Final = (0, 20, 50, 100)
-ROLLOUTS: Final = 20  # of a cell
 # Starts of demonstrations, of videos and of rollouts are never the same.
 ROBOT_SEEDS: Final = 100_000
 VIDEO_SEEDS: Final = 200_000
@@ -35,14 +34,22 @@ MOST_SEEDS: Final = 500  # of the option --seed
 
 
 @dataclass(frozen=True)
-class DataSettings:
-    """How demonstrations and videos are made."""
+class CameraSettings:
+    """How demonstrations and videos are recorded."""
 
     rate: float = 15.0  # [Hz] of the cameras
     width: int = 320  # [px]
     height: int = 240  # [px]
-    fps: int = 10  # [Hz] of the datasets
     version: int = VERSION
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """How demonstrations and videos become datasets."""
+
+    camera: CameraSettings = dataclasses.field(default_factory=CameraSettings)
+    fps: int = 10  # [Hz]
+    rows: int = 180  # [px] of the stored pictures
 
 
 @dataclass(frozen=True)
@@ -51,8 +58,16 @@ class TrainSettings:
 
     steps: int
     batch: int = 64
-    network: str = 'small'
+    preset: str = 'small'
     size: int = 96  # [px] of the pictures
+
+
+@dataclass(frozen=True)
+class RolloutSettings:
+    """How a policy is measured."""
+
+    count: int = 20
+    longest: float = 25.0  # [s], twice what a demonstration takes
 
 
 @dataclass(frozen=True)
@@ -62,8 +77,8 @@ class Cell:
     task: str
     hand: str
     method: str
-    robots: int = ROBOTS
-    videos: int = VIDEOS
+    robots: int  # demonstrations
+    videos: int
 
     @property
     def name(self) -> str:
@@ -78,10 +93,17 @@ def key_of(*parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def evaluation_seeds(seed: int, rollouts: int = ROLLOUTS) -> range:
+def evaluation_seeds(seed: int, rollouts: int) -> range:
     """Return the starts at which every method is measured, for the option --seed."""
+    if not 0 <= seed <= MOST_SEEDS:
+        raise ValueError(f'seed {seed} is not in 0..{MOST_SEEDS}')
     first = EVALUATION_SEEDS + SEEDS_EACH * seed
     return range(first, first + rollouts)
+
+
+def usual(task: str, hand: str, method: str) -> Cell:
+    """Return a cell of the table: five demonstrations, a hundred videos where they are used."""
+    return Cell(task, hand, method, ROBOTS, 0 if method == 'robot_only' else VIDEOS)
 
 
 def cells_of(quick: bool, *, only: tuple[str, ...] = (), scaling: bool = True) -> list[Cell]:
@@ -93,10 +115,10 @@ def cells_of(quick: bool, *, only: tuple[str, ...] = (), scaling: bool = True) -
         scaling: Also those of more or fewer demonstrations and videos, unless quick.
     """
     if quick:
-        cells = [Cell(t, h, m) for t in QUICK_TASKS for h in QUICK_HANDS for m in BASE_METHODS]
+        cells = [usual(t, h, m) for t in QUICK_TASKS for h in QUICK_HANDS for m in BASE_METHODS]
     else:
-        cells = [Cell(t, h, m) for t in TASKS for h in HANDS for m in BASE_METHODS]
-        cells += [Cell(t, h, m) for t, h in MORE_CELLS for m in MORE_METHODS]
+        cells = [usual(t, h, m) for t in TASKS for h in HANDS for m in BASE_METHODS]
+        cells += [usual(t, h, m) for t, h in MORE_CELLS for m in MORE_METHODS]
         cells += _scaling() if scaling else []
     kinds = (('task', TASKS), ('hand', HANDS), ('method', BASE_METHODS + MORE_METHODS))
     for field, known in kinds:

@@ -1,0 +1,274 @@
+"""ImMimic's experiment in the twin: tasks × hands × methods, from five demonstrations and videos.
+
+Robot demonstrations are teleoperated through the whole chain by the virtual demonstrator, human
+videos show its bare hand. Both become datasets, are aligned, trained on and rolled out; the same
+starts for every method. What is finished stays in `out/tasks` and is not done again; a run that
+was stopped, or killed, goes on. `--only` takes names of tasks, hands and methods.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+import numpy as np
+from matplotlib.figure import Figure
+from rich.console import Console
+
+from benchmarks.experiment import figures, latents, retrieval
+from benchmarks.experiment.cells import CellJob, result_of, write_json
+from benchmarks.experiment.ingest import dataset_folder, training_set
+from benchmarks.experiment.settings import (
+    ARM,
+    FOLDER,
+    ROBOT_COUNTS,
+    ROBOTS,
+    TASKS,
+    VIDEOS,
+    Cell,
+    DataSettings,
+    RolloutSettings,
+    TrainSettings,
+    cells_of,
+    key_of,
+)
+from benchmarks.experiment.stages import Stages
+from benchmarks.harness import Options, Row, at_least, info
+from mimic_alignment import AlignmentParams, actions_of, align, thumbnail
+from mimic_alignment.plots import draw_paths
+from mimic_dataset import Dataset
+
+STEPS, STEPS_QUICK = 6000, 1200  # of training
+DISTURBED, DISTURBED_QUICK = 20, 6  # videos of each disturbance
+DATA: Final = DataSettings()
+ROLLOUTS: Final = RolloutSettings()
+PICTURES: Final = FOLDER / 'pictures'
+_MEASURED: Final = FOLDER / 'measured'  # of what is no cell
+_LOSS: Final = 0.05  # [1] of overlap, what eyes that are disturbed may cost the action mapping
+
+
+def run(options: Options) -> list[Row]:
+    """Return success of each cell with its interval, what is measured beside it, and targets."""
+    console = Console(stderr=True, highlight=False)
+    train = TrainSettings(STEPS_QUICK if options.quick else STEPS)
+    cells = cells_of(options.quick, only=options.only)
+    jobs = [CellJob(cell, DATA, train, options.seed, ROLLOUTS) for cell in cells]
+    if not jobs:
+        console.print('no cell has these names')
+        return []
+    processes = os.cpu_count() or 1
+    stages = Stages(DATA, processes, console)
+    films = _films(cells, options.quick)
+    stages.plan(jobs, films)
+    try:
+        with stages.showing():
+            stages.demonstrate(jobs)
+            stages.film(films)
+            pairs = [p for p in _pairs(cells) if p not in stages.impossible]
+            looked = [p for p in pairs if p[0] == TASKS[0]]
+            strange = [(*p, d) for p in looked for t, d in films if t == p[0] and d != 'clean']
+            stages.ingest(pairs, strange)
+            possible = [job for job in jobs if (job.cell.task, job.cell.hand) in pairs]
+            stages.cells(possible, 1 if _accelerated() else processes)
+            distances = {pair: _distance(*pair) for pair in pairs}
+            overlaps = {pair: _overlaps(*pair) for pair in looked}
+    except KeyboardInterrupt:
+        console.print('stopped; what is finished stays, the same command goes on')
+        return []
+    results = [found for job in possible if (found := result_of(job)) is not None]
+    rows = [row for result in results for row in _rows(result)]
+    rows += [info(f'{t} {h}: demonstrations are impossible', 1, '') for t, h in stages.impossible]
+    for (task, hand), value in distances.items():
+        rows.append(info(f'{task} {hand}: action distance of human to robot', value, 'a step'))
+    rows += [row for pair, table in overlaps.items() for row in _retrieval_rows(pair, table)]
+    rows += _latents(results, options.seed)
+    rows += _targets(results)
+    _pictures(results, pairs, overlaps)
+    console.print(f'pictures: {PICTURES}')
+    return rows
+
+
+def _accelerated() -> bool:
+    import torch
+
+    return torch.accelerator.is_available()
+
+
+def _pairs(cells: Sequence[Cell]) -> list[tuple[str, str]]:
+    return list(dict.fromkeys((cell.task, cell.hand) for cell in cells))
+
+
+def _films(cells: Sequence[Cell], quick: bool) -> dict[tuple[str, str], int]:
+    """Return how many videos of each task and disturbance are needed."""
+    films: dict[tuple[str, str], int] = {}
+    for task in dict.fromkeys(cell.task for cell in cells):
+        # Also robot_only is measured against people: how far apart the domains are.
+        most = max(cell.videos for cell in cells if cell.task == task)
+        films[task, 'clean'] = max(most, DISTURBED)
+        if task == TASKS[0]:
+            count = DISTURBED_QUICK if quick else DISTURBED
+            films |= {(task, 'visual'): count, (task, 'action'): count}
+    return films
+
+
+def _rows(result: Mapping[str, Any]) -> list[Row]:
+    name = Cell(**result['cell']).name
+    rows = [
+        info(f'{name}: success of {result["rollouts"]}', 100.0 * result['success'], '%'),
+        info(f'{name}: Wilson 95 %, from', 100.0 * result['success_low'], '%'),
+        info(f'{name}: Wilson 95 %, to', 100.0 * result['success_high'], '%'),
+    ]
+    for field, text, unit in (
+        ('completion_time', 'time of a success, median', 's'),
+        ('sparc', 'smoothness (SPARC), median', ''),
+        ('training_time', 'training', 's'),
+        ('evaluation_time', 'rollouts', 's'),
+    ):
+        if result[field] is not None:
+            rows.append(info(f'{name}: {text}', result[field], unit))
+    return rows
+
+
+def _retrieval_rows(
+    pair: tuple[str, str], table: Mapping[str, Mapping[str, retrieval.Overlaps]]
+) -> list[Row]:
+    task, hand = pair
+    rows = []
+    for disturbance, row in table.items():
+        action = row['action'].mapping
+        for kind, overlaps in row.items():
+            name = f'{task} {hand}, {disturbance} videos: IoU by {kind}'
+            rows.append(info(name, overlaps.mapping, ''))
+            rows.append(info(f'{name}, searched', overlaps.search, ''))
+        seen = max(overlaps.mapping for kind, overlaps in row.items() if kind != 'action')
+        rows.append(
+            at_least(f'{task} {hand}, {disturbance}: action − sight', action - seen, '', 0)
+        )
+    if {'clean', 'visual'} <= set(table):
+        lost = table['clean']['action'].mapping - table['visual']['action'].mapping
+        limit = f'≤ {_LOSS:g}'
+        rows.append(
+            Row(f'{task} {hand}: lost by visual disturbance', lost, '', limit, lost <= _LOSS)
+        )
+    return rows
+
+
+def _targets(results: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Return what the issue asks for, over the cells that are there."""
+    table = [result for result in results if figures.is_usual(result)]
+    mean = {}
+    for method in ('robot_only', 'co_train', 'immimic_a'):
+        values = [r['success'] for r in table if r['cell']['method'] == method]
+        if values:
+            mean[method] = float(np.mean(values))
+    rows = [info(f'mean success of {m}', 100.0 * v, '%') for m, v in mean.items()]
+    if len(mean) == 3:
+        rows.append(at_least('mean of immimic_a', 100.0 * mean['immimic_a'], '%', 85.0))
+        gain = 100.0 * (mean['immimic_a'] - mean['co_train'])
+        rows.append(at_least('immimic_a − co_train', gain, 'points', 10.0))
+        gain = 100.0 * (mean['co_train'] - mean['robot_only'])
+        rows.append(at_least('co_train − robot_only', gain, 'points', 0.0))
+    picked = [r for r in table if r['cell']['task'] == TASKS[0]]
+    ours = [r['success'] for r in picked if r['cell']['method'] == 'immimic_a']
+    if ours:
+        rows.append(at_least(f'{TASKS[0]}: immimic_a', 100.0 * float(np.mean(ours)), '%', 95.0))
+    many = [
+        r['success']
+        for r in results
+        if r['cell']['method'] == 'robot_only' and r['cell']['robots'] == ROBOT_COUNTS[-1]
+    ]
+    if ours and many:
+        less = 100.0 * (float(np.mean(ours)) - float(np.mean(many)))
+        name = f'{TASKS[0]}: immimic_a − robot_only with {ROBOT_COUNTS[-1]} demonstrations'
+        rows.append(at_least(name, less, 'points', 0.0))
+    return rows
+
+
+def _distance(task: str, hand: str) -> float:
+    """Return the mean cost of a step [1] of people's actions to those of the demonstrations."""
+
+    def measure() -> float:
+        dataset = training_set(task, hand, DATA, ROBOTS, VIDEOS, retrieval.SIZE)
+        return float(
+            align(dataset.of('human'), dataset.of('robot'), AlignmentParams()).costs.mean()
+        )
+
+    return float(_once(f'distance-{task}-{hand}', _counts(task, hand), measure))
+
+
+def _overlaps(task: str, hand: str) -> dict[str, dict[str, retrieval.Overlaps]]:
+    def measure() -> Any:
+        table = retrieval.measure(task, hand, DATA, {'thumbnail': thumbnail})
+        return {d: {k: asdict(v) for k, v in row.items()} for d, row in table.items()}
+
+    found = _once(f'retrieval-{task}-{hand}', _counts(task, hand), measure)
+    return {d: {k: retrieval.Overlaps(**v) for k, v in row.items()} for d, row in found.items()}
+
+
+def _counts(task: str, hand: str) -> dict[str, int]:
+    """Return how many episodes there are: with more of them it is measured anew."""
+    from benchmarks.experiment.collect import DISTURBANCES
+    from mimic_dataset.parts import part_names
+
+    counts = {}
+    for disturbance in DISTURBANCES:
+        folder = dataset_folder(task, hand, DATA, disturbance)
+        for domain in ('robot', 'human'):
+            counts[f'{disturbance} {domain}'] = len(part_names(folder, domain))
+    return counts
+
+
+def _once(name: str, depends: Mapping[str, int], measure: Any) -> Any:
+    """Return a measurement, made once for what it depends on."""
+    file = _MEASURED / f'{name}-{key_of(ARM, DATA, dict(depends))}.json'
+    if not file.exists():
+        write_json(file, {'depends': dict(depends), 'value': measure()})
+    return json.loads(file.read_text())['value']
+
+
+def _latents(results: Sequence[Mapping[str, Any]], seed: int) -> list[Row]:
+    """Draw the latents of co_train and immimic_a for the first hand that has both."""
+    by_hand: dict[tuple[str, str], dict[str, str]] = {}
+    for result in results:
+        cell = result['cell']
+        if figures.is_usual(result) and cell['method'] in ('co_train', 'immimic_a'):
+            pair = (cell['task'], cell['hand'])
+            by_hand.setdefault(pair, {})[cell['method']] = result['checkpoint']
+    for (task, hand), checkpoints in by_hand.items():
+        if len(checkpoints) == 2:
+            figure, mixing = latents.figure_of(task, hand, DATA, checkpoints, seed)
+            _save(figure, 'latents')
+            name = f'{task} {hand}: domains mixed in the latents'
+            return [info(f'{name} of {m}', value, '') for m, value in mixing.items()]
+    return []
+
+
+def _pictures(
+    results: Sequence[Mapping[str, Any]],
+    pairs: Sequence[tuple[str, str]],
+    overlaps: Mapping[tuple[str, str], Mapping[str, Mapping[str, retrieval.Overlaps]]],
+) -> None:
+    if results:
+        _save(figures.draw_success(results), 'success')
+    if any(not figures.is_usual(result) for result in results):
+        _save(figures.draw_scaling(results), 'scaling')
+    for (task, hand), table in overlaps.items():
+        _save(figures.draw_retrieval(table), f'retrieval-{task}-{hand}')
+    for task, hand in pairs:
+        dataset: Dataset = training_set(task, hand, DATA, ROBOTS, VIDEOS, retrieval.SIZE)
+        humans, robots = dataset.of('human'), dataset.of('robot')
+        found = align(humans, robots, AlignmentParams())
+        h, r = (int(i) for i in np.unravel_index(np.argmin(found.costs), found.costs.shape))
+        figure = draw_paths(
+            [actions_of(episode) for episode in humans],
+            [actions_of(episode) for episode in robots],
+            (h, r, found.warps[h][r]),
+            f'{task} {hand}',
+        )
+        _save(figure, f'paths-{task}-{hand}')
+
+
+def _save(figure: Figure, name: str) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    figure.savefig(PICTURES / f'{name}.png', dpi=110)

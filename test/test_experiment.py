@@ -1,0 +1,181 @@
+"""The experiment of `bench tasks` without a trial: cells, seeds, records, forecasts, phases."""
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks.experiment import cells, collect, settings
+from benchmarks.experiment.collect import CollectError
+from benchmarks.experiment.forecast import PRIOR, Forecast
+from benchmarks.experiment.retrieval import phases_of
+from benchmarks.experiment.settings import (
+    CameraSettings,
+    Cell,
+    DataSettings,
+    RolloutSettings,
+    TrainSettings,
+    cells_of,
+    evaluation_seeds,
+)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(collect, 'FOLDER', tmp_path)
+    monkeypatch.setattr(cells, 'FOLDER', tmp_path)
+    return tmp_path
+
+
+def test_cells_of_the_table_and_of_the_papers_table_2():
+    every = cells_of(False, scaling=False)
+    assert len(every) == 16 * 3 + 4 * 3
+    extra = {(c.task, c.hand) for c in every if c.method == 'immimic_v'}
+    assert extra == {(t, h) for t in ('pick_place', 'flip') for h in ('robotiq_2f85', 'ability')}
+    quick = cells_of(True)
+    assert {(c.task, c.hand, c.method) for c in quick} == {
+        ('pick_place', h, m)
+        for h in ('robotiq_2f85', 'allegro')
+        for m in ('robot_only', 'co_train', 'immimic_a')
+    }
+    assert set(quick) <= set(every)  # quick cells are cells of the table
+
+
+def test_scaling_shares_cells_with_the_table():
+    every = cells_of(False)
+    assert len(every) == len(set(every))
+    robotiq = [c for c in every if (c.task, c.hand) == ('pick_place', 'robotiq_2f85')]
+    assert {c.robots for c in robotiq if c.method == 'robot_only'} == {1, 5, 10, 20}
+    assert {(c.robots, c.videos) for c in robotiq if c.method == 'immimic_a'} == {
+        (1, 100), (5, 100), (10, 100), (20, 100), (5, 20), (5, 50),
+    }  # fmt: skip
+
+
+def test_only_keeps_what_is_named():
+    chosen = cells_of(False, only=('flip', 'ability', 'immimic_v'))
+    assert [c.name for c in chosen] == ['flip-ability-immimic_v-5r-100v']
+    assert {c.method for c in cells_of(False, only=('co_train',))} == {'co_train'}
+    assert cells_of(True, only=('flip',)) == []
+
+
+def test_no_start_is_seen_twice():
+    most = settings.SEEDS_EACH
+    seeds = [
+        *range(settings.ROBOT_SEEDS, settings.ROBOT_SEEDS + collect.TRIES * 20),
+        *range(settings.VIDEO_SEEDS, settings.VIDEO_SEEDS + 100),
+        *range(settings.DISTURBED_SEEDS, settings.DISTURBED_SEEDS + 100),
+        *(s for seed in (0, 1, 500) for s in evaluation_seeds(seed, most)),
+    ]
+    assert len(seeds) == len(set(seeds))
+    with pytest.raises(ValueError, match='501'):
+        evaluation_seeds(501, 20)
+
+
+def job(**changes):
+    given = {
+        'cell': Cell('push', 'allegro', 'co_train', 5, 100), 'data': DataSettings(),
+        'train': TrainSettings(100), 'seed': 0, 'rollouts': RolloutSettings(),
+    }  # fmt: skip
+    return cells.CellJob(**(given | changes))
+
+
+def test_a_cell_is_known_by_all_that_its_result_depends_on():
+    keys = {
+        job().key,
+        job(seed=1).key,
+        job(train=TrainSettings(101)).key,
+        job(data=DataSettings(fps=15)).key,
+        job(data=DataSettings(camera=CameraSettings(rate=30.0))).key,
+        job(rollouts=RolloutSettings(count=40)).key,
+        job(cell=Cell('push', 'allegro', 'co_train', 5, 50)).key,
+    }
+    assert len(keys) == 7
+    assert job().key == job().key
+    # More rollouts of the same policy do not train it again
+    assert job(rollouts=RolloutSettings(count=40)).run == job().run
+
+
+def test_results_are_whole_or_not_there():
+    one = job()
+    assert cells.result_of(one) is None and cells.work_of(one) == {}
+    cells.write_json(one.file, {'success': 0.5})
+    assert cells.result_of(one) == {'success': 0.5}
+    assert [p.name for p in one.file.parent.iterdir()] == [one.file.name]
+    one.file.write_text('{"succ')
+    assert cells.result_of(one) is None
+
+
+def record(folder, seed, success):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f'{seed}.json').write_text(json.dumps({'success': success}))
+
+
+def test_demonstrations_go_on_until_enough_succeeded():
+    camera = CameraSettings()
+    place = collect.robot_folder('push', 'allegro', camera)
+    tried = []
+    for turn in collect.robot_jobs('push', 'allegro', 3, camera):
+        for one in turn:
+            tried.append(one.seed - settings.ROBOT_SEEDS)
+            record(place, one.seed, tried[-1] % 2 == 0)
+    assert tried == [0, 1, 2, 3, 4]
+    names = [int(bag.name) - settings.ROBOT_SEEDS for bag in collect.demonstrations(place)]
+    assert names == [0, 2, 4]
+    assert list(collect.robot_jobs('push', 'allegro', 3, camera)) == []
+
+
+def test_a_task_that_nobody_can_do_ends():
+    camera = CameraSettings()
+    place = collect.robot_folder('push', 'allegro', camera)
+    with pytest.raises(CollectError, match='push with allegro: 0 of 8 trials'):
+        for turn in collect.robot_jobs('push', 'allegro', 2, camera):
+            for one in turn:
+                record(place, one.seed, False)
+
+
+def test_videos_that_are_there_are_not_made_again(folder):
+    camera = CameraSettings()
+    first = collect.video_jobs('push', 3, camera)
+    record(collect.video_folder('push', 'clean', camera), first[1].seed, True)
+    left = collect.video_jobs('push', 3, camera)
+    assert left == [first[0], first[2]]
+    strange = collect.video_jobs('push', 3, camera, 'visual')
+    assert not {j.seed for j in strange} & {j.seed for j in first}
+    assert all(folder in j.folder.parents for j in first + strange)
+
+
+def test_a_forecast_learns_from_what_was_done():
+    forecast = Forecast(2)
+    forecast.plan('video', 10)
+    assert forecast.seconds == pytest.approx(10 * PRIOR['video'] / 2)
+    forecast.did('video', 4, 80.0)
+    assert forecast.cost('video') == 20.0
+    assert forecast.seconds == pytest.approx(6 * 20.0 / 2)
+    forecast.drop('video', 5)
+    assert forecast.seconds == pytest.approx(10.0)
+    assert forecast.text == 'about 1 min to go'
+    forecast.plan('step', 1e6)
+    assert forecast.text.endswith('h to go')
+
+
+def test_phases_in_frames_of_the_episode():
+    truth = {
+        'phases': [[0.0, 'rest'], [0.5, 'reach'], [1.5, 'grasp'], [2.0, 'lift'], [2.4, 'carry'],
+                   [3.5, 'place'], [3.7, 'release'], [5.0, 'done']],
+    }  # fmt: skip
+    found = phases_of(truth, 0.3, 10.0, 40)
+    assert found == {'reach': (2, 12), 'grasp': (12, 17), 'carry': (17, 32), 'place': (32, 40)}
+    assert 'grasp' not in phases_of(truth, 1.7, 10.0, 40)  # three frames are no query
+
+
+def test_how_mixed_two_domains_are():
+    latents = pytest.importorskip('benchmarks.experiment.latents')
+    rng = np.random.default_rng(0)
+    share = np.zeros(200)
+    apart = {
+        'human': (rng.normal(0, 1, (200, 8)), share),
+        'robot': (rng.normal(9, 1, (200, 8)), share),
+    }
+    assert latents.mixed(apart) == 0.0
+    same = {name: (rng.normal(0, 1, (200, 8)), share) for name in ('human', 'robot')}
+    assert latents.mixed(same) == pytest.approx(1.0, abs=0.1)
