@@ -208,12 +208,12 @@ def follow(
             max_hands=params.max_hands,
         )
     )
-    # The target alone counts here: the arm follows as fast as it likes, the fingers as theirs can.
+    # The target of the palm and the fingers count here; 'servo' leaves the arm's joints to others.
     shadow = Shadow(
         robot,
         RetargetingParams(
-            side=params.side, engage_time=0.0, engage_speed=5.0, max_finger_lead=10.0,
-            max_lead=10.0, lost_timeout=params.max_gap,
+            side=params.side, arm_backend='servo', engage_time=0.0, engage_speed=5.0,
+            max_finger_lead=10.0, max_lead=10.0, lost_timeout=params.max_gap,
         ),
         view.base_T_camera,
     )  # fmt: skip
@@ -221,7 +221,7 @@ def follow(
     rows: list[FloatArray] = []
     stamps: list[float] = []
     reasons: Counter[str] = Counter()
-    nothing = np.full(7 + len(robot.hand_joints), np.nan)
+    nothing = np.full(16 + len(robot.hand_joints), np.nan)
     q, engaged_at, seconds = robot.home.copy(), -np.inf, 0.0
     try:
         for frame in _frames(_source(path, params, view), path):
@@ -237,13 +237,7 @@ def follow(
             else:
                 q = result.q
                 if frame.stamp - engaged_at >= SETTLE:
-                    row = np.concatenate(
-                        [
-                            result.target[:3, 3],
-                            Rotation.from_matrix(result.target[:3, :3]).as_quat(),
-                            q[count:],
-                        ]
-                    )
+                    row = np.concatenate([result.target.ravel(), q[count:]])
                 else:
                     reasons['the hand was just found'] += 1
             rows.append(row)
@@ -256,9 +250,11 @@ def follow(
         raise EpisodeError(f'{path}: {len(stamps)} pictures are no demonstration')
     table = np.array(rows)
     valid: BoolArray = np.asarray(np.isfinite(table).all(axis=1))
-    return Track(
-        np.array(stamps), valid, table[:, :3], table[:, 3:7], table[:, 7:], reasons, seconds
-    )
+    poses = table[:, :16].reshape(-1, 4, 4)
+    quats = np.full((len(poses), 4), np.nan)
+    if valid.any():
+        quats[valid] = Rotation.from_matrix(poses[valid, :3, :3]).as_quat()
+    return Track(np.array(stamps), valid, poses[:, :3, 3], quats, table[:, 16:], reasons, seconds)
 
 
 def _short(reason: str) -> str:

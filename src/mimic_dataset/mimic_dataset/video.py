@@ -21,7 +21,14 @@ KEY_FRAMES: Final = 2  # [frames] between key frames: training reads at random
 class VideoWriter:
     """Writes frames of one size at a fixed rate."""
 
-    def __init__(self, path: Path, fps: int, size: tuple[int, int], quality: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        fps: int,
+        size: tuple[int, int],
+        quality: int,
+        key_frames: int = KEY_FRAMES,
+    ) -> None:
         """Open the file.
 
         Args:
@@ -29,12 +36,13 @@ class VideoWriter:
             fps: [Hz].
             size: Height and width [px], even.
             quality: x264 crf.
+            key_frames: From one key frame to the next [frames].
         """
         self._size, self.count = size, 0
         self._file: Any = av.open(str(path), 'w', format='mp4')
         # One thread and no B-frames: the same bytes every time, and packets that can be joined.
         options = {
-            'crf': str(quality), 'preset': 'veryfast', 'g': str(KEY_FRAMES), 'bf': '0',
+            'crf': str(quality), 'preset': 'veryfast', 'g': str(key_frames), 'bf': '0',
             'threads': '1',
         }  # fmt: skip
         self._stream = self._file.add_stream(CODEC, rate=fps, options=options)
