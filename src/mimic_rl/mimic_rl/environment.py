@@ -199,7 +199,7 @@ class Practice:
             row = np.full(self.count, len(self.targets) - 1)
         pose = self.pose
         size = np.abs(self.state[:, 1:])
-        broken: BoolArray = ~(size < _IMPOSSIBLE).all(axis=1)  # NaN too
+        broken = np.logical_not((size < _IMPOSSIBLE).all(axis=1))  # NaN too
         pose[broken] = self.targets[0]
         distance = anchor_distance(place_anchors(pose, self.run.anchors), self.target_anchors[row])
         reward = tracking_reward(distance, self.params.reward_scale)

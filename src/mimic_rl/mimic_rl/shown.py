@@ -13,13 +13,14 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from mimic_core.arrays import FloatArray
 from mimic_core.errors import ConfigError, UnknownNameError
-from mimic_core.frames import BASE, PALM, transform
+from mimic_core.frames import BASE, GRASP_CENTER, PALM, transform
 from mimic_description import RobotModel, load_robot
 from mimic_retargeting import ArmIK
 from mimic_rl.run_folder import Part, PracticeObject, PracticeRun, axes_anchors
+from mimic_sim.tasks import SceneObject, WorkArea, box_pivot, box_push, pitcher_pour, plate_push
 
 RATE: Final = 15.0  # [Hz]
-_CENTRE: Final = (0.55, 0.0)  # [m], middle of the table's part that the arm works on
+_AREA: Final = WorkArea((0.55, 0.0), 0.18)  # [m], where arms of human reach work
 _GAP: Final = 0.035  # [m], from the tips' frames to the face before contact
 _PAD: Final = 0.012  # [m], of it that the pads themselves fill
 _CLOSE_TIME: Final = 0.4  # [s] in which a person closes it
@@ -37,6 +38,7 @@ class Shown:
     symmetry: tuple[str, ...] = ()
     fixtures: tuple[Part, ...] = ()
     start_box: tuple[float, float, float, float] | None = None
+    grasp: bool = False  # the hand closes about the contact instead of pushing it
 
 
 def known_shown() -> list[str]:
@@ -82,29 +84,62 @@ def show(task: str, arm: str, hand: str) -> PracticeRun:
     )
 
 
-def _motion(robot: RobotModel, shown: Shown) -> FloatArray:
-    """Return (T, J) joints of a hand that pushes the object along its path."""
-    ik, arm = ArmIK(robot, PALM), len(robot.arm_joints)
-    base_T_world = np.linalg.inv(robot.fk(robot.home, BASE))
+@dataclass(frozen=True)
+class _Hold:
+    """How a hand is held beside an object."""
+
+    posture: FloatArray  # (J,) home of the arm, and of the hand before contact
+    closed: FloatArray  # (H,) after it
+    palm_R: FloatArray  # (3, 3) world_R_palm
+    point: FloatArray  # (3,) in palm [m], that goes to the contact
+    gap: float  # [m], from there to the contact at first
+
+
+def _hold(robot: RobotModel, shown: Shown) -> _Hold:
+    """Push with the finger tips, pointing down; or take it from the side, thumb up."""
     parallel = robot.hand is not None and robot.hand.grasp is not None
     parallel = parallel and robot.hand.grasp.kind == 'parallel'  # type: ignore[union-attr]
-    posture = robot.posture(hand='closed' if parallel else 'home')
-    fingers = [f for f in robot.tip_frames() if parallel or f != 'thumb']
-    tips = [robot.fk(posture, robot.tip_frames()[f], PALM)[:3, 3] for f in fingers]
     push = np.array([*shown.direction, 0.0])
-    down = np.array([0.0, 0.0, -1.0])
-    palm_R = np.stack([push, np.cross(down, push), down], axis=1)
+    right = np.array([push[1], -push[0], 0.0])
+    if shown.grasp:
+        posture = robot.posture(hand='open' if parallel else 'home')
+        x, z = (right, push) if parallel else (push, right)
+        point = robot.fk(posture, GRASP_CENTER, PALM)[:3, 3]
+        closed, gap = robot.hand_posture('closed'), 0.0
+    else:
+        posture = robot.posture(hand='closed' if parallel else 'home')
+        x, z = push, np.array([0.0, 0.0, -1.0])
+        links = robot.tip_frames()
+        tips = [
+            robot.fk(posture, links[f], PALM)[:3, 3] for f in links if parallel or f != 'thumb'
+        ]
+        point = np.mean(tips, axis=0)
+        closed, gap = posture[len(robot.arm_joints) :], _GAP
+    return _Hold(posture, closed, np.stack([x, np.cross(z, x), z], axis=1), point, gap)
+
+
+def _motion(robot: RobotModel, shown: Shown) -> FloatArray:
+    """Return (T, J) joints of a hand that moves the object along its path.
+
+    Raises:
+        ConfigError: The arm does not reach the start.
+    """
+    ik, arm, hold = ArmIK(robot, PALM), len(robot.arm_joints), _hold(robot, shown)
+    base_T_world = np.linalg.inv(robot.fk(robot.home, BASE))
+    push = np.array([*shown.direction, 0.0])
     first = shown.path[0]
-    tip_start = np.array(shown.contact) - _GAP * push
-    joints, q = [], posture[:arm]
+    start = np.array(shown.contact) - hold.gap * push
+    joints, q, open_ = [], hold.posture[:arm], hold.posture[arm:]
     for row, pose in enumerate(shown.path):
-        closing = (_GAP - _PAD) * min(1.0, row / RATE / _CLOSE_TIME) * push
+        share = min(1.0, row / RATE / _CLOSE_TIME)
+        closing = max(hold.gap - _PAD, 0.0) * share * push
         turn = pose[:3, :3] @ first[:3, :3].T
         part = Rotation.from_rotvec(
             shown.turn_share * Rotation.from_matrix(turn).as_rotvec()
         ).as_matrix()
-        tip = pose[:3, 3] + turn @ (tip_start + closing - first[:3, 3])
-        world_T_palm = transform(part @ palm_R, tip - part @ palm_R @ np.mean(tips, axis=0))
+        contact = pose[:3, 3] + turn @ (start + closing - first[:3, 3])
+        palm_R = part @ hold.palm_R
+        world_T_palm = transform(palm_R, contact - palm_R @ hold.point)
         result = ik.solve(base_T_world @ world_T_palm, q, max_starts=60 if row == 0 else 2)
         if row == 0 and not result.reached:
             raise ConfigError(
@@ -112,7 +147,7 @@ def _motion(robot: RobotModel, shown: Shown) -> FloatArray:
                 f'{result.position_error * 1e3:.0f} mm and {result.rotation_error:.2f} rad'
             )
         q = result.q
-        joints.append(np.concatenate([q, posture[arm:]]))
+        joints.append(np.concatenate([q, open_ + share * (hold.closed - open_)]))
     return np.array(joints)
 
 
@@ -139,57 +174,88 @@ def _flat(x: float, y: float, z: float, yaw: float = 0.0) -> FloatArray:
     return transform(Rotation.from_euler('z', yaw).as_matrix(), np.array([x, y, z]))
 
 
+def practice_object(thing: SceneObject) -> PracticeObject:
+    """Return the object of a task of the twin, as a run holds it."""
+    pieces = [Part(thing.form, thing.size)]
+    pieces += [Part(p.form, p.size, p.position) for p in thing.parts if p.mass > 0.0]
+    mass = thing.mass + sum(p.mass for p in thing.parts)
+    return PracticeObject(thing.name, tuple(pieces), mass, thing.friction)
+
+
 def _box_push() -> Shown:
-    x, y = _CENTRE
-    edges = (0.14, 0.07, 0.10)
-    start, end = _flat(x, y - 0.10, 0.05), _flat(x, y + 0.12, 0.05)
+    box = box_push.BOX
+    (x, y), (to_x, to_y) = _AREA.at(*box_push.START), _AREA.at(*box_push.TARGET)
     return Shown(
-        PracticeObject('box', (Part('box', edges),), 0.3),
-        _slide(start, end, 3.0),
+        practice_object(box),
+        _slide(_flat(x, y, box.height), _flat(to_x, to_y, box.height), 3.0),
         (0.0, 1.0),
-        (x, y - 0.10 - 0.5 * edges[1], 0.035),
+        (x, y - 0.5 * box.size[1], 0.035),
         1.0,
     )
 
 
 def _plate_push() -> Shown:
-    x, y = _CENTRE
-    radius, height = 0.09, 0.02
-    start, end = _flat(x, y - 0.10, 0.01), _flat(x, y + 0.12, 0.01)
+    plate = plate_push.PLATE
+    (x, y), (to_x, to_y) = _AREA.at(*plate_push.START), _AREA.at(*plate_push.TARGET)
     return Shown(
-        PracticeObject('plate', (Part('cylinder', (radius, height)),), 0.35),
-        _slide(start, end, 3.0),
+        practice_object(plate),
+        _slide(_flat(x, y, plate.height), _flat(to_x, to_y, plate.height), 3.0),
         (0.0, 1.0),
-        (x, y - 0.10 - radius, 0.02),
+        (x, y - plate.size[0], 0.02),
         1.0,
         symmetry=('z',),
     )
 
 
 def _box_pivot() -> Shown:
-    x, y = _CENTRE
-    edges = (0.12, 0.16, 0.05)
-    half_y, half_z = 0.5 * edges[1], 0.5 * edges[2]
-    wall = y + 0.14  # [m], its face
-    start = _flat(x, wall - half_y - 0.06, half_z)
-    at_wall = _flat(x, wall - half_y, half_z)
-    edge = np.array([x, wall, 0.0])
+    box, wall = box_pivot.BOX, box_pivot.WALL
+    x, face = _AREA.at(0.0, box_pivot.FACE)
+    edges = (box.size[0], box.size[1], box.size[2])
+    half = 0.5 * edges[1]
+    start = _flat(x, face - half - box_pivot.GAP, box.height)
+    at_wall = _flat(x, face - half, box.height)
+    edge = np.array([x, face, 0.0])
     pivot = []
     for share in _eased(round(2.0 * RATE) + 1)[1:]:
         turn = Rotation.from_euler('x', -0.5 * np.pi * share).as_matrix()
         pose = transform(turn, edge + turn @ (at_wall[:3, 3] - edge))
         # A box that stands on its end does not go through the wall: it slides off it.
-        overlap = (pose[:3, :3] @ _corners(edges) + pose[:3, 3:])[1].max() - wall
+        overlap = (pose[:3, :3] @ _corners(edges) + pose[:3, 3:])[1].max() - face
         pose[1, 3] -= max(overlap, 0.0)
         pivot.append(pose)
+    place = (x, face + 0.5 * wall.size[1], wall.height)
     return Shown(
-        PracticeObject('box', (Part('box', edges),), 0.25),
+        practice_object(box),
         np.concatenate([_slide(start, at_wall, 1.2), np.array(pivot)]),
         (0.0, 1.0),
-        (x, float(start[1, 3]) - half_y, 0.03),
+        (x, float(start[1, 3]) - half, 0.03),
         0.3,
-        fixtures=(Part('box', (0.5, 0.02, 0.16), (x, wall + 0.01, 0.08)),),
-        start_box=(-0.1, 0.1, -0.08, 0.03),
+        fixtures=(Part(wall.form, wall.size, place),),
+        start_box=(-box_pivot.SPREAD, box_pivot.SPREAD, box_pivot.BACK, box_pivot.FORTH),
+    )
+
+
+def _pitcher_pour() -> Shown:
+    pitcher, bowl = pitcher_pour.PITCHER, pitcher_pour.BOWL
+    (x, y), (to_x, to_y) = _AREA.at(*pitcher_pour.START), _AREA.at(*pitcher_pour.TARGET)
+    start = _flat(x, y, pitcher.height)
+    lifted = _flat(x, y, pitcher.height + pitcher_pour.LIFT)
+    turn = Rotation.from_euler('x', -pitcher_pour.TILT).as_matrix()
+    mouth = turn @ np.array([0.0, 0.0, 0.5 * pitcher.size[1]])
+    over = np.array([to_x - mouth[0], to_y - mouth[1], pitcher.height + pitcher_pour.LIFT])
+    parts = [
+        _slide(start, start, 0.6),
+        _slide(start, lifted, 1.2)[1:],
+        _slide(lifted, transform(turn, over), 1.8)[1:],
+    ]
+    return Shown(
+        practice_object(pitcher),
+        np.concatenate(parts),
+        (0.0, 1.0),
+        (x, y, pitcher.height + 0.01),
+        1.0,
+        fixtures=(Part(bowl.form, bowl.size, (to_x, to_y, bowl.height)),),
+        grasp=True,
     )
 
 
@@ -203,5 +269,6 @@ def _corners(edges: tuple[float, float, float]) -> FloatArray:
 _TASKS: Final[dict[str, Callable[[], Shown]]] = {
     'box_pivot': _box_pivot,
     'box_push': _box_push,
+    'pitcher_pour': _pitcher_pour,
     'plate_push': _plate_push,
 }

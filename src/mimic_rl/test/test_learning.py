@@ -209,29 +209,28 @@ def test_killed_in_training(run, settings, tmp_path):
 
 
 def test_a_tiny_task_is_learned():
-    """A gripper learns to push a box by 10 cm, from nothing, in 50,000 steps."""
+    """A gripper learns to push a box by 8 cm, from nothing, in 27,000 steps: 14 s of one core."""
     run = show('box_push', 'iiwa14', 'robotiq_2f85')
-    path = run.trajectory[[0] * 20].copy()
-    path[:, 1] += 0.10 * np.minimum(np.linspace(0.0, 1.2, 20), 1.0)
+    path = run.trajectory[[0] * 16].copy()
+    path[:, 1] += 0.08 * np.minimum(np.linspace(0.0, 1.3, 16), 1.0)
     tiny = dataclasses.replace(run, trajectory=path, demonstration=None)
     names = [f.name for f in dataclasses.fields(RandomisationParams)]
     still = {n: 0 if n.endswith('delay') else 0.0 for n in names}
-    varied = RandomisationParams(**{**still, 'xy': 0.02, 'yaw': 0.05, 'joints': 0.01})
+    varied = RandomisationParams(**{**still, 'xy': 0.01, 'yaw': 0.02, 'joints': 0.005})
     practice = Practice(
-        tiny, robot_synergies(run.robot()), count=32, seed=0, threads=1, randomisation=varied,
-        params=PracticeParams(hold=4, success_distance=0.03),
+        tiny, robot_synergies(run.robot()), count=24, seed=0, threads=1, randomisation=varied,
+        params=PracticeParams(hold=3, success_distance=0.03),
     )  # fmt: skip
     learning = LearningParams(
-        environments=32, layers=(64,), memory=32, critic_layers=(64,), discount=0.97, epochs=5,
-        minibatches=2, learning_rate=1e-3, divergence=0.02, level=1.0, level_step=0.0,
+        environments=24, layers=(64,), memory=16, critic_layers=(64,), discount=0.95, epochs=5,
+        minibatches=2, learning_rate=1e-3, divergence=0.02, spread=0.4, level=1.0, level_step=0.0,
     )  # fmt: skip
     learner = Learner(practice, learning, 0)
-    before = evaluate(practice, 'before', Learned(learner.actor), 32)
-    practice.reset()
+    before = evaluate(practice, 'before', Learned(learner.actor), 24)
     learner = Learner(practice, learning, 0)
-    while learner.steps < 50_000:
+    while learner.steps < 27_000:
         learner.update()
-    after = evaluate(practice, 'after', Learned(learner.actor), 32)
+    after = evaluate(practice, 'after', Learned(learner.actor), 24)
     assert before.rate == 0.0
     assert after.rate >= 0.9
 
