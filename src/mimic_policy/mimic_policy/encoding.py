@@ -6,7 +6,7 @@ import numpy as np
 
 from mimic_alignment.features import Encoder
 from mimic_core.arrays import FloatArray, Image
-from mimic_dataset.images import resize
+from mimic_dataset.video import resized
 from mimic_policy.checkpoint import load_policy
 from mimic_policy.meta import AGENT
 
@@ -24,7 +24,7 @@ def encoder(checkpoint: str) -> Encoder:
     size = policy.meta.cameras[AGENT]
 
     def encode(pictures: Image) -> FloatArray:
-        scaled = np.stack([resize(picture, size) for picture in pictures])
+        scaled = np.stack([resized(picture, size) for picture in pictures])
         return policy.features(scaled).astype(np.float64)
 
     return encode
