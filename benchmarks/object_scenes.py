@@ -116,7 +116,7 @@ def _pushing(time: float, world_T_object: FloatArray) -> HandState | None:
 def _holding(time: float, world_T_object: FloatArray) -> HandState | None:
     """Grasp it from the side of the camera: the hand covers a part of it."""
     away = 0.30 * max(0.0, 1.0 - time / 0.4)
-    return _hand(world_T_object[:3, 3] + np.array([-0.05 - away, -0.075, 0.03 + away]), 'power')
+    return _hand(world_T_object[:3, 3] + np.array([-0.04 - away, -0.06, 0.04 + away]), 'power')
 
 
 def _passing(time: float, world_T_object: FloatArray) -> HandState | None:

@@ -94,7 +94,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     models = [load_object(Path(path), params.mesh_scale, params.symmetry)
               for path in params.objects]  # fmt: skip
     for model in models:
-        console.print(model.describe(), highlight=False)
+        console.print(model.describe(), highlight=False, soft_wrap=True)
     tracker = ObjectTracker(models, params)
     sheet = Sheet(tracker)
     paths = follow(bag_frames(options.bag, options.camera), tracker, sheet.add)
@@ -102,8 +102,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
     write_paths(paths, options.out / 'poses.csv')
     sheet.write(options.out / 'sheet.png')
     for path in paths:
-        console.print(path.summary(), highlight=False)
-    console.print(f'written to {options.out}', highlight=False)
+        console.print(path.summary(), highlight=False, soft_wrap=True)
+    console.print(f'written to {options.out}', highlight=False, soft_wrap=True)
     return 0 if all(path.moves for path in paths) else 1
 
 
@@ -113,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         code = run(build_parser().parse_args(arguments), console)
     except MimicError as error:
-        console.print(f'[red]{error}[/]', highlight=False)
+        console.print(f'[red]{error}[/]', highlight=False, soft_wrap=True)
         code = 1
     except KeyboardInterrupt:
         console.print('stopped')

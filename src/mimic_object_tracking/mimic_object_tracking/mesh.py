@@ -86,7 +86,9 @@ def load_object(path: Path, scale: float = 1.0, symmetry: str = 'auto') -> Objec
         raise ConfigError(f'there is no mesh {path}')
     try:
         mesh = trimesh.load_mesh(path)
-    except (ValueError, TypeError, KeyError, IndexError, OSError, AttributeError) as error:
+    except (
+        ValueError, TypeError, KeyError, IndexError, OSError, AttributeError, NotImplementedError,
+    ) as error:  # fmt: skip
         raise ConfigError(f'{path} cannot be read as a mesh: {error}') from error
     if not isinstance(mesh, trimesh.Trimesh) or len(mesh.faces) == 0:
         raise ConfigError(f'{path} holds no triangles: a mesh is needed, not a cloud of points')

@@ -15,9 +15,9 @@ from mimic_core.arrays import FloatArray, IntArray
 from mimic_object_tracking import kernels
 
 MARGIN: Final = 0.035  # [m] around the mesh; farther points have no nearest triangle
-_VOXELS: Final = 72  # along the longest edge
+_VOXELS: Final = 60  # along the longest edge
 _LEAST_VOXEL: Final = 0.001  # [m]
-_SAMPLES: Final = 40_000  # points on the surface that stand for it
+_SAMPLES: Final = 30_000  # points on the surface that stand for it
 
 
 @dataclass(frozen=True)

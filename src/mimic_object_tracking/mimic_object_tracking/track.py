@@ -53,6 +53,7 @@ class Track:
         self._searched = -np.inf  # [s]
         self._velocity = np.zeros(6)  # [m/s] of the centre, [rad/s] in the optical frame
         self._pictures = 0
+        self._rough = False  # the pose comes from markers and was not aligned yet
 
     def reset(self) -> None:
         """Forget where it was; its colours stay."""
@@ -98,6 +99,7 @@ class Track:
         """Take a pose (4, 4) that something else found."""
         self.state, self.reason = 'tracked', ''
         self.pose, self._seen, self._velocity = pose, stamp, np.zeros(6)
+        self._rough = True
 
     def _is_news(self, marker: MarkerPose) -> bool:
         """Tell whether markers say something else than what is known."""
@@ -137,7 +139,7 @@ class Track:
         scene = self._scene(view, box)
         hidden = self.state == 'hidden'
         speed = float(np.linalg.norm(self._velocity[:3]))
-        wide = _WIDER if hidden else min(_WIDER, _WIDE + 0.01 * speed)
+        wide = _WIDER if hidden or self._rough else min(_WIDER, _WIDE + 0.01 * speed)
         found = self._method.follow(view, scene, pose, wide)
         if found is None:
             self._unseen(scene, pose, view.stamp)
@@ -198,6 +200,7 @@ class Track:
             newest = np.concatenate([moved, turned]) / dt
             self._velocity += _VELOCITY_GAIN * (newest - self._velocity)
         self.state, self.reason, self.pose, self._seen = 'tracked', '', pose, stamp
+        self._rough = False
         return ObjectEstimate(self.model.name, pose, confidence, seen)
 
     def _scene(self, view: View, box: Box | None) -> Scene:

@@ -13,13 +13,14 @@ from mimic_core.arrays import DepthImage, Image
 from mimic_core.camera import Frame, Intrinsics
 from mimic_core.errors import ConfigError, SourceError, StaleInputError
 from mimic_core.hand import TrackedHand
+from mimic_object_tracking.align import align, look, settle_all
 from mimic_object_tracking.hands import hand_mask
 from mimic_object_tracking.markers import MarkerPose, load_markers
 from mimic_object_tracking.mesh import ObjectModel
 from mimic_object_tracking.methods import make_method, make_segmenter
 from mimic_object_tracking.params import ObjectTrackingParams
 from mimic_object_tracking.plane import find_plane, refine_plane, sparse_points
-from mimic_object_tracking.scene import Plane
+from mimic_object_tracking.scene import Plane, make_scene
 from mimic_object_tracking.track import Track
 from mimic_object_tracking.view import ObjectEstimate, View
 
@@ -57,6 +58,7 @@ class ObjectTracker:
         self._stamp = -np.inf
         self._rectifier: Rectifier | None = None
         self.timing = Timing(0.0, 0.0)
+        warm_up(models[0])
 
     def reset(self) -> None:
         """Forget where everything is."""
@@ -172,3 +174,17 @@ class Rectifier:
         smooth = cv2.remap(color, first, second, cv2.INTER_LINEAR)
         plain = None if depth is None else cv2.remap(depth, first, second, cv2.INTER_NEAREST)
         return smooth, plain, self.ideal  # type: ignore[return-value]
+
+
+def warm_up(model: ObjectModel) -> None:
+    """Compile the loops now, not at the first picture; cached on disk, so once for a machine."""
+    optics = Intrinsics(32, 24, 30.0, 30.0, 15.5, 11.5)
+    depth = np.full((24, 32), 500, np.uint16)
+    scene = make_scene(depth, optics, plane=None, clearance=0.01, farthest=1.0)
+    points, pose = scene.points(50), np.eye(4)
+    pose[2, 3] = 0.5
+    align(model, scene, pose, points=points, wide=0.01, iterations=1, samples=10)
+    look(model, scene, pose)
+    turns, centres = pose[None, :3, :3].copy(), pose[None, :3, 3].copy()
+    settle_all(model, turns, centres, points, wide=0.01, iterations=1, tau=0.01)
+    model.grid.query(points)

@@ -1,0 +1,125 @@
+"""Markers on objects: poses without depth, sure starts with it, and files that are wrong."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from mimic_core.camera import Frame, Intrinsics
+from mimic_core.errors import ConfigError, SourceError, UnknownNameError
+from mimic_core.frames import transform
+from mimic_object_tracking import ObjectTracker, ObjectTrackingParams
+from mimic_object_tracking.markers import load_markers
+
+OPTICS = Intrinsics(640, 480, 600.0, 600.0, 319.5, 239.5)
+# On the top (id 3) and on the front (id 7) of the box of 14 x 9 x 6 cm.
+FILE = """
+dictionary: 4x4_50
+objects:
+  box:
+    - {id: 3, size: 0.06, xyz: [0.02, 0.0, 0.03], rpy: [0.0, 0.0, 0.4]}
+    - {id: 7, size: 0.05, xyz: [0.0, -0.045, 0.0], rpy: [1.5708, 0.0, 0.0]}
+"""
+TURN = Rotation.from_euler('xz', [2.4, 0.5]).as_matrix()  # seen from above and before
+POSE = transform(TURN, np.array([0.03, 0.02, 0.55]))
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / 'markers.yaml'
+    path.write_text(FILE)
+    return path
+
+
+def picture(finder, camera_T_object, ids=(3, 7)):
+    """Draw the markers as a pinhole camera sees them, four times finer, then smaller."""
+    scale, side = 4, 240
+    canvas = np.full((480 * scale, 640 * scale), 170, np.uint8)
+    dictionary = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_50)
+    for number, marker in finder._markers['box'].items():
+        if number not in ids:
+            continue
+        print_ = np.full((side + 80, side + 80), 255, np.uint8)
+        print_[40:-40, 40:-40] = cv2.aruco.generateImageMarker(dictionary, number, side)
+        corners = marker.corners @ camera_T_object[:3, :3].T + camera_T_object[:3, 3]
+        target = (OPTICS.project(corners) + 0.5) * scale - 0.5
+        low, high = 39.5, side + 39.5
+        source = np.array([[low, low], [high, low], [high, high], [low, high]], np.float32)
+        matrix = cv2.getPerspectiveTransform(source, target.astype(np.float32))
+        size = canvas.shape[::-1]
+        warped = cv2.warpPerspective(print_, matrix, size)
+        cover = cv2.warpPerspective(np.full_like(print_, 255), matrix, size)
+        canvas[cover > 127] = warped[cover > 127]
+    small = cv2.resize(canvas, (640, 480), interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(small, cv2.COLOR_GRAY2RGB)
+
+
+@pytest.mark.parametrize(
+    ('ids', 'distance', 'angle'), [((3, 7), 0.002, 0.012), ((3,), 0.004, 0.08)]
+)
+def test_a_pose_without_depth(file, box, ids, distance, angle):
+    finder = load_markers(file, ['box'])
+    frame = Frame(picture(finder, POSE, ids), OPTICS, 1.0, 'camera')
+    tracker = ObjectTracker([box], ObjectTrackingParams(objects=('box.obj',), markers=str(file)))
+    (found,) = tracker.process(frame)
+    assert found.look is None and found.confidence > 0.5
+    apart = np.linalg.norm(found.camera_T_object[:3, 3] - POSE[:3, 3])
+    turned = Rotation.from_matrix(found.camera_T_object[:3, :3].T @ POSE[:3, :3]).magnitude()
+    assert apart < distance and turned < angle
+    # A picture without them: hidden, then lost.
+    for stamp, state in ((1.5, 'hidden'), (2.5, 'lost')):
+        blank = Frame(np.full((480, 640, 3), 90, np.uint8), OPTICS, stamp, 'camera')
+        assert tracker.process(blank) == ()
+        assert tracker.tracks[0].state == state
+
+
+def test_with_depth_a_marker_starts_and_the_shape_refines(file, box, box_stage):
+    """The marker says which of the turns that look the same it is, and is a little off."""
+    pose = transform(Rotation.from_euler('z', 2.8).as_matrix(), np.array([0.0, 0.0, 0.03]))
+    frame, truth = box_stage.still(pose)
+    finder = load_markers(file, ['box'])
+    rough = truth.objects['box'].copy()
+    rough[:3, 3] += 0.008
+    drawn = picture(finder, rough)
+    marked = replace(frame, color=np.where(drawn == 170, frame.color, drawn).astype(np.uint8))
+    params = ObjectTrackingParams(objects=('box.obj',), markers=str(file))
+    (found,) = ObjectTracker([box], params).process(marked)
+    true = truth.objects['box']
+    assert found.look is not None
+    assert np.linalg.norm(found.camera_T_object[:3, 3] - true[:3, 3]) < 0.003
+    angle = Rotation.from_matrix(found.camera_T_object[:3, :3].T @ true[:3, :3]).magnitude()
+    assert angle < 0.02  # not just one that looks the same
+
+
+def test_an_object_without_markers_needs_depth(file, box, tmp_path):
+    finder = load_markers(file, ['box'])
+    frame = Frame(picture(finder, POSE), OPTICS, 1.0, 'camera')
+    other = replace(box, name='other')
+    tracker = ObjectTracker(
+        [box, other], ObjectTrackingParams(objects=('a', 'b'), markers=str(file))
+    )
+    with pytest.raises(SourceError, match='other'):
+        tracker.process(frame)
+
+
+@pytest.mark.parametrize(
+    ('old', 'new', 'error', 'says'),
+    [
+        ('4x4_50', '4x4_51', UnknownNameError, '4x4_51'),
+        ('box:', 'bax:', UnknownNameError, "Did you mean 'box'"),
+        ('size: 0.06', 'size: 60', ConfigError, r'box\[0\]: size is 60.*metres'),
+        ('id: 7', 'id: 3', ConfigError, 'share an id'),
+        ('id: 7', 'id: left', ConfigError, r'box\[1\]: id'),
+        ('size: 0.06', 'edge: 0.06', UnknownNameError, 'edge'),
+        ('objects:', 'things:', ConfigError, "'objects'"),
+        ('dictionary', '[', ConfigError, 'cannot be read'),
+    ],
+)
+def test_files_that_are_wrong(file, old, new, error, says):
+    file.write_text(FILE.replace(old, new))
+    with pytest.raises(error, match=says):
+        load_markers(file, ['box'])
+    with pytest.raises(ConfigError, match='cannot be read'):
+        load_markers(file.parent / 'none.yaml', ['box'])
