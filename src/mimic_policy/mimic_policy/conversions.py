@@ -2,10 +2,25 @@
 
 import math
 
+from builtin_interfaces.msg import Duration
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
 from mimic_core import ros
+from mimic_core.command import NamedPositions
 from mimic_interfaces.msg import PolicyStatus
 from mimic_policy.meta import PolicyMeta
 from mimic_policy.runner import Counts, Tick
+
+
+def command_to_msg(command: NamedPositions) -> JointTrajectory:
+    """Return the message of a command."""
+    msg = JointTrajectory(joint_names=list(command.names))
+    for time, q in zip(command.times, command.points, strict=True):
+        seconds, rest = divmod(round(time * 1e9), 10**9)
+        due = Duration(sec=seconds, nanosec=rest)
+        msg.points.append(JointTrajectoryPoint(positions=q.tolist(), time_from_start=due))
+    msg.header.stamp = ros.to_stamp(command.stamp)
+    return msg
 
 
 def status_to_msg(

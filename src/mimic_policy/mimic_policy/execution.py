@@ -1,5 +1,6 @@
 """Chunks of actions to joint commands: spliced by time, averaged by age, held when in doubt."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -7,6 +8,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
 from mimic_core.arrays import FloatArray, checked
+from mimic_core.command import NamedPositions
 from mimic_core.errors import MimicError, ShapeError
 from mimic_core.frames import transform
 from mimic_description import RobotModel
@@ -19,6 +21,7 @@ REACHED: Final = 0.02  # [m] from a position that counts as reached
 SEARCHES: Final = 4  # for a posture that reaches a position
 ANY_TURN: Final = 4.0  # [rad] more than any rotation: the orientation does not count
 PAUSE: Final = 0.5  # [s] of holding after the arm could not follow
+STRIDE: Final = 2  # [commands] between the points ahead of one
 MAX_DT: Final = 0.1  # [s] after a longer gap the arm goes on as after this one
 
 
@@ -29,6 +32,11 @@ class Action:
     position: FloatArray  # (3,) of the palm in base_link [m]
     rotation: Rotation  # of it
     joints: FloatArray  # (J of the hand,) [rad] or [m]
+
+    @property
+    def pose(self) -> FloatArray:
+        """(4, 4) of the palm in base_link."""
+        return transform(self.rotation.as_matrix(), self.position)
 
     def towards(self, other: 'Action', share: float) -> 'Action':
         """Return the action on the way to another, share [1] from 0 to 1."""
@@ -97,6 +105,15 @@ class Step:
     q: FloatArray | None  # (J,) arm and hand [rad] or [m]; None: nothing, hold
     reason: str  # why there is none; '' when there is one
     age: float = np.nan  # [s] of the newest observation that is followed
+    ahead: tuple[FloatArray, FloatArray] | None = None  # (K, J) at (K,) times from now [s]
+
+    def command(self, names: Sequence[str], now: float) -> NamedPositions | None:
+        """Return what the gate gets: the way ahead, or the one point without it."""
+        if self.q is None:
+            return None
+        if self.ahead is None:
+            return NamedPositions.single(names, self.q, now)
+        return NamedPositions(tuple(names), *self.ahead, now)
 
 
 class Executor:
@@ -123,6 +140,11 @@ class Executor:
         self.robot: Final = robot
         self.params: Final = params
         self.ik: Final = ArmIK(robot, frame)
+        self._ik_ahead: Final = ArmIK(robot, frame)
+        period = 1.0 / params.rate
+        count = int(params.preview * params.rate / STRIDE)
+        steps = 1.0 + STRIDE * np.arange(count)
+        self._ahead: Final[FloatArray] = np.asarray(period * steps, np.float64)  # [s] from now
         self._fps = fps
         self._arms = len(robot.arm_joints)
         self._hand_limits = robot.limits.select(list(range(self._arms, len(robot.limits))))
@@ -216,7 +238,7 @@ class Executor:
             self._start(now, q_measured)
         if why := self._lags(q_measured):
             return self._rest(now, why)
-        return self._go(self._ensemble(now), now, age)
+        return self._go(now, age)
 
     def _lags(self, q_measured: FloatArray) -> str:
         """Return why the robot does not do what it is told, '' when it does."""
@@ -246,12 +268,12 @@ class Executor:
         ]
         return self._chunks[-1][0] if self._chunks else None
 
-    def _ensemble(self, now: float) -> Action:
-        """Return the mean of what the chunks say for now.
+    def _ensemble(self, now: float, at: float) -> Action:
+        """Return the mean of what the chunks of now say for a time [s].
 
         A chunk comes and goes by and by, so no step is larger than those of the chunks.
         """
-        time, splice = now + self.params.lead, max(self.params.splice_time, 1e-6)
+        time, splice = at + self.params.lead, max(self.params.splice_time, 1e-6)
         newest = self._chunks[-1][0].stamp
         weights = np.array(
             [
@@ -271,24 +293,40 @@ class Executor:
         self._begin, self._last = (now, here), now
         self.ik.reset()
 
-    def _go(self, target: Action, now: float, age: float) -> Step:
-        """Return the joints on the way to an action."""
+    def _wanted(self, now: float, at: float) -> Action:
+        """Return where to be at a time [s]: the chunks' action, or on the way to it."""
         assert self._begin is not None
         begin, here = self._begin
-        if now - begin < self.params.start_time:
-            t = (now - begin) / self.params.start_time
-            target = here.towards(target, t * t * (3.0 - 2.0 * t))
-        pose = transform(target.rotation.as_matrix(), target.position)
+        target = self._ensemble(now, at)
+        if at - begin >= self.params.start_time:
+            return target
+        t = (at - begin) / self.params.start_time
+        return here.towards(target, t * t * (3.0 - 2.0 * t))
+
+    def _go(self, now: float, age: float) -> Step:
+        """Return the joints of now and those of the way ahead."""
+        target = self._wanted(now, now)
         dt = min(now - self._last, MAX_DT)
         if dt > 0.0:
-            result = self.ik.step(self._q[: self._arms], pose, dt)
+            result = self.ik.step(self._q[: self._arms], target.pose, dt)
             if result.position_error > self.params.max_lag:
                 far = f'{result.position_error:.2f} m behind (bound {self.params.max_lag:g} m)'
                 return self._rest(now, f'the arm cannot follow: {far}')
-            fingers = self._hand_limits.clip(target.joints)
-            self._q = np.concatenate([result.q, fingers])
+            self._q = np.concatenate([result.q, self._hand_limits.clip(target.joints)])
         self._last = now
-        return Step(self._q.copy(), '', age)
+        return Step(self._q.copy(), '', age, self._way_ahead(now))
+
+    def _way_ahead(self, now: float) -> tuple[FloatArray, FloatArray] | None:
+        """Return (K, J) joints at (K,) times from now [s], so that the gate sees turns coming."""
+        if len(self._ahead) == 0:
+            return None
+        self._ik_ahead.reset(self.ik.speed)
+        q, points = self._q[: self._arms], []
+        for dt, time in zip(np.diff(self._ahead, prepend=0.0), self._ahead, strict=True):
+            target = self._wanted(now, now + float(time))
+            q = self._ik_ahead.step(q, target.pose, float(dt)).q
+            points.append(np.concatenate([q, self._hand_limits.clip(target.joints)]))
+        return np.array(points), self._ahead
 
     def _rest(self, now: float, why: str) -> Step:
         self._behind = now + PAUSE, why

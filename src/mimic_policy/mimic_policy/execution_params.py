@@ -29,6 +29,10 @@ class ExecutionParams:
         'In which commands go from where the robot is to what the policy wants, at the start and '
         'after a hold [s].', 0.5, low=0.0, high=5.0,
     )  # fmt: skip
+    preview: float = param(
+        'How far ahead a command goes, so that the gate sees turns coming [s]; 0: one point.',
+        0.3, low=0.0, high=1.0,
+    )  # fmt: skip
     lead: float = param(
         'How far ahead of its time a row is commanded, for what the robot lags [s].',
         0.0, low=0.0, high=0.5,
@@ -45,5 +49,5 @@ class ExecutionParams:
     )  # fmt: skip
     max_lead: float = param(
         'Distance of an arm joint from its command, beyond which the motion begins anew where the '
-        'robot is [rad] or [m].', 0.5, low=0.01, high=10.0,
+        'robot is [rad] or [m].', 1.0, low=0.01, high=10.0,
     )  # fmt: skip

@@ -17,7 +17,6 @@ from mimic_policy.node_params import PolicyNodeParams
 from mimic_policy.predictor import ThreadPredictor, warm_up
 from mimic_policy.run_node import RunServer
 from mimic_policy.runner import Runner, State, Tick
-from mimic_recording.conversions import command_to_msg
 
 STATUS_RATE = 10.0  # [Hz]
 
@@ -84,9 +83,8 @@ class PolicyNode(Node):
         with ros.publishing(self):
             self._server.step(now)
             tick = self._runner.tick(now, self._server.driving)
-            if tick.q is not None:
-                names = self._runner.robot.joint_names
-                self._command.publish(command_to_msg(names, tick.q, now))
+            if tick.command is not None:
+                self._command.publish(conversions.command_to_msg(tick.command))
             self._server.feed(tick, now)
             self._tell(tick, now)
 

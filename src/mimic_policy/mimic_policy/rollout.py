@@ -16,7 +16,6 @@ import numpy as np
 from mimic_control import Gate, GateParams
 from mimic_core.arrays import FloatArray, Image
 from mimic_core.camera import Frame
-from mimic_core.command import NamedPositions
 from mimic_description import RobotModel
 from mimic_policy.execution_params import ExecutionParams
 from mimic_policy.interface import Policy
@@ -198,9 +197,8 @@ class _Course:
         """Return (J,) the command of the policy, handed to the gate."""
         said = self._runner.tick(now)
         self._reason = said.reason or self._reason
-        if said.q is not None:
-            command = NamedPositions.single(self._twin.robot.joint_names, said.q, now)
-            self._gate.offer('policy', command, now)
+        if said.command is not None:
+            self._gate.offer('policy', said.command, now)
         return said.q
 
     def _act(self, now: float, q: FloatArray) -> None:

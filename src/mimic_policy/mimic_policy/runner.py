@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from mimic_core.arrays import FloatArray
+from mimic_core.command import NamedPositions
 from mimic_core.errors import MimicError, StaleInputError
 from mimic_description import RobotModel
 from mimic_policy.execution import Executor
@@ -34,6 +35,7 @@ class Tick:
     q: FloatArray | None  # (J,) to command now; None: nothing
     state: State
     reason: str  # why it holds; '' otherwise
+    command: NamedPositions | None = None  # the same and what comes next, for the gate
 
 
 @dataclass
@@ -125,7 +127,8 @@ class Runner:
         counts.gaps += self._commanded is not None and now - self._commanded > period
         self._commanded = now
         self._state = State.RUNNING
-        return Tick(step.q, State.RUNNING, '')
+        command = step.command(self.robot.joint_names, now)
+        return Tick(step.q, State.RUNNING, '', command)
 
     def _to(self, state: State, reason: str) -> Tick:
         self.counts.holds += state == State.HOLD and self._state == State.RUNNING

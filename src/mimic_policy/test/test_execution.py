@@ -223,13 +223,33 @@ def test_every_parameter_counts(robot):
             step = executor.step(now, q)
             q = q if step.q is None else step.q
             held.append(step.reason)
-        return [s.q.tolist() if s.q is not None else s.reason for _, s in steps] + held
+        said = [s.reason if s.q is None else np.vstack([s.q, s.ahead[0]]) for _, s in steps]
+        return repr([*said, *held])
 
     usual = outcome()
     other = dict(
-        max_age=0.5, ensemble_weight=0.3, splice_time=0.4, start_time=0.2, lead=0.1, max_lag=0.03,
-        max_lead=0.1,
+        max_age=0.5, ensemble_weight=0.3, splice_time=0.4, start_time=0.2, lead=0.1, preview=0.1,
+        max_lag=0.03, max_lead=0.1,
     )  # fmt: skip
     assert [name for name, value in other.items() if outcome(**{name: value}) == usual] == []
     elsewhere = {'rate', 'replan_period', 'max_picture_age', 'max_state_age'}  # test_runner.py
     assert {f.name for f in dataclasses.fields(ExecutionParams)} == set(other) | elsewhere
+
+
+def test_a_command_says_what_comes_next(executor):
+    """The points ahead are where later commands will be, if nothing new comes."""
+    rows = rows_of(executor, move=(0.0, 0.15, 0.05), turn=(0.0, 0.0, 0.3), grip=0.3)
+    steps = run(executor, 0.0, 0.75, chunks=[(0.0, 0.0, rows)])
+    points, times = steps[12][1].ahead
+    assert times == pytest.approx(PERIOD * np.array([1, 3, 5, 7]))
+    later = np.array([steps[12 + k][1].q for k in (1, 3, 5, 7)])
+    assert points == pytest.approx(later, abs=0.004)
+    command = steps[12][1].command(executor.robot.joint_names, 5.0)
+    assert command.points == pytest.approx(points) and command.stamp == 5.0
+
+
+def test_without_preview_a_command_is_one_point(robot):
+    executor = Executor(robot, ExecutionParams(preview=0.0), FPS)
+    (_, step), *_ = run(executor, 0.0, 0.05, chunks=[(0.0, 0.0, rows_of(executor))])
+    command = step.command(robot.joint_names, 0.0)
+    assert step.ahead is None and command.points == pytest.approx(step.q[None])
