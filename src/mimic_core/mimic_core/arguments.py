@@ -9,7 +9,7 @@ from mimic_core.params import from_mapping, info_of, types_of
 T = TypeVar('T')
 
 
-def add_arguments(parser: argparse.ArgumentParser, cls: type[Any]) -> None:
+def add_arguments(parser: argparse._ActionsContainer, cls: type[Any]) -> None:
     """Add an option for each field of a params dataclass: `--max-gap` for `max_gap`.
 
     A bool is a pair `--use-depth` and `--no-use-depth`; a tuple takes several values.

@@ -1,7 +1,6 @@
 """`./mimic train`: a dataset in, a checkpoint out."""
 
 import argparse
-import ast
 import dataclasses
 import os
 import signal
@@ -17,17 +16,19 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from mimic_alignment import Mapping as FrameMapping
+from mimic_core.arguments import add_arguments, from_arguments
 from mimic_core.errors import ConfigError, MimicError
-from mimic_core.params import info_of
 from mimic_dataset import default_folder, load
 from mimic_dataset.lerobot import domain_meta
 from mimic_policy.data import prepare
+from mimic_policy.diffusion import DiffusionParams
 from mimic_policy.distributed import choose_device
 from mimic_policy.meta import CAMERAS
+from mimic_policy.networks.params import NetworkParams
 from mimic_policy.presets import PRESETS, SMALL
-from mimic_policy.train_params import IMMIMIC_A, METHODS
+from mimic_policy.train_params import TrainParams
 from mimic_policy.trainer import Trainer
-from mimic_policy.training import Settings, train
+from mimic_policy.training import GROUPS, Settings, train
 
 _console = Console(stderr=True, highlight=False)
 _STOPPED: Final = 130  # exit code after Ctrl-C, as of a shell
@@ -41,16 +42,11 @@ def parser() -> argparse.ArgumentParser:
         description='Train a policy on a dataset. The same command goes on with a run that was '
         'stopped. Several GPUs or machines: see docs/training.md.',
     )
+    p.add_argument('--preset', choices=tuple(PRESETS), default=SMALL, help='of the sizes below')
     p.add_argument('--task', help='of the dataset')
     p.add_argument('--hand', help='of the dataset')
-    p.add_argument('--method', choices=METHODS, default=IMMIMIC_A)
-    p.add_argument('--preset', choices=tuple(PRESETS), default=SMALL)
     p.add_argument('--dataset', type=Path, help='folder, instead of the one of task and hand')
     p.add_argument('--out', type=Path, help='of checkpoints (out/policies/TASK_HAND_METHOD)')
-    p.add_argument('--steps', type=int, help='of training')
-    p.add_argument('--seed', type=int, help='of everything random')
-    p.add_argument('--set', action='append', default=[], metavar='NAME=VALUE', dest='changes',
-                   help='any other setting; --settings lists them')  # fmt: skip
     p.add_argument('--mapping', type=Path, help='file of ./mimic align, instead of a new mapping')
     p.add_argument('--robots', type=int, default=0, help='only so many robot episodes; 0: all')
     p.add_argument('--humans', type=int, default=-1, help='only so many human episodes; -1: all')
@@ -60,38 +56,18 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         '--fresh', action='store_true', help='remove the run in the folder, begin again'
     )
-    p.add_argument('--settings', action='store_true', help='list all settings of the preset')
+    for group, kind in GROUPS.items():
+        add_arguments(p.add_argument_group(group), kind)
     return p
 
 
-def settings_of(options: argparse.Namespace) -> Settings:
-    """Return the settings that the options ask for.
-
-    Raises:
-        ConfigError: A setting is unknown, or a value cannot be read or is out of range.
-    """
-    changes: dict[str, Any] = {'method': options.method}
-    for name in ('steps', 'seed'):
-        if getattr(options, name) is not None:
-            changes[name] = getattr(options, name)
-    for text in options.changes:
-        name, equals, value = text.partition('=')
-        if not equals:
-            raise ConfigError(f"--set '{text}': NAME=VALUE")
-        try:
-            changes[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            changes[name] = {'true': True, 'false': False}.get(value, value)
-    return Settings.of(options.preset, changes)
-
-
-def list_settings(settings: Settings) -> None:
-    """Print each setting with its value and meaning."""
-    for group in ('train', 'network', 'diffusion'):
-        values = getattr(settings, group)
-        for field in dataclasses.fields(values):
-            value = getattr(values, field.name)
-            _console.print(escape(f'{field.name} = {value}: {info_of(field).description}'))
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the options; those that are not given are those of the preset."""
+    p = parser()
+    preset = p.parse_known_args(arguments)[0].preset
+    for values in PRESETS[preset].values():
+        p.set_defaults(**values)
+    return p.parse_args(arguments)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -100,10 +76,11 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         MimicError: What went wrong, in one sentence.
     """
-    settings = settings_of(options)
-    if options.settings:
-        list_settings(settings)
-        return 0
+    settings = Settings(
+        from_arguments(TrainParams, options),
+        from_arguments(NetworkParams, options),
+        from_arguments(DiffusionParams, options),
+    )
     folder = _dataset_folder(options)
     out = options.out or Path('out/policies') / f'{folder.name}_{options.method}'
     torch.set_num_threads(options.threads or len(os.sched_getaffinity(0)))
@@ -113,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
     mapping = FrameMapping.load(options.mapping) if options.mapping else None
     humans = len(data.human.lengths) if data.human else 0
     _console.print(
-        f'{options.method}: {len(data.robot.lengths)} robot and {humans} human episodes, '
+        f'{settings.train.method}: {len(data.robot.lengths)} robot and {humans} human episodes, '
         f'{settings.train.steps} steps on {device}, into {escape(str(out))}'
     )
     with _Screen(settings.train.steps, out if options.tensorboard else None) as screen:
@@ -220,7 +197,7 @@ def _clock(seconds: float) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command."""
-    options = parser().parse_args(arguments)
+    options = parse(arguments)
     try:
         return run(options)
     except MimicError as error:

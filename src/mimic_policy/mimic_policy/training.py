@@ -29,6 +29,11 @@ from mimic_policy.train_params import MIXING, TrainParams
 from mimic_policy.trainer import Trainer
 
 CURVE: Final = 'losses.jsonl'
+GROUPS: Final[Mapping[str, type[Any]]] = {
+    'train': TrainParams,
+    'network': NetworkParams,
+    'diffusion': DiffusionParams,
+}
 
 
 class Watcher(Protocol):
@@ -59,12 +64,9 @@ class Settings:
         """
         if preset not in PRESETS:
             raise ConfigError(f"preset '{preset}' is not one of {', '.join(PRESETS)}")
-        kinds: dict[str, type[Any]] = {
-            'train': TrainParams,
-            'network': NetworkParams,
-            'diffusion': DiffusionParams,
+        fields = {
+            name: {f.name for f in dataclasses.fields(kind)} for name, kind in GROUPS.items()
         }
-        fields = {name: {f.name for f in dataclasses.fields(kind)} for name, kind in kinds.items()}
         known = set().union(*fields.values())
         for name in changes or {}:
             if name not in known:
@@ -77,7 +79,7 @@ class Settings:
                     **{k: v for k, v in (changes or {}).items() if k in fields[group]},
                 },
             )
-            for group, kind in kinds.items()
+            for group, kind in GROUPS.items()
         }
         return cls(**groups)
 
