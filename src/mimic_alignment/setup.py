@@ -21,6 +21,7 @@ setup(
         'console_scripts': [
             f'align = {PACKAGE}.align_command:main',
             f'alignment = {PACKAGE}.align_node:main',
+            f'ingest = {PACKAGE}.ingest_command:main',
         ],
     },
 )

@@ -16,11 +16,6 @@ setup(
     maintainer_email='maintainers@mimic.invalid',
     description='Bags and videos as LeRobotDataset v3.0 and robomimic HDF5.',
     license='Apache-2.0',
-    entry_points={
-        'console_scripts': [
-            'dataset = mimic_dataset.command:main',
-            'ingest = mimic_dataset.command:ingest_main',
-        ]
-    },
+    entry_points={'console_scripts': ['dataset = mimic_dataset.command:main']},
     extras_require={'test': ['pytest']},
 )

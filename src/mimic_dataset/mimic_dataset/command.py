@@ -1,4 +1,4 @@
-"""Command lines: `dataset convert | inspect | validate | export | info` and `ingest`."""
+"""Command line `dataset convert | inspect | validate | export | info`, and what `ingest` does."""
 
 import argparse
 import sys
@@ -36,15 +36,11 @@ Run = Callable[[argparse.Namespace, Console], int]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `dataset`; return its exit code."""
     given = _parser().parse_args(arguments)
-    return _guarded('dataset', given.run, given)
+    return guarded('dataset', given.run, given)
 
 
-def ingest_main(arguments: Sequence[str] | None = None) -> int:
-    """Run `ingest`; return its exit code."""
-    return _guarded('ingest', ingest, ingest_parser().parse_args(arguments))
-
-
-def _guarded(name: str, run: Run, given: argparse.Namespace) -> int:
+def guarded(name: str, run: Run, given: argparse.Namespace) -> int:
+    """Run a command; print its error and return 2, or 130 when it was stopped."""
     try:
         return run(given, Console())
     except KeyboardInterrupt:
@@ -120,21 +116,25 @@ def _add_sources(parser: argparse.ArgumentParser, text: str) -> None:
 def convert_bags(given: argparse.Namespace, console: Console) -> int:
     """Convert robot episodes."""
     params = from_arguments(ConvertParams, given)
-    dataset = given.out or default_folder(params.task, params.hand)
     load_robot(params.arm, params.hand)  # an unknown one is refused before anything begins
-    jobs = make_jobs(find_sources(given.sources), dataset.resolve(), 'robot', params)
+    jobs = make_jobs(find_sources(given.sources), dataset_of(given), 'robot', params)
     return _report(_convert(jobs, given, console), console)
+
+
+def dataset_of(given: argparse.Namespace) -> Path:
+    """Return the folder of the dataset that options name, absolute."""
+    folder: Path = given.out or default_folder(given.task, given.hand)
+    return folder.resolve()
 
 
 def ingest(given: argparse.Namespace, console: Console) -> int:
     """Convert videos of people."""
     params = from_arguments(ConvertParams, given)
-    dataset = given.out or default_folder(params.task, params.hand)
     robot = load_robot(params.arm, params.hand)
     file = None if given.camera is None else view_of_file(given.camera, robot, given.fovy)
     fallback = file
     jobs = []
-    for job in make_jobs(find_sources(given.sources), dataset.resolve(), 'human', params):
+    for job in make_jobs(find_sources(given.sources), dataset_of(given), 'human', params):
         view = file
         if view is None and job.source.is_dir():
             view = view_of_bag(job.source, robot, params.bag_camera)

@@ -13,7 +13,7 @@ from mimic_recording.bag import write_text
 from mimic_recording.report_page import document
 
 PAGE: Final = 'quality.html'
-WIDTH, ROW, LABEL = 720, 16, 150  # [px]
+WIDTH, ROW, LABEL, MARGIN = 720, 16, 150, 24  # [px]
 CURVE: Final = 40  # [px] height of the speed
 
 _STYLE: Final = """<style>
@@ -111,7 +111,8 @@ def timeline(quality: Quality) -> str:
         parts.append(f'<text x="{x:.1f}" y="{top + CURVE + 14}">{second:g} s</text>')
     height = top + CURVE + 18
     return (
-        f'<svg width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" role="img" '
+        f'<svg width="{WIDTH + MARGIN}" height="{height}" '
+        f'viewBox="0 0 {WIDTH + MARGIN} {height}" role="img" '
         f'aria-label="timeline of {escape(quality.name)}">{"".join(parts)}</svg>'
     )
 

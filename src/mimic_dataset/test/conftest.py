@@ -7,6 +7,7 @@ import pytest
 
 from mimic_dataset import DatasetMeta, EpisodeArrays, add_episode, assemble
 
+ROOT = Path(__file__).parents[3]
 JOINTS = ('a', 'b')
 META = DatasetMeta(
     'push', 'iiwa14', 'two', JOINTS, (0.0, -1.0), (1.0, 1.0),

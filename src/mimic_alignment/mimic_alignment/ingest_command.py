@@ -1,0 +1,35 @@
+"""Command line: `ingest VIDEOS…`, videos of people → episodes → mapped onto robot episodes."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from mimic_alignment.features import THUMBNAIL
+from mimic_alignment.job import Job, run_job
+from mimic_alignment.params import AlignmentParams
+from mimic_dataset.command import dataset_of, guarded, ingest, ingest_parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code."""
+    return guarded('ingest', run, ingest_parser().parse_args(arguments))
+
+
+def run(given: argparse.Namespace, console: Console) -> int:
+    """Ingest, and align where the dataset holds robot episodes as well."""
+    code = ingest(given, console)
+    dataset = dataset_of(given)
+    if not (dataset / 'human').is_dir():
+        return code
+    if not (dataset / 'robot').is_dir():
+        console.print('no robot episodes yet: convert some, then ./mimic align', soft_wrap=True)
+        return code
+    done = run_job(Job(dataset, 'action', None, (), (), THUMBNAIL), AlignmentParams())
+    console.print(f'{done.summary}\nwritten to {done.path}', soft_wrap=True)
+    return code
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+
+from mimic_dataset import EpisodeError, resample
+
+
+def test_the_grid_has_every_frame_that_fits():
+    np.testing.assert_allclose(resample.grid(1.0, 1.5, 10.0), [1.0, 1.1, 1.2, 1.3, 1.4, 1.5])
+    assert len(resample.grid(1.0, 0.5, 10.0)) == 0 and len(resample.grid(1.0, 1.0, 10.0)) == 1
+
+
+def test_the_nearest_is_chosen_and_a_hole_named():
+    stamps = np.array([0.0, 0.09, 0.35])
+    chosen = resample.nearest(stamps, np.array([0.0, 0.1, 0.2, 0.3]), 0.15, 'x')
+    assert chosen.tolist() == [0, 1, 1, 2]
+    with pytest.raises(EpisodeError, match=r'camera: nothing within 0.1 s of 0.20 s'):
+        resample.nearest(stamps, np.array([0.0, 0.1, 0.2]), 0.1, 'camera')
+    with pytest.raises(EpisodeError, match='camera: empty'):
+        resample.nearest(np.zeros(0), np.zeros(1), 0.1, 'camera')
+
+
+def test_straight_lines_and_steady_turns_are_exact():
+    times, at = np.array([0.0, 0.5, 0.7, 1.0]), np.linspace(-0.2, 1.2, 30)
+    inside = np.clip(at, 0.0, 1.0)
+    values = resample.linear(times, np.stack([2 * times, 1 - times], axis=1), at)
+    np.testing.assert_allclose(values, np.stack([2 * inside, 1 - inside], axis=1))
+    axis = np.array([0.6, 0.0, 0.8])
+    turned = resample.slerp(times, Rotation.from_rotvec(times[:, None] * axis).as_quat(), at)
+    np.testing.assert_allclose(
+        Rotation.from_quat(turned).as_rotvec(), inside[:, None] * axis, atol=1e-12
+    )
+    assert resample.left_out_linear(times, values[:4]) is None  # too few to tell
+
+
+def test_the_error_of_left_out_samples_is_that_of_the_curve():
+    """A parabola with second derivative a, sampled every h, is off by a h^2 / 2 at twice h."""
+    h, a = 0.01, 3.0
+    times = np.arange(101) * h
+    error = resample.left_out_linear(times, 0.5 * a * times[:, None] ** 2)
+    assert error.largest == pytest.approx(0.5 * a * h**2, rel=1e-6)
+    turning = Rotation.from_rotvec(0.5 * a * times[:, None] ** 2 * np.array([0, 0, 1.0]))
+    error = resample.left_out_slerp(times, turning.as_quat())
+    assert error.median == pytest.approx(0.5 * a * h**2, rel=1e-4)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_continuous_axis_angles_are_the_same_rotations_without_steps(seed):
+    rng = np.random.default_rng(seed)
+    steps = rng.normal(0.0, 0.05, (200, 3)) + rng.normal(0.0, 0.1, 3)
+    turns = [Rotation.from_rotvec(rng.normal(0.0, 2.0, 3))]
+    for step in steps:
+        turns.append(turns[-1] * Rotation.from_rotvec(step))
+    vectors = np.array([t.as_rotvec() for t in turns])
+    smooth = resample.continuous(vectors)
+    wrong = (Rotation.from_rotvec(smooth).inv() * Rotation.from_rotvec(vectors)).magnitude()
+    assert wrong.max() < 1e-9
+    away = np.array([t.magnitude() for t in turns]) > 0.8  # near no turn the axis may be any
+    calm = away[:-1] & away[1:]
+    assert (np.linalg.norm(np.diff(smooth, axis=0), axis=1)[calm] < np.pi).all()
+
+
+def test_what_moves_and_when():
+    times = np.arange(50) / 10
+    pose, joints = np.zeros((50, 6)), np.zeros((50, 2))
+    assert resample.moving(times, pose, joints) is None
+    pose[20:, 0] = 0.1
+    begin, end = resample.moving(times, pose, joints)
+    assert begin == pytest.approx(1.9) and end == pytest.approx(2.0)
+    joints[30:, 1] = 0.3
+    assert resample.moving(times, pose, joints)[1] == pytest.approx(3.0)
