@@ -33,6 +33,9 @@ _TIP: Final = 0.012  # [m] from the point between the tips to the face that they
 _SPREAD: Final = 0.075  # [m] of thumb and index while they push
 _BACK: Final = 0.06  # [m] behind the face before the last way
 _UP: Final = 0.05  # [m] above it
+_PADS: Final = 0.016  # [m] of flesh between the tips' points and a thing that they hold
+_OPENED: Final = 0.025  # [m] by which they open before and after
+_CLEAR: Final = 0.12  # [m] behind the thing before the last way, when it is held
 _ELEVATION: Final = 0.9  # [rad] of the hand over the table
 _OBJECT_RGB: Final = (0.86, 0.33, 0.28)
 _FIXTURE_RGB: Final = (0.58, 0.62, 0.68)
@@ -56,16 +59,24 @@ class ShowingParams(DemonstratorParams):
 def handling_of(shown: Shown) -> Handling:
     """Return how a person does a shown task."""
     first, push = shown.path[0], np.array([*shown.direction, 0.0])
-    point = np.array(shown.contact) - _TIP * push
     up = np.array([0.0, 0.0, _UP])
+    point, aperture, wide, away = np.array(shown.contact), _SPREAD, _SPREAD, up - _BACK * push
+    if shown.grasp:
+        # Thumb and index come from both sides of the thing and close on it.
+        mesh = object_mesh(shown.object)
+        side = np.cross(push, [0.0, 0.0, 1.0]) @ first[:3, :3]
+        aperture = float(np.ptp(np.asarray(mesh.vertices) @ side)) + _PADS
+        wide, away = aperture + _OPENED, -_CLEAR * push
+    else:
+        point = point - _TIP * push
     grip = Grip(
         contact=apply(inverse(first), point),
         azimuth=float(np.arctan2(-push[0], push[1])),
         elevation=_ELEVATION,
-        aperture=_SPREAD,
-        wide=_SPREAD,
-        before=up - _BACK * push,
-        after=up - _BACK * push,
+        aperture=aperture,
+        wide=wide,
+        before=away,
+        after=away,
         follows=shown.turn_share,
     )
     times = np.arange(len(shown.path)) / RATE

@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+import trimesh
+
+from mimic_core.errors import ConfigError
+from mimic_object_tracking import load_object
+from mimic_rl.prepare.params import PrepareParams
+from mimic_rl.prepare.prepare import _anchors, _fit
+from mimic_rl.prepare.primitives import fit_primitives
+from mimic_rl.run_folder import Part
+from mimic_rl.shapes import part_mesh
+
+
+@pytest.mark.parametrize(
+    'part',
+    [
+        Part('box', (0.14, 0.07, 0.10)),
+        Part('box', (0.1, 0.02, 0.02), (0.05, 0.0, 0.01), (0.0, 0.0, 0.3826834, 0.9238795)),
+        Part('cylinder', (0.09, 0.02)),
+        Part('cylinder', (0.03, 0.2), (0.0, 0.1, 0.0), (0.7071068, 0.0, 0.0, 0.7071068)),
+        Part('sphere', (0.04,), (0.01, 0.02, 0.03)),
+    ],
+)
+def test_a_primitive_is_found_again(part):
+    mesh = part_mesh(part)
+    fit = fit_primitives(mesh.vertices, mesh.faces, 'a')
+    (found,) = fit.parts
+    assert found.form == part.form
+    assert sorted(found.size) == pytest.approx(sorted(part.size), abs=5e-4)
+    assert found.xyz == pytest.approx(part.xyz, abs=5e-4)
+    assert fit.error < 2e-3  # the samples of both surfaces differ
+
+
+def test_each_piece_becomes_a_primitive():
+    pieces = [Part('cylinder', (0.05, 0.15)), Part('box', (0.02, 0.02, 0.1), (0.08, 0.0, 0.0))]
+    mesh = trimesh.util.concatenate([part_mesh(p) for p in pieces])
+    fit = fit_primitives(mesh.vertices, mesh.faces, 'jug')
+    assert sorted(p.form for p in fit.parts) == ['box', 'cylinder']
+    assert fit.error < 1e-3
+    crumbs = [Part('box', (0.01, 0.01, 0.01), (0.02 * i, 0.0, 0.0)) for i in range(30)]
+    many = trimesh.util.concatenate([part_mesh(p) for p in crumbs])
+    with pytest.raises(ConfigError, match='30 pieces'):
+        fit_primitives(many.vertices, many.faces, 'crumbs.obj')
+
+
+def test_wrong_units_name_the_file_and_the_scale(tmp_path):
+    path = tmp_path / 'box.obj'
+    trimesh.creation.box((140.0, 70.0, 100.0)).export(path)
+    with pytest.raises(ConfigError, match=r'box\.obj.*millimetres.*0\.001'):
+        load_object(path)
+    assert load_object(path, 0.001).radius == pytest.approx(0.0931, abs=1e-3)
+
+
+def test_holes_are_refused_unless_they_are_accepted(tmp_path):
+    path = tmp_path / 'open.obj'
+    mesh = trimesh.creation.box((0.14, 0.07, 0.10))
+    mesh.update_faces(np.arange(len(mesh.faces)) > 1)
+    mesh.export(path)
+    model = load_object(path)
+    with pytest.raises(ConfigError, match=r'open\.obj has 1 holes.*close them'):
+        _fit(model, path, PrepareParams())
+    assert len(_fit(model, path, PrepareParams(open_mesh=True, shape_error=0.03)).parts) == 1
+
+
+def test_a_shape_that_no_primitive_fits_is_refused(tmp_path):
+    path = tmp_path / 'torus.obj'
+    trimesh.creation.torus(0.08, 0.015).export(path)
+    model = load_object(path)
+    with pytest.raises(ConfigError, match=r'torus\.obj.*shape_error'):
+        _fit(model, path, PrepareParams(shape_error=0.005))
+
+
+def test_anchors_do_not_move_by_turns_that_look_the_same(tmp_path):
+    for name, mesh, count in (
+        ('plate', trimesh.creation.cylinder(0.09, 0.02), 2),
+        ('box', trimesh.creation.box((0.14, 0.07, 0.10)), 3),
+    ):
+        path = tmp_path / f'{name}.obj'
+        mesh.export(path)
+        model = load_object(path)
+        anchors = _anchors(model)
+        assert len(anchors) == count
+        if model.symmetry.axis is not None:
+            assert np.allclose(np.cross(anchors, model.symmetry.axis), 0.0, atol=1e-3)
+    tilted = trimesh.creation.cylinder(0.09, 0.02)
+    tilted.apply_transform(trimesh.transformations.rotation_matrix(0.6, (1, 0, 0)))
+    tilted.export(tmp_path / 'tilted.obj')
+    with pytest.raises(ConfigError, match='turn the mesh'):
+        _anchors(load_object(tmp_path / 'tilted.obj'))
