@@ -11,7 +11,7 @@ import numpy as np
 
 from mimic_core.arrays import FloatArray
 from mimic_core.frames import look_at
-from mimic_sim.tasks import Marker, Part, SceneObject, Task, WorkArea
+from mimic_sim.tasks import Hinge, Marker, Part, SceneObject, Task, WorkArea
 from mimic_sim.things import checked_objects
 from mimic_sim.twin_params import TwinParams
 
@@ -36,6 +36,7 @@ _OBJECT_SOLREF: Final = (0.004, 1.0)  # [s], [1]: stiff, two steps, critically d
 _OBJECT_SOLIMP: Final = (0.95, 0.99, 0.001, 0.5, 2.0)
 _TORSION, _ROLLING = 0.01, 0.0005  # [m]
 _SLIDE_DAMPING: Final = 2.0  # [N s/m]
+_HINGE_DAMPING: Final = 0.002  # [N m s/rad]
 
 
 def add_scene(spec: mujoco.MjSpec, task: Task, params: TwinParams) -> None:
@@ -206,22 +207,28 @@ def _add_marker(spec: mujoco.MjSpec, marker: Marker) -> None:
 
 
 def _add_object(spec: mujoco.MjSpec, obj: SceneObject) -> None:
-    if obj.slide is None:
+    way = obj.slide or obj.hinge
+    if way is None:
         body = spec.worldbody.add_body(name=obj.name, pos=[0, 0, obj.height])
         body.add_freejoint(name=obj.name)
     else:
-        body = spec.body(obj.slide.within).add_body(name=obj.name, pos=obj.slide.at)
-        body.add_joint(
+        body = spec.body(way.within).add_body(name=obj.name, pos=way.at)
+        joint = body.add_joint(
             name=obj.name,
-            type=mujoco.mjtJoint.mjJNT_SLIDE,
-            axis=[0.0, 0.0, 1.0],
             limited=True,
-            range=[-obj.slide.travel, 0.0],
-            frictionloss=obj.slide.friction,
-            damping=_SLIDE_DAMPING,
+            frictionloss=way.friction,
             solref_limit=_OBJECT_SOLREF,
             solimp_limit=_OBJECT_SOLIMP,
         )
+        if isinstance(way, Hinge):
+            joint.type, joint.axis = mujoco.mjtJoint.mjJNT_HINGE, [1.0, 0.0, 0.0]
+            joint.pos, bounds = way.pivot, np.array([way.low, way.high])
+            joint.range = np.degrees(bounds) if spec.compiler.degree else bounds
+            joint.damping = [_HINGE_DAMPING, 0.0, 0.0]
+        else:
+            joint.type, joint.axis = mujoco.mjtJoint.mjJNT_SLIDE, [0.0, 0.0, 1.0]
+            joint.range = [-way.travel, 0.0]
+            joint.damping = [_SLIDE_DAMPING, 0.0, 0.0]
     main = Part(obj.form, obj.size, (0.0, 0.0, 0.0), obj.mass, obj.colour)
     for number, part in enumerate((main, *obj.parts)):
         name = obj.name if number == 0 else f'{obj.name}_{number}'

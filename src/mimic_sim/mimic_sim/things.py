@@ -22,7 +22,6 @@ class Things:
         self._body: Final = {name: model.body(name).id for name in self._objects}
         joints = {name: model.body_jntadr[body] for name, body in self._body.items()}
         self._qpos: Final = {name: int(model.jnt_qposadr[j]) for name, j in joints.items()}
-        self._dof: Final = {name: int(model.jnt_dofadr[j]) for name, j in joints.items()}
         self._mocap: Final = {
             mark.name: int(model.body_mocapid[model.body(mark.name).id]) for mark in task.markers
         }
@@ -114,27 +113,33 @@ class Things:
             if name not in self._objects:
                 raise UnknownNameError('object', name, self._objects)
         for name, pose in poses.items():
-            if self._objects[name].slide is None:
+            if not self._objects[name].within:
                 x, y, z, w = to_quat_xyzw(pose)
                 start = self._qpos[name]
                 self._data.qpos[start : start + 7] = (*pose[:3, 3], w, x, y, z)
         for name, pose in poses.items():
-            slide = self._objects[name].slide
-            if slide is not None:
-                parent = poses.get(slide.within)
-                world_T_parent = self._pose(self._body[slide.within]) if parent is None else parent
-                height = float((inverse(world_T_parent) @ pose)[2, 3])
-                down = min(max(height - slide.at[2], -slide.travel), 0.0)
-                self._data.qpos[self._qpos[name]] = down
+            if within := self._objects[name].within:
+                parent = poses.get(within)
+                world_T_parent = self._pose(self._body[within]) if parent is None else parent
+                self._data.qpos[self._qpos[name]] = self._along(
+                    name, inverse(world_T_parent) @ pose
+                )
+
+    def _along(self, name: str, parent_T_object: FloatArray) -> float:
+        """Return where on its way an object is: [m] or [rad]."""
+        obj = self._objects[name]
+        if obj.slide is not None:
+            rise = float(parent_T_object[2, 3]) - obj.slide.at[2]
+            return min(max(rise, -obj.slide.travel), 0.0)
+        assert obj.hinge is not None  # the caller asks for objects that are not free
+        angle = float(np.arctan2(parent_T_object[2, 1], parent_T_object[2, 2]))
+        return min(max(angle, obj.hinge.low), obj.hinge.high)
 
     def _velocity(self, name: str) -> FloatArray:
-        start = self._dof[name]
-        if self._objects[name].slide is None:
-            velocity: FloatArray = self._data.qvel[start : start + 3].copy()
-            return velocity
-        axis = self._data.xmat[self._body[name]].reshape(3, 3)[:, 2]
-        along: FloatArray = axis * self._data.qvel[start]
-        return along
+        """Return the velocity of the centre (3,) [m/s] in world."""
+        both, body = np.empty(6), mujoco.mjtObj.mjOBJ_XBODY
+        mujoco.mj_objectVelocity(self._model, self._data, body, self._body[name], both, 0)
+        return both[3:]
 
     def _pose(self, body: int) -> FloatArray:
         return transform(self._data.xmat[body].reshape(3, 3), self._data.xpos[body])
@@ -162,15 +167,14 @@ def contacts(
 
 
 def checked_objects(task: Task) -> tuple[SceneObject, ...]:
-    """Return the objects of a task, those that others slide in before these.
+    """Return the objects of a task, free ones before those that move on them.
 
     Raises:
-        UnknownNameError: An object slides in one that the task does not have.
+        UnknownNameError: An object moves on one that the task does not have.
     """
-    free = {obj.name: obj for obj in task.objects if obj.slide is None}
-    sliding = tuple(obj for obj in task.objects if obj.slide is not None)
-    for obj in sliding:
-        assert obj.slide is not None  # just chosen so
-        if obj.slide.within not in free:
-            raise UnknownNameError(f'free object of task {task.name}', obj.slide.within, free)
-    return (*free.values(), *sliding)
+    free = {obj.name: obj for obj in task.objects if not obj.within}
+    others = tuple(obj for obj in task.objects if obj.within)
+    for obj in others:
+        if obj.within not in free:
+            raise UnknownNameError(f'free object of task {task.name}', obj.within, free)
+    return (*free.values(), *others)

@@ -15,6 +15,7 @@ from typing import Final
 from mimic_core.errors import ConfigError, UnknownNameError
 from mimic_sim.tasks.showing import Move
 from mimic_sim.tasks.task import (
+    Hinge,
     Marker,
     ObjectState,
     Part,
@@ -30,6 +31,7 @@ from mimic_sim.tasks.task import (
 )
 
 __all__ = [
+    'Hinge',
     'Marker',
     'Move',
     'ObjectState',

@@ -1,4 +1,4 @@
-"""Turn the slice over that leans on a bar."""
+"""Turn the panel over that leans on its stand."""
 
 from collections.abc import Mapping
 
@@ -12,6 +12,7 @@ from mimic_sim.tasks.task import (
     GREEN,
     PALE_GREY,
     YELLOW,
+    Hinge,
     Marker,
     Part,
     SceneObject,
@@ -21,32 +22,41 @@ from mimic_sim.tasks.task import (
     pose_on_table,
 )
 
-WIDTH, LENGTH, THICKNESS = 0.085, 0.11, 0.02  # [m]
-# Lying with its frame's z up it shows its green side.
-SLICE = SceneObject(
-    'slice', 'box', (WIDTH, LENGTH, THICKNESS), 0.10, YELLOW, friction=0.9,
-    parts=(Part('box', (WIDTH + 0.001, LENGTH + 0.001, 0.006), (0.0, 0.0, 0.0076), 0.0, GREEN),),
+STAND = SceneObject('stand', 'box', (0.12, 0.05, 0.03), 3.0, PALE_GREY)
+WIDTH, THICKNESS, LENGTH = 0.085, 0.014, 0.10  # [m]
+PIVOT = 0.04  # [m] over the table
+LEAN, OVER = 0.45, 1.70  # [rad] out of the upright: to the right at first, to the left at the end
+# Upright, its yellow side looks to the left; its frame is in its middle.
+PANEL = SceneObject(
+    'panel', 'box', (WIDTH, THICKNESS, LENGTH), 0.08, YELLOW,
+    parts=(
+        Part(
+            'box', (WIDTH + 0.001, 0.5 * THICKNESS, LENGTH + 0.001),
+            (0.0, -0.25 * THICKNESS - 0.0005, 0.0), 0.0, GREEN,
+        ),
+    ),
+    hinge=Hinge(
+        STAND.name, at=(0.0, 0.0, PIVOT - STAND.height + 0.5 * LENGTH),
+        pivot=(0.0, 0.0, -0.5 * LENGTH), low=-OVER, high=LEAN, friction=0.004,
+    ),
 )  # fmt: skip
-BAR = SceneObject('bar', 'box', (0.12, 0.04, 0.055), 2.0, PALE_GREY)
-LEAN = 1.13  # [rad] of the slice over the table
-GAP = 0.0005  # [m] between slice and bar at first
-TURNED = 0.97  # [1] cosine between the green side's normal and up, when it lies
-LYING = 0.02  # [m] of the slice's middle over the table, when it lies
-SPREAD = 0.3  # of the radius of the area, how far a start is from its middle
-HEIGHT = 0.085  # [m] of the finger tips that push
-BEHIND, BEYOND = 0.075, 0.06  # [m] of the finger tips from the slice's middle, before and after
+TURNED = 0.96  # [1] cosine between the green side's normal and up, when it lies
+SPREAD = 0.35  # of the radius of the area, how far a start is from its usual place
+HEIGHT = 0.105  # [m] of the finger tips that push
+BEHIND, BEYOND = 0.085, 0.055  # [m] of the finger tips from the panel's middle, before and after
+LYING = 0.055  # [m] of the panel's middle over the table, at most when it is over
 
 
 class Flip(Task):
-    """The slice leans to the right, its yellow side up; it is to lie with its green side up."""
+    """The panel leans to the right, its yellow side up; it is to lie with its green side up."""
 
     name = 'flip'
-    description = 'Turn the slice over: it leans with its yellow side up, the green one shall be.'
+    description = 'Turn the panel over: its yellow side is up, the green one shall be.'
 
     @property
     def objects(self) -> tuple[SceneObject, ...]:
-        """The slice and the bar on which it leans."""
-        return (SLICE, BAR)
+        """The panel and the stand that it is hinged to."""
+        return (PANEL, STAND)
 
     @property
     def markers(self) -> tuple[Marker, ...]:
@@ -54,40 +64,31 @@ class Flip(Task):
         return ()
 
     def start(self, rng: np.random.Generator, trial: int) -> Start:
-        """Return a slice that leans on its bar, somewhere near the middle."""
+        """Return a stand somewhere near the middle, the panel at its right stop."""
         dx, dy = rng.uniform(-SPREAD, SPREAD, size=2)
-        x, y = self.area.at(float(dx), -0.25 + float(dy))
-        along = np.array([0.0, -np.cos(LEAN), np.sin(LEAN)])  # of the slice, upwards
-        under = np.array([0.0, -np.sin(LEAN), -np.cos(LEAN)])  # out of its green side
-        half = 0.5 * THICKNESS
-        height = 0.5 * LENGTH * along[2] - half * under[2]
-        middle = np.array([x, y, height])
-        touching = (BAR.size[2] - (middle + half * under)[2]) / along[2] * along  # on the bar
-        face = (middle + half * under + touching)[1]
-        bar = (x, float(face) - 0.5 * BAR.size[1] - GAP)
-        turn = Rotation.from_matrix(np.stack([[1.0, 0.0, 0.0], along, under], axis=1))
-        poses = {
-            SLICE.name: transform(turn.as_matrix(), middle),
-            BAR.name: pose_on_table(BAR, bar, 0.0),
-        }
-        return Start(poses)
+        yaw = rng.uniform(-0.08, 0.08)
+        stand = pose_on_table(STAND, self.area.at(float(dx), -0.1 + float(dy)), yaw)
+        assert PANEL.hinge is not None  # written above
+        upright = transform(np.eye(3), np.array(PANEL.hinge.at))
+        pivot = transform(np.eye(3), np.array(PANEL.hinge.pivot))
+        lean = transform(Rotation.from_euler('x', LEAN).as_matrix(), np.zeros(3))
+        panel = stand @ upright @ pivot @ lean @ np.linalg.inv(pivot)
+        return Start({PANEL.name: panel, STAND.name: stand})
 
     def success(self, state: TaskState) -> bool:
-        """The slice lies on the table with its green side up, free and at rest."""
-        thing = state.objects[SLICE.name]
-        lies = thing.pose[2, 2] > TURNED and thing.pose[2, 3] < LYING
-        return bool(lies and thing.released and thing.at_rest)
+        """The panel lies with its green side up, free and at rest."""
+        panel = state.objects[PANEL.name]
+        return bool(-panel.pose[2, 1] > TURNED and panel.released and panel.at_rest)
 
     def show(self, places: Mapping[str, FloatArray]) -> tuple[Move, ...]:
-        """Return thumb and index finger side by side behind the slice, pushing its top over."""
-        slice_ = places[SLICE.name]
-        at = np.array([slice_[0], slice_[1], HEIGHT])
-        up = np.array([0.0, 0.0, 0.08])
-        left = np.array([0.0, 1.0, 0.0])
+        """Return thumb and index finger side by side behind the panel, pushing its top over."""
+        panel = places[PANEL.name]
+        at = np.array([panel[0], panel[1], HEIGHT])
+        up, left = np.array([0.0, 0.0, 0.08]), np.array([0.0, 1.0, 0.0])
         behind, beyond = at - BEHIND * left, at + BEYOND * left
         return (
             Move('reach', behind + up, 'spread', 'above', arch=0.03, heading=0.0),
             Move('reach', behind, 'spread', 'around', speed=0.2),
-            Move('push', beyond, 'spread', 'lowered', speed=0.22, lower=(SLICE.name, LYING)),
+            Move('push', beyond, 'spread', 'lowered', speed=0.2, lower=(PANEL.name, LYING)),
             Move('retreat', beyond + up, 'relaxed', speed=0.2),
         )

@@ -25,7 +25,7 @@ SPREAD = 0.15  # of the radius of the area, how far things are from their usual 
 ASIDE = 0.3  # of that radius, how far to the front or back
 TURN = 0.1  # of that radius, how far the goal may be to the side of the way
 HEIGHT = 0.022  # [m] of the finger tips that push
-BEHIND = 0.05  # [m] between finger tips and block before they touch it
+BEHIND = 0.07  # [m] between finger tips and block before they touch it
 FINGER = 0.012  # [m] between pinch point and the face that the finger tips touch
 SHORT = 0.035  # [m] before the goal, where one who watches goes on by sight
 

@@ -52,8 +52,20 @@ class Slide:
 
 
 @dataclass(frozen=True)
+class Hinge:
+    """The way of an object that only turns about its own x axis on another one, as a lid does."""
+
+    within: str  # the object that carries it
+    at: tuple[float, float, float]  # [m] its centre in that object's frame, at angle 0
+    pivot: tuple[float, float, float]  # [m] a point of the axis in its own frame
+    low: float  # [rad] of the angle
+    high: float  # [rad]
+    friction: float  # [N m] that it takes to turn it
+
+
+@dataclass(frozen=True)
 class SceneObject:
-    """A body that moves freely, or slides. Its frame is at its centre; z is up where it stands."""
+    """A body that moves freely or on another one. Its frame is at its centre, z up at rest."""
 
     name: str
     form: Form
@@ -63,7 +75,14 @@ class SceneObject:
     friction: float = 1.0  # [1], of rubber or sanded wood
     parts: tuple[Part, ...] = ()
     stand: float | None = None  # [m], height of the frame where it stands; None: half its own
-    slide: Slide | None = None  # None: it is free
+    slide: Slide | None = None
+    hinge: Hinge | None = None
+
+    @property
+    def within(self) -> str:
+        """The object on which it slides or turns; empty: it is free."""
+        way = self.slide or self.hinge
+        return '' if way is None else way.within
 
     @property
     def height(self) -> float:
