@@ -108,6 +108,7 @@ def test_results_are_whole_or_not_there():
 def record(folder, seed, success):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f'{seed}.json').write_text(json.dumps({'success': success}))
+    (folder / f'{seed}').mkdir(exist_ok=True)
 
 
 def test_demonstrations_go_on_until_enough_succeeded():
@@ -139,6 +140,8 @@ def test_videos_that_are_there_are_not_made_again(folder):
     record(collect.video_folder('push', 'clean', camera), first[1].seed, True)
     left = collect.video_jobs('push', 3, camera)
     assert left == [first[0], first[2]]
+    (first[1].folder / str(first[1].seed)).rmdir()  # a record without its bag
+    assert collect.video_jobs('push', 3, camera) == first
     strange = collect.video_jobs('push', 3, camera, 'visual')
     assert not {j.seed for j in strange} & {j.seed for j in first}
     assert all(folder in j.folder.parents for j in first + strange)

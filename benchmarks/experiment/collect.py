@@ -90,12 +90,12 @@ def robot_jobs(
 
 def demonstrations(folder: Path) -> list[Path]:
     """Return the bags of demonstrations that succeeded, by seed."""
-    return [file.with_suffix('') for file in _records(folder) if _read(file)['success']]
+    return [bag for bag in videos(folder) if truth_of(bag)['success']]
 
 
 def videos(folder: Path) -> list[Path]:
     """Return the bags of videos, by seed."""
-    return [file.with_suffix('') for file in _records(folder)]
+    return [bag for file in _records(folder) if (bag := file.with_suffix('')).is_dir()]
 
 
 def truth_of(bag: Path) -> dict[str, Any]:
@@ -120,7 +120,8 @@ def video_jobs(
     folder = video_folder(task, disturbance, camera)
     first = VIDEO_SEEDS if disturbance == 'clean' else DISTURBED_SEEDS
     jobs = [VideoJob(folder, task, first + n, disturbance, camera) for n in range(count)]
-    return [job for job in jobs if not (folder / f'{job.seed}.json').exists()]
+    made = {bag.name for bag in videos(folder)}
+    return [job for job in jobs if str(job.seed) not in made]
 
 
 def make_robot(job: RobotJob) -> bool:
