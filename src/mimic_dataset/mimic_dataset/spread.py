@@ -1,5 +1,6 @@
 """One function over many jobs: here, in several processes, or on several machines (Ray)."""
 
+import importlib
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -88,12 +89,11 @@ class RayWorkers:
 
     def __init__(self, address: str) -> None:
         try:
-            import ray
+            self._ray: Any = importlib.import_module('ray')  # optional: not in any requirements
         except ImportError as error:
             raise ConfigError("--ray needs Ray: pip install 'ray' into the environment") from error
-        self._ray: Any = ray
         try:
-            ray.init(address=None if address == 'local' else address, log_to_driver=False)
+            self._ray.init(address=None if address == 'local' else address, log_to_driver=False)
         except (ConnectionError, OSError, RuntimeError, ValueError) as error:
             raise ConfigError(f'Ray at {address} does not answer: {error}') from error
         self._remote: dict[Callable[..., Any], Any] = {}
