@@ -261,7 +261,7 @@ class Gate:
         if self.steering.collision is not None and self._started:
             distance = self.steering.collision.closest(out.q)[0]
         source = MOVE if self._move is not None else ''
-        if intake.selected and out.state == self._driven:
+        if self._taken_over or (intake.selected and out.state == self._driven):
             source = f'{intake.selected}/command'
         followed = intake.reference is not None
         stamp = intake.command_stamp

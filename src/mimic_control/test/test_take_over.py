@@ -68,6 +68,7 @@ def test_the_person_wins_also_without_a_hand():
     out = bench.run(1.0, policy=LEFT, enable=True)
     assert out.state == Mode.HOLD
     assert out.reason == 'a person took over: waiting for the first command on shadow/command'
+    assert bench.gate.status(bench.now).source == 'shadow/command'  # so a bag tells it too
     there = bench.q.copy()
     bench.run(1.0, policy=LEFT, enable=True)
     assert bench.off(there) < 1e-4

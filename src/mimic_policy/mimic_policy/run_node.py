@@ -18,6 +18,7 @@ from mimic_policy.runner import Runner, Tick
 PATIENCE: Final = 60.0  # [s] for the gate to come up
 ANSWER: Final = 5.0  # [s] for it to answer, and to say that it did
 GONE: Final = 1.0  # [s] without control/status after which there is no gate
+PERSON: Final = 'shadow/command'  # the source of a person who took over
 FEEDBACK_PERIOD: Final = 0.2  # [s]
 
 Course = Generator[None, None, str]  # returns why it failed, '' when it did not
@@ -57,7 +58,7 @@ class RunServer:
         status = self._status
         if status is None or self._now - self._heard > GONE:
             return False
-        return status.mode == ControlStatus.POLICY and status.state != ControlStatus.SHADOW
+        return status.mode == ControlStatus.POLICY and status.source != PERSON
 
     def start(self, duration: float = 0.0, posture: str = '') -> None:
         """Begin a run of a duration [s], 0: without end."""

@@ -1,0 +1,49 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from policy_networks import save_tiny
+
+from mimic_core.errors import ConfigError
+from mimic_policy.checkpoint import DOCUMENT, read_checkpoint
+from mimic_policy.facts import DOCUMENT as FACTS
+from mimic_policy.facts import fact_of
+
+
+def test_facts_are_those_of_the_newest_checkpoint(tmp_path):
+    save_tiny(tmp_path / 'run', 100)
+    newest = save_tiny(tmp_path / 'run', 200)
+    document = json.loads((newest / DOCUMENT).read_text())
+    document['meta']['task'] = 'push'
+    (newest / DOCUMENT).write_text(json.dumps(document))
+    assert FACTS == DOCUMENT
+    for path in (tmp_path / 'run', newest):
+        meta = read_checkpoint(path).document['meta']
+        assert {name: fact_of(path, name) for name in ('arm', 'hand', 'task')} == {
+            name: meta[name] for name in ('arm', 'hand', 'task')
+        }
+    assert fact_of(tmp_path / 'run', 'task') == 'push'
+
+
+def test_what_is_no_checkpoint_is_named(tmp_path):
+    with pytest.raises(ConfigError, match='no checkpoint'):
+        fact_of(tmp_path, 'arm')
+    (tmp_path / DOCUMENT).write_text('{"meta": {}}')
+    with pytest.raises(ConfigError, match=r'checkpoint\.json: meta\.arm'):
+        fact_of(tmp_path, 'arm')
+
+
+def test_the_command_needs_no_torch(tmp_path):
+    folder = save_tiny(tmp_path / 'run')
+    code = (
+        f'import sys; sys.path[:0] = {sys.path!r}; sys.modules["torch"] = None\n'
+        'from mimic_policy.facts import main; main()'
+    )
+
+    def said(*arguments):
+        command = [sys.executable, '-c', code, *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    assert said('hand', folder) == 'robotiq_2f85'
+    assert said('hand') == 'allegro'
