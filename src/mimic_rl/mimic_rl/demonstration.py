@@ -78,6 +78,7 @@ def handling_of(shown: Shown) -> Handling:
         before=away,
         after=away,
         follows=shown.turn_share,
+        keeps=shown.grasp,
     )
     times = np.arange(len(shown.path)) / RATE
     return Handling(shown.object.name, times, shown.path, grip)

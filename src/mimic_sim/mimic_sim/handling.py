@@ -24,6 +24,7 @@ _SHORTEST: Final = 0.6  # [s]
 _TOUCH: Final = 0.7  # [s] of the last way to the thing
 _CLOSING: Final = 0.5  # [s]
 _PAUSE: Final = 0.25  # [s] before and after the hand works
+_KEPT: Final = 1.0  # [s] for which a thing is held on at the end
 _REST_ELEVATION: Final = 1.05  # [rad]
 
 
@@ -39,6 +40,7 @@ class Grip:
     before: FloatArray  # (3,) [m] from the contact to where the last way begins, in world
     after: FloatArray  # (3,) [m] from the last contact to where the hand lets go, in world
     follows: float = 1.0  # [1] share of the thing's turn that the hand goes along with
+    keeps: bool = False  # at the end the hand still holds the thing
 
 
 @dataclass(frozen=True)
@@ -153,12 +155,16 @@ class Handler:
             (closing, touching, self._first, 'grasp'),
             (_PAUSE, self._first, self._first, 'grasp'),
         ]
-        self._after = [
-            (_PAUSE, self._last, self._last, 'release'),
-            (closing, self._last, free, 'release'),
-            (_TOUCH, free, away, 'retreat'),
-            (self._way(away, rest), away, rest, 'retreat'),
-        ]
+        self._after = (
+            [(_KEPT, self._last, self._last, 'carry')]
+            if grip.keeps
+            else [
+                (_PAUSE, self._last, self._last, 'release'),
+                (closing, self._last, free, 'release'),
+                (_TOUCH, free, away, 'retreat'),
+                (self._way(away, rest), away, rest, 'retreat'),
+            ]
+        )
 
     @property
     def begin(self) -> float:

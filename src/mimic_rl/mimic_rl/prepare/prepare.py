@@ -1,5 +1,6 @@
 """From the bag of one demonstration to a run folder."""
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -34,6 +35,7 @@ from mimic_rl.run_folder import (
     save_run,
 )
 
+_REPORT: Final = 'prepare.json'
 _MESH: Final = 'object'  # stem of the mesh in the folder
 _TABLE_ERROR: Final = 0.02  # [m] by which the object may seem to float or sink
 _TILES: Final = 6  # frames in the picture of the track
@@ -208,6 +210,7 @@ def write_run(prepared: Prepared, mesh: Path, folder: Path, *, mesh_scale: float
     else:
         prepared.model.trimesh().export(folder / name)
     save_run(prepared.run, folder)
+    (folder / _REPORT).write_text(json.dumps(prepared.report(), indent=1) + '\n')
     path, video = prepared.path, prepared.video
     stamps = np.linspace(path.start, path.stamps[-1], _TILES)
     frames = video.frames_at(stamps)

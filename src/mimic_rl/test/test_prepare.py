@@ -1,0 +1,187 @@
+"""From a virtual person before a camera to a run folder, against the truth."""
+
+import json
+
+import numpy as np
+import pytest
+
+from mimic_core.arrays import FloatArray
+from mimic_core.errors import ConfigError, SourceError
+from mimic_core.frames import apply, hand_frame, rotation_angle
+from mimic_description import load_robot
+from mimic_object_tracking import load_object
+from mimic_rl.demonstration import BagWriter, ShowingParams, make_stream
+from mimic_rl.prepare import (
+    DemonstrationVideo,
+    HandNotSeenError,
+    ObjectNotSeenError,
+    PrepareParams,
+    check_folder,
+    prepare,
+    write_run,
+)
+from mimic_rl.prepare.path import poses_at
+from mimic_rl.prepare.posture import Clearance
+from mimic_rl.prepare.watch import watch
+from mimic_rl.run_folder import WrongRobotError, load_run
+from mimic_rl.shapes import object_mesh
+from mimic_rl.shown import shown_task
+
+RATE = 10.0  # [Hz], a third of a camera's: the test takes a third of the time
+SMALL = {'width': 64, 'height': 48}
+
+
+class Shown:
+    """A demonstration on disk, with what is true of it."""
+
+    def __init__(self, folder):
+        self.bag, self.mesh = folder / 'box_push', folder / 'box.obj'
+        object_mesh(shown_task('box_push').object).export(self.mesh)
+        stream = make_stream(ShowingParams(task='box_push', seed=1, rate=RATE, start_delay=0.0))
+        self.begin = stream.handler.begin
+        self.stamps, self.objects, self.hands = [], [], []
+        with BagWriter(self.bag, stream.world_T_camera) as bag:
+            for frame, truth in stream.frames(self.begin + 3.3):
+                bag.write(frame)
+                self.stamps.append(frame.stamp)
+                self.objects.append(stream.world_T_camera @ truth.objects['box'])
+                self.hands.append(apply(stream.world_T_camera, truth.keypoints))
+        stream.close()
+
+
+@pytest.fixture(scope='module')
+def shown(tmp_path_factory):
+    return Shown(tmp_path_factory.mktemp('shown'))
+
+
+@pytest.fixture(scope='module')
+def prepared(shown):
+    return prepare(
+        DemonstrationVideo(shown.bag), shown.mesh, 'iiwa14', 'allegro',
+        task='box_push', params=PrepareParams(lead=10),
+    )  # fmt: skip
+
+
+def test_the_path_is_that_of_the_thing(shown, prepared):
+    offset = prepared.watched.stamps[0] - shown.stamps[0]
+    truth = poses_at(
+        np.array(shown.stamps) + offset, np.array(shown.objects), prepared.path.stamps
+    )
+    errors = [prepared.model.symmetry.difference(a, b) for a, b in zip(prepared.path.poses, truth)]
+    assert np.max([e[0] for e in errors]) < 0.006  # [m]
+    assert np.degrees(np.max([e[1] for e in errors])) < 2.0
+    assert prepared.path.moved - offset == pytest.approx(shown.begin + 0.45, abs=0.3)
+    assert prepared.run.rate == 15.0
+    assert abs(apply(prepared.path.poses[0], prepared.model.vertices)[:, 2].min()) < 1e-9
+
+
+def test_the_hand_before_the_manipulation_is_that_of_the_person(shown, prepared):
+    offset = prepared.watched.stamps[0] - shown.stamps[0]
+    row = int(np.argmin(np.abs(np.array(shown.stamps) + offset - prepared.path.start)))
+    seen = apply(prepared.video.world_T_camera, prepared.hand.keypoints)
+    true, found = hand_frame(shown.hands[row]), hand_frame(seen)
+    assert np.linalg.norm(true[:3, 3] - found[:3, 3]) < 0.02
+    assert np.degrees(rotation_angle(true[:3, :3], found[:3, :3])) < 12.0
+    assert prepared.hand.method == 'depth'
+
+
+def test_the_robot_is_there_and_touches_nothing(prepared):
+    run, robot = prepared.run, load_robot('iiwa14', 'allegro')
+    assert prepared.posture.position_error <= 0.05
+    assert prepared.posture.angle_error <= 0.052
+    assert Clearance(robot, run).blocked_by(run.start) == ''
+    assert np.array_equal(run.demonstration[0], run.start)
+    steps = np.abs(np.diff(run.demonstration[:, :7], axis=0)) * run.rate
+    assert steps.max() <= PrepareParams().joint_speed + 1e-9
+    assert prepared.motion.used.mean() > 0.6
+
+
+def test_the_folder_is_a_run_with_pictures(shown, prepared, tmp_path):
+    folder = tmp_path / 'run'
+    write_run(prepared, shown.mesh, folder)
+    run = load_run(folder)
+    assert (run.arm, run.hand, run.task) == ('iiwa14', 'allegro', 'box_push')
+    assert np.allclose(run.trajectory, prepared.run.trajectory, atol=1e-5)
+    assert load_object(folder / run.object.mesh).radius == pytest.approx(prepared.model.radius)
+    for name in ('object_track.png', 'hand_at_start.png', 'robot_at_start.png'):
+        assert (folder / name).stat().st_size > 20_000
+    assert json.loads((folder / 'prepare.json').read_text())['object_seen'] > 0.9
+    write_run(prepared, shown.mesh, folder)  # again: the same robot
+    with pytest.raises(WrongRobotError, match='leap'):
+        check_folder(folder, 'iiwa14', 'leap')
+    (tmp_path / 'other').mkdir()
+    (tmp_path / 'other' / 'thesis.txt').write_text('mine')
+    with pytest.raises(ConfigError, match='something else'):
+        check_folder(tmp_path / 'other', 'iiwa14', 'allegro')
+
+
+# What cannot be used --------------------------------------------------------------------------
+
+
+def write(path, frames, pose: FloatArray | None):
+    with BagWriter(path, pose) as bag:
+        for frame in frames:
+            bag.write(frame)
+    return path
+
+
+@pytest.fixture(scope='module')
+def small():
+    stream = make_stream(ShowingParams(task='box_push', rate=RATE, **SMALL))
+    frames = [frame for frame, _ in stream.frames(0.2)]
+    pose = stream.world_T_camera
+    stream.close()
+    return frames, pose
+
+
+def test_a_bag_without_depth(tmp_path):
+    stream = make_stream(ShowingParams(task='box_push', depth=False, rate=RATE, **SMALL))
+    path = write(tmp_path / 'flat', [f for f, _ in stream.frames(0.2)], stream.world_T_camera)
+    stream.close()
+    with pytest.raises(ConfigError, match=r'flat.*aligned_depth_to_color/image_raw.*missing'):
+        DemonstrationVideo(path)
+
+
+def test_a_bag_that_does_not_tell_where_the_camera_is(tmp_path, small):
+    frames, pose = small
+    path = write(tmp_path / 'lost', frames, None)
+    with pytest.raises(ConfigError, match=r"lost.*'tf_static'.*--camera-pose"):
+        DemonstrationVideo(path)
+    assert np.array_equal(DemonstrationVideo(path, world_T_camera=pose).world_T_camera, pose)
+
+
+def test_a_bag_of_another_camera_or_none(tmp_path, small):
+    frames, pose = small
+    path = write(tmp_path / 'bag', frames, pose)
+    video = DemonstrationVideo(path)
+    assert np.allclose(video.world_T_camera, pose)
+    assert len(list(video.frames())) == len(frames)
+    with pytest.raises(SourceError, match='wrist_camera/color'):
+        DemonstrationVideo(path, camera='wrist_camera')
+    with pytest.raises(SourceError, match='no bag'):
+        DemonstrationVideo(tmp_path / 'nothing')
+
+
+def test_a_hand_that_is_never_seen_and_a_thing_outside_the_picture(tmp_path, shown):
+    stream = make_stream(ShowingParams(task='box_push', rate=RATE, seed=1))
+    model = load_object(shown.mesh)
+    empty = [stream.studio.render(None, {}, k / RATE)[0] for k in range(12)]
+    nobody = DemonstrationVideo(write(tmp_path / 'nobody', empty, stream.world_T_camera))
+    with pytest.raises(HandNotSeenError, match=r'nobody: no right hand.*12 frames'):
+        watch(nobody, model, 'right')
+    hand = [
+        stream.studio.render(stream.handler.state(2.5 + k / RATE).hand, {}, k / RATE)[0]
+        for k in range(12)
+    ]
+    stream.close()
+    nothing = DemonstrationVideo(write(tmp_path / 'nothing', hand, stream.world_T_camera))
+    with pytest.raises(ObjectNotSeenError, match=r'nothing: box is not seen.*140 x 70 x 100 mm'):
+        watch(nothing, model, 'right')
+    with pytest.raises(HandNotSeenError, match=r'no left hand.*only a right one'):
+        watch(nothing, model, 'left')
+
+
+def test_a_folder_of_another_task_is_no_run(tmp_path):
+    (tmp_path / 'run.json').write_text('{"format": "other"}')
+    with pytest.raises(ConfigError, match=r'run\.json'):
+        check_folder(tmp_path, 'iiwa14', 'allegro')
