@@ -1,9 +1,20 @@
+import dataclasses
+import errno
+import multiprocessing
+import os
+import socket
+
+import numpy as np
 import pytest
+import torch
 from reaching import SIDE, dataset
 
-from mimic_policy.checkpoint import load_policy, read_checkpoint
+from mimic_core.errors import ConfigError
+from mimic_policy import Observation
+from mimic_policy.checkpoint import CheckpointError, checkpoints, load_policy, read_checkpoint
 from mimic_policy.data import prepare
 from mimic_policy.train_params import METHODS
+from mimic_policy.trainer import Trainer, TrainingError
 from mimic_policy.training import CURVE, Settings, read_curve, train
 
 QUICK = dict(
@@ -81,3 +92,169 @@ def test_the_same_seed_gives_the_same_and_another_seed_another(episodes, tmp_pat
         curves.append(read_curve(tmp_path / name))
     assert curves[0] == curves[1]
     assert curves[0] != curves[2]
+
+
+def test_a_done_run_is_left_alone_and_another_setting_is_refused_by_name(episodes, tmp_path):
+    last = _train(episodes, tmp_path, method='robot_only')
+    before = last.stat().st_mtime_ns
+    assert _train(episodes, tmp_path, method='robot_only') == last
+    assert last.stat().st_mtime_ns == before
+    for changes, field in (
+        ({'seed': 4}, r'params\.seed was 0 and is 4'),
+        ({'feature': 24}, r'network\.feature was 16 and is 24'),
+        ({'prediction': 'epsilon'}, r'diffusion\.prediction'),
+    ):
+        with pytest.raises(ConfigError, match=field):
+            _train(episodes, tmp_path, method='robot_only', **changes)
+    with pytest.raises(ConfigError, match=r'training\.dataset'):
+        _train(dataset(2, 0, seed=9), tmp_path, method='robot_only')
+
+
+def test_fresh_begins_again(episodes, tmp_path):
+    settings = _settings(method='robot_only')
+    data = prepare(episodes, settings.train)
+    train(data, settings, tmp_path)
+    changed = _settings(method='robot_only', seed=3)
+    train(prepare(episodes, changed.train), changed, tmp_path, fresh=True)
+    assert [line['step'] for line in read_curve(tmp_path)] == [2, 4, 6]
+    assert load_policy(tmp_path).meta.method == 'robot_only'
+
+
+def test_a_person_may_stop_it_and_go_on(episodes, tmp_path):
+    settings = _settings(method='robot_only', save_every=100)
+    data = prepare(episodes, settings.train)
+    train(data, settings, tmp_path, stop=iter([False, False, True]).__next__)
+    assert read_checkpoint(tmp_path).step == 3
+    train(data, settings, tmp_path)
+    assert read_checkpoint(tmp_path).step == 6
+
+
+def test_a_loss_that_is_not_finite_ends_it_and_leaves_the_last_checkpoint(episodes, tmp_path):
+    settings = _settings(method='robot_only')
+    data = prepare(episodes, settings.train)
+
+    def break_it(trainer, entry):
+        if trainer.step_number == 3:
+            with torch.no_grad():
+                next(trainer.network.unet.parameters()).fill_(float('nan'))
+
+    with pytest.raises(TrainingError, match=r'step 3: the loss of the robot batch is nan'):
+        train(data, settings, tmp_path, watch=break_it)
+    assert read_checkpoint(tmp_path).step == 2
+    load_policy(tmp_path)
+
+
+def test_a_damaged_training_state_is_named(episodes, tmp_path):
+    last = _train(episodes, tmp_path, method='robot_only', steps=4)
+    file = last / 'training.safetensors'
+    file.write_bytes(file.read_bytes()[:-10])
+    with pytest.raises(CheckpointError, match=r'training\.safetensors: damaged'):
+        _train(episodes, tmp_path, method='robot_only', steps=4)
+    assert load_policy(checkpoints(tmp_path)[0])
+
+
+@pytest.mark.parametrize(
+    ('robots', 'humans', 'method', 'message'),
+    [
+        (0, 2, 'co_train', 'no robot episodes, co_train needs some'),
+        (2, 0, 'immimic_a', 'no human episodes, immimic_a needs some'),
+        (0, 0, 'robot_only', 'no robot episodes'),
+    ],
+)
+def test_an_empty_dataset_is_refused(tmp_path, robots, humans, method, message):
+    with pytest.raises(ConfigError, match=message):
+        _train(dataset(robots, humans), tmp_path, method=method)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'horizon': 9}, 'horizon = 9 must be a multiple of 2'),
+        ({'crop': 40}, 'crop = 40 leaves nothing of the agent pictures'),
+        ({'kernel': 4}, 'kernel = 4 must be odd'),
+        ({'widths': (12,)}, 'widths'),
+        ({'inference_steps': 500}, 'inference_steps = 500 is more than'),
+        ({'method': 'magic'}, 'method'),
+        ({'speed': 1}, "'speed' is no setting"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_by_name(episodes, tmp_path, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        _train(episodes, tmp_path, **{'method': 'robot_only', **changes})
+
+
+def test_actions_that_never_change_are_learned_as_they_are(tmp_path):
+    data = dataset(robots=2, humans=0)
+    still = tuple(
+        dataclasses.replace(e, action=np.tile(data.episodes[0].action[:1], (len(e), 1)))
+        for e in data.episodes
+    )
+    last = _train(dataclasses.replace(data, episodes=still), tmp_path, method='robot_only')
+    policy = load_policy(last)
+    episode = still[0]
+    seen = Observation(episode.agent[:1], None, episode.state[:1])
+    chunk = policy.predict(seen, np.random.default_rng(0))
+    np.testing.assert_allclose(chunk, np.tile(episode.action[:1], (8, 1)), atol=2.1e-3)
+
+
+def test_a_full_disk_stops_it_with_the_file(episodes, tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, 'fsync', full)
+    with pytest.raises(CheckpointError, match=r'step_00000002.*the disk is full'):
+        _train(episodes, tmp_path, method='robot_only')
+
+
+def test_reduced_precision_learns_too(episodes, tmp_path):
+    _train(episodes, tmp_path / 'a', method='immimic_a', precision='bf16')
+    _train(episodes, tmp_path / 'b', method='immimic_a', precision='fp32')
+    low, full = (read_curve(tmp_path / name)[-1]['loss_robot'] for name in 'ab')
+    assert low != full
+    assert low == pytest.approx(full, rel=0.1)
+
+
+_PAIR = dict(method='robot_only', steps=2, log_every=1)
+
+
+def _worker(rank, port, run):
+    os.environ |= {
+        'RANK': str(rank), 'LOCAL_RANK': str(rank), 'WORLD_SIZE': '2',
+        'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': str(port),
+    }  # fmt: skip
+    _train(dataset(robots=2, humans=3), run, **_PAIR)
+
+
+def test_two_processes_train_one_policy(tmp_path):
+    """The first loss is the mean of what both see; their weights are the same throughout."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    context = multiprocessing.get_context('fork')  # torch is there already
+    workers = [context.Process(target=_worker, args=(r, port, tmp_path)) for r in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(120)
+        worker.kill()
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert read_checkpoint(tmp_path).document['training']['processes'] == 2
+    curve = read_curve(tmp_path)
+    assert [line['step'] for line in curve] == [1, 2]
+    settings = _settings(**_PAIR)
+    data = prepare(dataset(robots=2, humans=3), settings.train)
+    alone = [
+        Trainer(data, settings.train, settings.network, settings.diffusion, tmp_path, rank=rank)
+        for rank in range(2)
+    ]
+    losses = [trainer.step()['robot'] for trainer in alone]
+    assert losses[0] != losses[1]  # each its own windows
+    assert curve[0]['loss_robot'] == pytest.approx(np.mean(losses), rel=1e-5)
+    with pytest.raises(ConfigError, match=r'training\.processes was 2 and is 1'):
+        train(data, settings, tmp_path)
+
+
+def test_torchrun_that_is_half_there_is_refused(episodes, tmp_path, monkeypatch):
+    monkeypatch.setenv('WORLD_SIZE', '2')
+    with pytest.raises(ConfigError, match='RANK is not: start it with torchrun'):
+        _train(episodes, tmp_path, method='robot_only')
