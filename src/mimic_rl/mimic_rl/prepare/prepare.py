@@ -92,6 +92,7 @@ def prepare(
     fixtures: tuple[Part, ...] = (),
     start_box: tuple[float, float, float, float] | None = None,
     mesh_scale: float = 1.0,
+    watched: Watched | None = None,
     progress: Callable[[int], None] = lambda frames: None,
 ) -> Prepared:
     """Return the run of a demonstration; nothing is written.
@@ -106,6 +107,7 @@ def prepare(
         fixtures: What stands fixed on the table, in world.
         start_box: Bounds of the starts of practice: dx low, high, dy low, high [m].
         mesh_scale: Metres in one unit of the mesh file [m].
+        watched: What the trackers saw in this video before; None: they look now.
         progress: Is told how many frames are tracked.
 
     Raises:
@@ -116,7 +118,8 @@ def prepare(
     model = load_object(mesh, mesh_scale)
     fit = _fit(model, mesh, params)
     anchors = _anchors(model)
-    watched = watch(video, model, cast(Side, params.side), progress)
+    if watched is None:
+        watched = watch(video, model, cast(Side, params.side), progress)
     seen = _Seen(video, watched, model, anchors, robot, params)
     draft = PracticeRun(
         arm=arm,
