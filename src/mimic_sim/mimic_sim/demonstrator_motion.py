@@ -22,6 +22,7 @@ _BLOW: Final = 0.25  # [s] at least, of a stroke with a tool
 _STILL: Final = 1e-6  # [m]
 _PEAK_OVER_MEAN: Final = 1.875  # [1] of the speed of a stroke
 _LONG: Final = 0.06  # [m] of a way on which a person may wander
+_WIDE: Final = 0.100  # [m] between the tips before they close
 _SPREAD: Final = 0.045  # [m] between the tips that push
 _HOVER: Final = 0.075  # [m] above the object before the last stroke down
 _CLOSING: Final = 0.55  # [s]
@@ -270,8 +271,9 @@ def shown(
     for number, move in enumerate(moves):
         add(move, bow if number == 0 else np.zeros(3))
         if move.gate == 'above':  # people look before they go down
-            pause = rng.uniform(0.08, 0.35) / pace
-            stages.append(Stage(move.phase, pause, np.tile(at, (4, 1)), (aperture, aperture)))
+            stages[-1] = replace(stages[-1], gate='')
+            pause, still = rng.uniform(0.08, 0.35) / pace, np.tile(at, (4, 1))
+            stages.append(Stage(move.phase, pause, still, (aperture, aperture), 'above'))
     if stages[-1].carries:  # what is in the hand stays there
         add(Move('retreat', at, moves[-1].fingers, carries=True), np.zeros(3))
     else:
@@ -308,7 +310,7 @@ def _apertures(model: HandModel, grip: float) -> dict[Fingers, float]:
     """Return the distances of thumb tip and index tip [m], for an object of a grip [m]."""
     low, high = pinch_range(model.shape)
     grip = min(max(grip, low), high)
-    wide = min(max(grip + 0.045, 0.088), 0.95 * high)
+    wide = min(max(grip + 0.045, _WIDE), 0.95 * high)
     spread = min(max(_SPREAD, low), 0.95 * high)
     return {'relaxed': 0.5 * (grip + wide), 'wide': wide, 'spread': spread, 'grip': grip}
 

@@ -25,9 +25,9 @@ from mimic_sim.tasks.task import (
 # The frame of the mallet is in the middle of its handle, where it is taken.
 # Its head slides easily, so that a finger that touches the handle does not tip it over.
 MALLET = SceneObject(
-    'mallet', 'box', (0.04, 0.04, 0.05), 0.04, YELLOW, stand=0.07,
+    'mallet', 'box', (0.032, 0.032, 0.05), 0.04, YELLOW, stand=0.07,
     parts=(
-        Part('cylinder', (0.014, 0.02), (0.0, 0.0, -0.035), 0.01, YELLOW),
+        Part('cylinder', (0.012, 0.02), (0.0, 0.0, -0.035), 0.01, YELLOW),
         Part('cylinder', (0.04, 0.025), (0.0, 0.0, -0.0575), 0.15, RED, friction=0.3),
     ),
 )  # fmt: skip
@@ -87,7 +87,7 @@ class Hammer(Task):
     def show(self, places: Mapping[str, FloatArray]) -> tuple[Move, ...]:
         """Return the mallet taken, carried over the peg, and blows until the peg is down."""
         mallet, struck = places[MALLET.name], places['target']
-        up, raised = np.array([0.0, 0.0, 0.09]), np.array([0.0, 0.0, RAISED])
+        up, raised = np.array([0.0, 0.0, 0.13]), np.array([0.0, 0.0, RAISED])
         deep = np.array([0.0, 0.0, -TRAVEL - THROUGH])
         gone = ('peg', PEG_TOP - 0.5 * PEG_LENGTH - DRIVEN)
         blow = Move('strike', struck + deep, 'grip', speed=0.45, carries=True)
