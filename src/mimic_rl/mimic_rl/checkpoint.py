@@ -105,6 +105,7 @@ def save_checkpoint(learner: Learner, folder: Path) -> Path:
     document = {
         'steps': learner.steps,
         'updates': learner.updates,
+        'seconds': learner.seconds,
         'rate': learner.rate,
         'recent': learner.recent,
         'demonstration_weight': learner.demonstration_weight,
@@ -189,6 +190,7 @@ def _restore(
         learner.generator.set_state(tensors['generator'])
         learner.state, learner.begins = tensors['memory'], tensors['begins']
         learner.steps, learner.updates = int(document['steps']), int(document['updates'])
+        learner.seconds = float(document['seconds'])
         learner.recent = [bool(v) for v in document['recent']]
         learner.demonstration_weight = float(document['demonstration_weight'])
         learner.set_rate(float(document['rate']))

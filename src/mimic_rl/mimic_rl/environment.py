@@ -191,7 +191,7 @@ class Practice:
     # --- inside --------------------------------------------------------------------------------
 
     def _advance(self, before: FloatArray, after: FloatArray, action: FloatArray) -> Step:
-        self._drive(before, after)
+        self.drive(before, after)
         self.time[:] += 1
         self.observer.acted(action)
         row = np.minimum(self.time, len(self.targets) - 1)
@@ -224,8 +224,12 @@ class Practice:
         actor, critic = self._look()
         return Step(actor, critic, reward, done, ended)
 
-    def _drive(self, before: FloatArray, after: FloatArray) -> None:
-        """Move the physics: targets run straight from one to the next, pushes last one step."""
+    def drive(self, before: FloatArray, after: FloatArray) -> None:
+        """Move the physics alone by a policy step.
+
+        The targets of the joints run straight from `before` to `after`, (B, J); a push on an
+        object lasts one step of the physics.
+        """
         control, actuators = self._control, self.world.robot.ctrl
         control[:] = 0.0
         path = before[:, None] + self._share[None, :, None] * (after - before)[:, None]

@@ -4,6 +4,7 @@ Source: Schulman et al. 2017, Proximal Policy Optimization Algorithms; the rate 
 the divergence as in Schulman et al., section 4; demonstrations as in Rajeswaran et al. 2018, DAPG.
 """
 
+import time
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -74,6 +75,7 @@ class Learner:
         self.rate = params.learning_rate
         self.steps = 0
         self.updates = 0
+        self.seconds = 0.0  # that updates took, of all processes that trained it
         self.recent: list[bool] = []  # successes at the present level
         self.state = self.actor.blank(practice.count)
         self.begins = torch.ones(practice.count)
@@ -96,6 +98,7 @@ class Learner:
 
     def update(self) -> Report:
         """Collect `horizon` steps of each environment and learn from them."""
+        began = time.perf_counter()
         batch = self._collect()
         policy, value, divergence = self._learn(batch)
         self.updates += 1
@@ -104,6 +107,7 @@ class Learner:
         self.critic.normaliser.update(batch['known'])
         std = self.actor.std()
         success, distance = batch['success'], batch['distance']
+        self.seconds += time.perf_counter() - began
         return Report(
             steps=self.steps,
             reward=float(batch['reward'].mean()),

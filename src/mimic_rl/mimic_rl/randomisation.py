@@ -30,8 +30,13 @@ class Physics:
         model = world.model
         body = world.object_body
         self._mass = float(model.body_mass[body])
+        self._rest = float(model.body_subtreemass[0]) - self._mass  # [kg], of all others
         self._inertia = model.body_inertia[body].copy()
         self._invweight = model.body_invweight0[body].copy()
+        # A body that moves freely takes its inertia from here, not from its mass.
+        self._dofs = slice(world.object_dof, world.object_dof + 6)
+        self._dof_inertia = model.dof_M0[self._dofs].copy()
+        self._dof_invweight = model.dof_invweight0[self._dofs].copy()
         self._friction = model.geom_friction[:, 0].copy()
         self._damping = model.dof_damping[world.robot_dofs].copy()
         self._gain = model.actuator_gainprm.copy()
@@ -72,8 +77,12 @@ class Physics:
         mass, friction, damping, stiffness, gravity = self.values[row]
         body = world.object_body
         model.body_mass[body] = mass * self._mass
+        model.body_subtreemass[body] = mass * self._mass  # divides the sum of moments
+        model.body_subtreemass[0] = self._rest + mass * self._mass
         model.body_inertia[body] = mass * self._inertia
         model.body_invweight0[body] = self._invweight / mass
+        model.dof_M0[self._dofs] = mass * self._dof_inertia
+        model.dof_invweight0[self._dofs] = self._dof_invweight / mass
         model.geom_friction[:, 0] = friction * self._friction
         model.dof_damping[world.robot_dofs] = damping * self._damping
         model.actuator_gainprm[:, 0] = stiffness * self._gain[:, 0]

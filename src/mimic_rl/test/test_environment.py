@@ -1,5 +1,6 @@
 import dataclasses
 
+import mujoco
 import numpy as np
 import pytest
 
@@ -137,6 +138,27 @@ def test_physics_varies_in_range_and_outside_of_it(run, synergies):
     practice.reset()
     factors = np.abs(practice.physics.values[:, :4] - 1.0)
     assert factors.min() >= 0.3 and factors.max() <= 0.45 + 1e-9
+
+
+@pytest.mark.parametrize('factor', [0.5, 1.0, 1.5])
+def test_a_mass_is_the_same_to_gravity_and_to_forces(run, synergies, quiet, factor):
+    practice = _practice(run, synergies, count=1, randomisation=quiet)
+    practice.physics.values[0, 0] = factor
+    practice.physics.apply(0)
+    model = practice.physics.models[0]
+    data = mujoco.MjData(model)
+    first, dof = practice.world.object_qpos, practice.world.object_dof
+    data.qpos[first : first + 7] = [0.5, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0]
+    data.qfrc_applied[dof + 1] = 0.6  # [N]
+    data.qfrc_applied[dof + 5] = 0.01  # [N m]
+    for _ in range(12):
+        mujoco.mj_step(model, data)
+    seconds, mass = 12 * model.opt.timestep, 0.3 * factor
+    speed = data.qvel[dof : dof + 6]
+    assert speed[2] == pytest.approx(-9.81 * seconds)
+    assert speed[1] == pytest.approx(0.6 / mass * seconds)
+    inertia = mass / 12 * (0.14**2 + 0.07**2)
+    assert speed[5] == pytest.approx(0.01 / inertia * seconds)
 
 
 def test_eyes_are_late_noisy_and_lost(run, synergies):

@@ -1,0 +1,96 @@
+"""Practice against replays, cloning and its ablations: success in what it has not seen.
+
+Trainings are kept in out/practise and go on where they were stopped: `--minutes` says how long
+each of them trains in sum (60), `--only` which tasks, hands or ablations.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from benchmarks.harness import ROOT, Options, Row, at_least, at_most, info
+from mimic_core.params import from_mapping
+from mimic_rl import PracticeParams, RandomisationParams, load_run, robot_synergies, save_run
+from mimic_rl.checkpoint import Settings
+from mimic_rl.comparison import PHYSICS, STARTS, compare
+from mimic_rl.params import LearningParams
+from mimic_rl.shown import show
+from mimic_rl.training import TRAINING, Training
+
+FOLDER: Final = ROOT / 'out' / 'practise'
+TARGETS: Final = ('box_push', 'box_pivot')  # with allegro
+OTHERS: Final = ('plate_push', 'pitcher_pour')
+HANDS: Final = ('allegro', 'leap', 'robotiq_2f85')
+ABLATIONS: Final[Mapping[str, Mapping[str, Any]]] = {
+    'fixed_target': {'reward': 'fixed_target'},
+    'default_start': {'start': 'default'},
+    'overhead_start': {'start': 'overhead'},
+    'hand_reward': {'reward': 'hand'},
+}
+MINUTES: Final = 60.0
+QUICK_MINUTES: Final = 0.5
+EPISODES, QUICK_EPISODES = 50, 10
+THREADS: Final = 2
+
+
+def _train(folder: Path, name: str, practice: Mapping[str, Any], options: Options) -> float:
+    """Train until the time is over, of this and earlier processes; return it [min]."""
+    run = load_run(folder)
+    settings = Settings(
+        options.seed, from_mapping(PracticeParams, practice), RandomisationParams(),
+        LearningParams(), robot_synergies(run.robot()),
+    )  # fmt: skip
+    minutes = options.minutes or (QUICK_MINUTES if options.quick else MINUTES)
+    training = Training(run, settings, folder / name, threads=THREADS)
+    learner = training.learner
+    if learner.seconds < 60.0 * minutes:
+        training.run(10**12, report=lambda _: learner.seconds < 60.0 * minutes)
+    print(f'{folder.name}, {name}: {learner.steps:,} steps, {learner.seconds / 60.0:.1f} min')
+    training.close()
+    return learner.seconds / 60.0
+
+
+def _measure(task: str, hand: str, options: Options) -> list[Row]:
+    folder = FOLDER / f'{task}-{hand}-{options.seed}{"-quick" if options.quick else ""}'
+    if not folder.exists():
+        save_run(show(task, 'iiwa14', hand), folder)
+    name, wanted = f'{task}, {hand}', task in TARGETS and hand == 'allegro'
+    spent = _train(folder, TRAINING, {}, options)
+    ablations = [a for a in ABLATIONS if a in options.only or (wanted and not options.only)]
+    for ablation in ablations:
+        _train(folder, ablation, ABLATIONS[ablation], options)
+    episodes = QUICK_EPISODES if options.quick else EPISODES
+    scores = compare(folder, TRAINING, ablations, episodes=episodes, threads=THREADS)
+    rows = [at_most(f'{name}: training', spent, 'min', 60.5)]
+    rated = {(s.met, s.method): 100.0 * s.success for s in scores}
+    for score in scores:
+        low, high = score.interval
+        what = f'{name}: {score.method}, {score.met} ({100 * low:.0f} to {100 * high:.0f})'
+        value = 100.0 * score.success
+        if wanted and score.method == 'learned' and score.met == STARTS:
+            rows.append(at_least(what, value, '%', 90.0))
+        else:
+            rows.append(info(what, value, '%'))
+    for met in (STARTS, PHYSICS):
+        best = max(rated[met, m] for m in ('replay', 'object-aware replay', 'cloned'))
+        what = f'{name}: over the best of replays and cloning, {met}'
+        margin = rated[met, 'learned'] - best
+        if wanted and met == STARTS:
+            rows.append(at_least(what, margin, 'points', 40.0))
+        else:
+            rows.append(info(what, margin, 'points'))
+    return rows
+
+
+def run(options: Options) -> list[Row]:
+    """Train and compare the chosen tasks and hands; by default those with a target."""
+    torch.set_num_threads(THREADS)
+    tasks = [t for t in (*TARGETS, *OTHERS) if t in options.only]
+    hands = [h for h in HANDS if h in options.only]
+    rows: list[Row] = []
+    for task in tasks or TARGETS:
+        for hand in hands or ('allegro',):
+            rows += _measure(task, hand, options)
+    return rows
