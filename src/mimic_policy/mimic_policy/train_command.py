@@ -99,9 +99,11 @@ def run(options: argparse.Namespace) -> int:
             watch=screen.show, stop=lambda: screen.stopped,
         )  # fmt: skip
     if screen.stopped:
-        _console.print(f'stopped; the same command goes on from {escape(str(last))}')
+        _console.print(
+            f'stopped; the same command goes on from {escape(str(last))}', soft_wrap=True
+        )
         return _STOPPED
-    _console.print(f'done: {escape(str(last))}')
+    _console.print(f'done: {escape(str(last))}', soft_wrap=True)
     return 0
 
 
@@ -201,7 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run(options)
     except MimicError as error:
-        _console.print(f'[red]{escape(str(error))}[/]')
+        _console.print(f'[red]{escape(str(error))}[/]', soft_wrap=True)
         return 1
 
 

@@ -1,0 +1,99 @@
+import shutil
+
+import numpy as np
+import pytest
+from reaching import META, SIDE, dataset
+
+from mimic_dataset import add_episode, assemble
+from mimic_policy.checkpoint import checkpoints, load_policy, read_checkpoint
+from mimic_policy.encoding import encoder
+from mimic_policy.presets import PRESETS
+from mimic_policy.train_command import main, parse
+from mimic_policy.training import Settings
+
+QUICK = [
+    '--steps', '4', '--batch', '4', '--horizon', '8', '--height', str(SIDE), '--width', str(SIDE),
+    '--channels', '8', '--feature', '16', '--widths', '16', '32', '--crop', '4',
+    '--threads', '1', '--log-every', '2',
+]  # fmt: skip
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """A dataset on the disk, as `./mimic ingest` makes it."""
+    path = tmp_path_factory.mktemp('datasets') / 'reach_robotiq_2f85'
+    for episode in dataset(robots=2, humans=2).episodes:
+        add_episode(path, META, episode)
+    for domain in ('robot', 'human'):
+        assemble(path, domain)
+    return path
+
+
+def _train(folder, out, *more):
+    return main(['--dataset', str(folder), '--out', str(out), '--device', 'cpu', *QUICK, *more])
+
+
+def test_a_dataset_becomes_a_policy_that_sees(folder, tmp_path, capsys):
+    assert _train(folder, tmp_path, '--task', 'reach', '--hand', 'robotiq_2f85') == 0
+    policy = load_policy(tmp_path)
+    assert policy.meta.method == 'immimic_a'
+    assert policy.meta.recorded == {'agent': (SIDE, SIDE)}
+    shown = capsys.readouterr().err
+    assert '2 robot and 2 human episodes' in shown
+    assert 'to go, loss' in shown
+    assert 'step_00000004' in shown.replace('\n', '')
+
+    see = encoder(str(tmp_path))
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 80, 80, 3), dtype=np.uint8)
+    features = see(pictures)
+    assert features.shape == (3, 16)
+    assert np.abs(features[0] - features[1]).max() > 0.0
+
+
+def test_fewer_episodes_may_be_taken(folder, tmp_path, capsys):
+    assert (
+        _train(folder, tmp_path, '--robots', '1', '--humans', '0', '--method', 'robot_only') == 0
+    )
+    assert '1 robot and 0 human episodes' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (['--method', 'magic'], "parameter 'method' must be one of robot_only"),
+        (['--task', 'fly'], 'task is reach, not fly'),
+        (['--hand', 'allegro'], 'hand is robotiq_2f85, not allegro'),
+        (['--device', 'abacus'], "device 'abacus'"),
+        (['--mapping', 'none.json'], 'none.json: No such file'),
+        (['--learning-rate', '7'], "parameter 'learning_rate' = 7.0 is outside"),
+        (['--dataset', 'nowhere'], 'nowhere: there is no dataset'),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(folder, tmp_path, capsys, options, message):
+    assert _train(folder, tmp_path, *options) == 1
+    assert message in capsys.readouterr().err.replace('\n', ' ')
+    assert checkpoints(tmp_path) == []
+
+
+def test_which_dataset_must_be_said(capsys):
+    assert main(['--steps', '1']) == 1
+    assert 'which dataset? --task and --hand, or --dataset' in capsys.readouterr().err
+
+
+def test_a_preset_gives_the_defaults_of_all_options():
+    for preset, groups in PRESETS.items():
+        options = parse(['--preset', preset])
+        for values in groups.values():
+            assert {name: getattr(options, name) for name in values} == dict(values)
+        Settings.of(preset)
+    assert parse(['--preset', 'paper', '--steps', '7']).steps == 7
+
+
+def test_a_killed_command_goes_on(folder, tmp_path):
+    assert _train(folder, tmp_path, '--save-every', '2', '--keep', '0') == 0
+    whole = (checkpoints(tmp_path)[-1] / 'weights.safetensors').read_bytes()
+
+    shutil.rmtree(checkpoints(tmp_path)[-1])
+    assert read_checkpoint(tmp_path).step == 2
+    assert _train(folder, tmp_path, '--save-every', '2', '--keep', '0') == 0
+    assert (checkpoints(tmp_path)[-1] / 'weights.safetensors').read_bytes() == whole
