@@ -22,13 +22,14 @@ from scipy.spatial.transform import Rotation
 
 from mimic_core.arrays import FloatArray
 from mimic_core.camera import Frame, Intrinsics
+from mimic_core.frames import apply, inverse
 from mimic_core.params import param
 from mimic_description import load_robot
 from mimic_sim import studio_scene
 from mimic_sim.demonstrator import Demonstrator, DemoState, Plan
 from mimic_sim.demonstrator_params import DemonstratorParams
 from mimic_sim.hand_mesh import FOREARM_BONE, NUM_SKIN_BONES
-from mimic_sim.hand_model import HandModel, HandState
+from mimic_sim.hand_model import HandModel
 from mimic_sim.scene import AGENT_CAMERA, TIMESTEP, add_scene, agent_camera_pose
 from mimic_sim.studio_sensor import Sensor
 from mimic_sim.studio_shadow import SoftShadow
@@ -154,9 +155,10 @@ class BareHand:
         """Return world_T_object (4, 4) of every object, for tests and pictures of the truth."""
         return self._things.poses()
 
-    def hand(self) -> HandState:
-        """Return the true hand, for tests and pictures of the truth."""
-        return self._person.state(self._ticks * TIMESTEP).hand
+    def keypoints(self) -> FloatArray:
+        """Return the true keypoints (21, 3) [m] in the optical frame, for evaluation."""
+        hand = self._person.state(self._ticks * TIMESTEP).hand
+        return apply(inverse(self.world_T_camera), self._hand.world_keypoints(hand))
 
     def frames(self) -> Iterator[Frame]:
         """Yield what the agent camera sees, to the end; then things come to rest."""

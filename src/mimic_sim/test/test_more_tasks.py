@@ -199,6 +199,45 @@ def test_a_bare_hand_does_it(name):
     assert np.ptp([frame.color.mean(axis=(0, 1)) for frame in frames], axis=0).max() > 0.5
 
 
+OWN_TASK = """
+import numpy as np
+from mimic_sim.tasks import Marker, Move, SceneObject, Start, Task, TaskState, pose_on_table
+
+BLOCK = SceneObject('block', 'box', (0.12, 0.05, 0.04), 0.2, (1, 0, 0, 1), friction=0.6)
+
+
+class Nudge(Task):
+    name = 'nudge'
+    description = 'Push the block a little to the left.'
+    objects = (BLOCK,)
+    markers = ()
+
+    def start(self, rng, trial):
+        return Start({'block': pose_on_table(BLOCK, self.area.centre, 0.0)})
+
+    def success(self, state):
+        return bool(state.objects['block'].pose[1, 3] > self.area.centre[1] + 0.03)
+
+    def show(self, places):
+        block, up = places['block'], np.array([0.0, 0.0, 0.1])
+        behind, there = block - (0.0, 0.1, 0.0), block + (0.0, 0.02, 0.0)
+        return (
+            Move('reach', behind + up, 'spread', 'above', heading=0.0),
+            Move('reach', behind, 'spread', 'around'),
+            Move('push', there, 'spread'),
+            Move('retreat', there + up, 'relaxed'),
+        )
+"""
+
+
+def test_a_task_of_a_user_is_shown_as_its_file_says(tmp_path, monkeypatch):
+    (tmp_path / 'nudge.py').write_text(OWN_TASK)
+    monkeypatch.setenv('MIMIC_TASK_PATH', str(tmp_path))
+    with BareHand(BareHandParams(task='nudge', rate=1.0, width=64, height=48)) as person:
+        assert list(person.frames())
+        assert person.success
+
+
 def test_people_differ_and_a_seed_repeats_one():
     def first(**changes):
         params = BareHandParams(task='flip', rate=1.0, width=96, height=72, **changes)
