@@ -8,7 +8,7 @@ from mimic_core.errors import MimicError
 from mimic_dataset import DatasetError, add_episode, assemble, load
 from mimic_dataset.lerobot import restore
 from mimic_dataset.parts import natural
-from mimic_dataset.video import read_frames
+from mimic_dataset.video import VideoWriter, read_frames
 
 from .conftest import META, episode
 
@@ -220,3 +220,17 @@ def test_no_dataset_is_an_error(tmp_path):
 
 def test_names_sort_by_their_numbers():
     assert sorted(['v10', 'v2', 'a', 'v1'], key=natural) == ['a', 'v1', 'v2', 'v10']
+
+
+def test_a_video_has_the_same_bytes_whatever_was_in_memory(tmp_path):
+    images = episode(count=20).agent
+    found = set()
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        junk = [rng.integers(0, 255, rng.integers(1000, 300_000), np.uint8) for _ in range(20)]
+        with VideoWriter(tmp_path / 'a.mp4', 10, (36, 64), 20) as video:
+            for image in images:
+                video.add(image)
+        found.add((tmp_path / 'a.mp4').read_bytes())
+        del junk
+    assert len(found) == 1

@@ -50,7 +50,7 @@ def test_the_error_of_left_out_samples_is_that_of_the_curve():
 @given(st.integers(0, 2**32 - 1))
 def test_continuous_axis_angles_are_the_same_rotations_without_steps(seed):
     rng = np.random.default_rng(seed)
-    steps = rng.normal(0.0, 0.05, (200, 3)) + rng.normal(0.0, 0.1, 3)
+    steps = rng.normal(0.0, 0.05, (200, 3)) + rng.normal(0.0, 0.02, 3)
     turns = [Rotation.from_rotvec(rng.normal(0.0, 2.0, 3))]
     for step in steps:
         turns.append(turns[-1] * Rotation.from_rotvec(step))
@@ -59,7 +59,8 @@ def test_continuous_axis_angles_are_the_same_rotations_without_steps(seed):
     wrong = (Rotation.from_rotvec(smooth).inv() * Rotation.from_rotvec(vectors)).magnitude()
     assert wrong.max() < 1e-9
     away = np.array([t.magnitude() for t in turns]) > 0.8  # near no turn the axis may be any
-    calm = away[:-1] & away[1:]
+    few = np.linalg.norm(smooth, axis=1) < 2.0 * np.pi  # many turns multiply a tilt of the axis
+    calm = away[:-1] & away[1:] & few[:-1] & few[1:]
     assert (np.linalg.norm(np.diff(smooth, axis=0), axis=1)[calm] < np.pi).all()
 
 
