@@ -92,7 +92,7 @@ def _run(options: argparse.Namespace, console: Console) -> None:
 def show(result: Evaluation, folder: Path, console: Console) -> None:
     """Print what came of it."""
     facts = result.as_map()
-    table = Table('', '', title=str(folder), show_header=False)
+    table = Table('', '', show_header=False)
     low, high = 100.0 * facts['success_low'], 100.0 * facts['success_high']
     table.add_row('success', f'{facts["successes"]} of {facts["rollouts"]}')
     table.add_row('Wilson 95 %', f'{low:.0f} to {high:.0f} %')
@@ -100,6 +100,7 @@ def show(result: Evaluation, folder: Path, console: Console) -> None:
         value = facts[name]
         table.add_row(f'{name}, median', '–' if value is None else f'{value:.1f}{unit}')
     console.print(table)
+    console.print(f'in {folder}', highlight=False, soft_wrap=True)
     for rollout in result.rollouts:
         if not rollout.success:
             note = f', held {rollout.holds} times: {rollout.reason}' if rollout.holds > 1 else ''
