@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from mimic_core.arrays import FloatArray, checked
-from mimic_core.errors import ConfigError
+from mimic_core.errors import ConfigError, LimitError
 from mimic_rl.checkpoint import load_actor, load_settings
 from mimic_rl.environment import resample
 from mimic_rl.motion import Motion
@@ -15,6 +15,7 @@ from mimic_rl.network import Actor
 from mimic_rl.observation import policy_view
 from mimic_rl.rewards import place_anchors
 from mimic_rl.run_folder import PracticeRun, load_run
+from mimic_rl.starts import Starts
 
 
 class PracticePolicy:
@@ -40,6 +41,7 @@ class PracticePolicy:
         self.rate: Final = settings.practice.control_rate  # [Hz]
         self._motion = Motion(self.robot, settings.practice, settings.synergies, 1)
         self._actor: Actor = load_actor(training)
+        self._starts = Starts(run, self._motion, settings.practice, None)
         self._path = resample(run.trajectory, run.rate, self.rate)
         self._anchors = place_anchors(self._path, run.anchors)
         self.length: Final = len(self._path) - 1 + settings.practice.hold  # steps
@@ -59,6 +61,26 @@ class PracticePolicy:
     def start(self) -> FloatArray:
         """(J,) the posture from which it begins [rad] or [m]."""
         return self.run.start.copy()
+
+    def start_beside(self, world_object: FloatArray) -> FloatArray:
+        """Return (J,) the posture from which to begin with the object where it is.
+
+        The palm is beside the object as it was shown.
+
+        Args:
+            world_object: (7,) xyz [m], quaternion xyzw.
+
+        Raises:
+            LimitError: The arm does not reach it.
+        """
+        pose = checked(world_object, (7,), 'pose of the object')[None]
+        q, reached = self._starts.beside(pose, self._starts.spin(pose))
+        if not reached[0]:
+            x, y, z = pose[0, :3]
+            raise LimitError(
+                f'no posture reaches the start beside the object at ({x:.2f}, {y:.2f}, {z:.2f}) m'
+            )
+        return q[0]
 
     @property
     def done(self) -> bool:

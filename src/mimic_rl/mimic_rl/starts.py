@@ -97,11 +97,7 @@ class Starts:
         noise.
         """
         shown, run, arm = self._shown, self._run, self._arm
-        relative = rotation_matrices(pose[:, 3:]) @ rotation_matrices(run.trajectory[0, 3:]).T
-        yaw = np.arctan2(
-            relative[:, 1, 0] - relative[:, 0, 1], relative[:, 0, 0] + relative[:, 1, 1]
-        )
-        turn = rotation_matrices(rotvec_quat(yaw[:, None] * np.array([0.0, 0.0, 1.0])))
+        turn = rotation_matrices(self.spin(pose))
         first = run.trajectory[0, :3]
         place = np.concatenate([pose[:, :2], np.full((len(pose), 1), first[2])], axis=1)
         places = self._motion.places(shown)
@@ -112,6 +108,20 @@ class Starts:
             q, _ = self._motion.solve(q, palm, turn @ places.palm_R[t])
             path[:, t, :arm] = q
         return path
+
+    def spin(self, pose: FloatArray) -> FloatArray:
+        """Return (R, 4) by what objects (R, 7) are turned about the vertical from the shown pose.
+
+        An object that is symmetric about the vertical is not turned.
+        """
+        run = self._run
+        if len(run.anchors) < 3:
+            return np.tile([0.0, 0.0, 0.0, 1.0], (len(pose), 1))
+        relative = rotation_matrices(pose[:, 3:]) @ rotation_matrices(run.trajectory[0, 3:]).T
+        yaw = np.arctan2(
+            relative[:, 1, 0] - relative[:, 0, 1], relative[:, 0, 0] + relative[:, 1, 1]
+        )
+        return rotvec_quat(yaw[:, None] * np.array([0.0, 0.0, 1.0]))
 
     def beside(self, pose: FloatArray, spin: FloatArray) -> tuple[FloatArray, BoolArray]:
         """Return (R, J) joints whose palm is beside objects as it was shown, and if it got there.

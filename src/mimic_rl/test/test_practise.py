@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='what learning needs is not installed')
 
-from mimic_core.errors import ConfigError, NotFiniteError, UnknownNameError  # noqa: E402
+from mimic_core.errors import ConfigError, LimitError, NotFiniteError, UnknownNameError  # noqa: E402
 from mimic_rl import Practice, load_run, practise, robot_synergies, save_run  # noqa: E402
 from mimic_rl.comparison import PHYSICS, STARTS, compare  # noqa: E402
 from mimic_rl.params import LearningParams, RandomisationParams  # noqa: E402
@@ -71,6 +71,27 @@ def test_the_policy_of_a_robot_does_what_the_trained_one_does(folder):
     assert not policy.done
     with pytest.raises(NotFiniteError, match='pose of the object'):
         policy.step(q, speed, np.full(7, np.nan))
+
+
+def test_the_start_is_beside_the_object(folder):
+    policy = load_practice_policy(folder)
+    shown = policy.run.trajectory[0]
+    robot = policy.robot
+    nominal = robot.fk(policy.start_beside(shown), 'palm')
+    np.testing.assert_allclose(nominal, robot.fk(policy.start, 'palm'), atol=2e-3)
+    moved = shown.copy()
+    moved[:2] += [0.05, -0.04]
+    palm = robot.fk(policy.start_beside(moved), 'palm')
+    np.testing.assert_allclose(palm[:3, 3] - nominal[:3, 3], [0.05, -0.04, 0.0], atol=2e-3)
+    turned = shown.copy()
+    turned[3:] = [0.0, 0.0, np.sin(0.15), np.cos(0.15)]
+    palm = robot.fk(policy.start_beside(turned), 'palm')
+    turn = palm[:3, :3] @ nominal[:3, :3].T
+    assert np.arctan2(turn[1, 0], turn[0, 0]) == pytest.approx(0.3, abs=5e-3)
+    far = shown.copy()
+    far[0] = 2.0
+    with pytest.raises(LimitError, match='no posture reaches the start beside'):
+        policy.start_beside(far)
 
 
 def test_a_policy_of_another_run_is_refused(folder, tmp_path):
