@@ -18,6 +18,8 @@ from mimic_rl.shown import known_shown, shown_task
 
 ARM = 'iiwa14'
 HANDS = ('allegro', 'leap', 'robotiq_2f85')
+# The hand hides the spout while it pours, and the rest is round.
+SYMMETRY = {'pitcher_pour': 'z'}
 TIPS = [INDEX[f'{finger}_tip'] for finger in ('thumb', 'index', 'middle', 'ring')]
 
 
@@ -46,7 +48,7 @@ def _task(task: str, folder: Path, options: Options) -> list[Row]:
             hands.append(apply(stream.world_T_camera, truth.keypoints))
     stream.close()
     video = DemonstrationVideo(folder / task)
-    params = PrepareParams(lead=round(rate))
+    params = PrepareParams(lead=round(rate), symmetry=SYMMETRY.get(task, 'auto'))
     rows: list[Row] = []
     watched = None
     for hand in HANDS:

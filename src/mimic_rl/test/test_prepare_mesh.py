@@ -82,6 +82,8 @@ def test_anchors_do_not_move_by_turns_that_look_the_same(tmp_path):
         assert len(anchors) == count
         if model.symmetry.axis is not None:
             assert np.allclose(np.cross(anchors, model.symmetry.axis), 0.0, atol=1e-3)
+    path = tmp_path / 'box.obj'
+    assert len(_anchors(load_object(path, symmetry='z'))) == 2
     tilted = trimesh.creation.cylinder(0.09, 0.02)
     tilted.apply_transform(trimesh.transformations.rotation_matrix(0.6, (1, 0, 0)))
     tilted.export(tmp_path / 'tilted.obj')

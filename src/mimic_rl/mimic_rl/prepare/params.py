@@ -36,6 +36,11 @@ class PrepareParams:
                             low=0.01, high=3.0)  # fmt: skip
     joint_speed: float = param('Of the arm in the retargeted motion [rad/s].', 0.785,
                                low=0.05, high=6.0)  # fmt: skip
+    symmetry: str = param(
+        "Turns of the object that look the same: 'auto', 'none', a round axis ('z'), or axes with "
+        "counts ('x2,z4'). A round axis also for what a hand hides: it then has fewer anchors.",
+        'auto',
+    )
     mass: float = param('Of the object [kg].', 0.3, low=0.005, high=10.0)
     friction: float = param('Of the object [1].', 0.8, low=0.05, high=3.0)
     shape_error: float = param('By which primitives may differ from the mesh [m].', 0.01,

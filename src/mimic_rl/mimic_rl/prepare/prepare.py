@@ -115,7 +115,7 @@ def prepare(
     """
     robot = load_robot(arm, hand)
     postures = Postures(robot, params)
-    model = load_object(mesh, mesh_scale)
+    model = load_object(mesh, mesh_scale, params.symmetry)
     fit = _fit(model, mesh, params)
     anchors = _anchors(model)
     if watched is None:
