@@ -248,3 +248,7 @@ def _print_domain(episodes: Sequence[EpisodeArrays], domain: Domain, console: Co
             f'{domain}: {len(episodes)} episodes, {frames.sum()} frames, '
             f'{frames.min()} to {frames.max()} each, {good} known to have succeeded'
         )
+
+
+if __name__ == '__main__':
+    sys.exit(main())

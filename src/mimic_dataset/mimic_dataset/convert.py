@@ -21,7 +21,7 @@ from mimic_dataset.spread import Workers, spread
 from mimic_recording.bag import METADATA_FILE, name_of_partial
 
 VIDEOS: Final = ('.mp4', '.mov', '.mkv', '.avi', '.webm', '.m4v')
-_VERSION: Final = 1  # of what conversion makes of the same input; another one makes it anew
+_VERSION: Final = 2  # of what conversion makes of the same input; another one makes it anew
 
 
 @dataclass(frozen=True)

@@ -146,11 +146,11 @@ def join(paths: Sequence[Path], target: Path) -> None:
     """Write one video of several of the same size and rate, without encoding them again.
 
     Raises:
-        DatasetError: One of them cannot be read.
+        DatasetError: One of them cannot be read, or was encoded otherwise than the first.
     """
     with av.open(str(target), 'w', format='mp4') as out:
         stream: Any = None
-        offset = 0
+        offset, header = 0, b''
         for path in paths:
             try:
                 with av.open(str(path)) as file:
@@ -158,6 +158,11 @@ def join(paths: Sequence[Path], target: Path) -> None:
                     if stream is None:
                         stream = out.add_stream_from_template(source)
                         stream.time_base = source.time_base
+                        header = bytes(source.codec_context.extradata or b'')
+                    if bytes(source.codec_context.extradata or b'') != header:
+                        raise DatasetError(
+                            f'{path}: encoded otherwise than {paths[0]}; delete it and convert again'
+                        )
                     end = offset
                     for packet in file.demux(source):
                         if packet.dts is None:

@@ -18,9 +18,8 @@ from mimic_sim.hand_postures import pinch
 
 RATE = 30  # [Hz]
 CAMERA = Intrinsics(160, 120, 150.0, 150.0, 79.5, 59.5)
-BASE_T_CAMERA = look_at(
-    np.array([1.2, 0.0, 0.6]), np.array([0.55, 0.0, 0.2]), np.array([0, 0, 1.0])
-)
+EYE, TARGET = np.array([1.2, 0.0, 0.6]), np.array([0.55, 0.0, 0.2])
+BASE_T_CAMERA = look_at(EYE, TARGET, np.array([0.0, 0.0, 1.0]))
 VIEW = View(BASE_T_CAMERA, CAMERA)
 DETECTOR = f'{__name__}:WrittenHands'
 

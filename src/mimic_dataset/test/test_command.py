@@ -1,0 +1,68 @@
+import json
+
+import pytest
+
+from mimic_dataset import load
+from mimic_dataset.command import dataset_of, guarded, ingest, ingest_parser, main
+
+from .conftest import ROOT
+from .synthetic_people import DETECTOR, EYE, TARGET, write_video
+
+
+def run_ingest(*words: str) -> int:
+    return guarded('ingest', ingest, ingest_parser().parse_args(words))
+
+
+def test_a_video_is_ingested_and_exported(tmp_path, capsys):
+    write_video(tmp_path / 'videos' / 'a.mp4')
+    camera = tmp_path / 'camera.yaml'
+    intrinsics = '{width: 160, height: 120, fx: 150.0, fy: 150.0, cx: 79.5, cy: 59.5}'
+    camera.write_text(
+        f'parent: base_link\nxyz: {EYE.tolist()}\nlook_at: {TARGET.tolist()}\n'
+        f'intrinsics: {intrinsics}\n'
+    )
+    out = tmp_path / 'dataset'
+    words = [
+        str(tmp_path / 'videos'),
+        '--task',
+        'push',
+        '--hand',
+        'robotiq_2f85',
+        '--out',
+        str(out),
+    ]
+    assert run_ingest(*words, '--detector', DETECTOR, '--camera', str(camera)) == 0
+    assert 'interpolation error' in capsys.readouterr().out
+    assert len(load(out).of('human')) == 1
+    assert main(['info', str(out)]) == 0 and main(['export', str(out)]) == 0
+    assert (out / 'human.hdf5').exists() and not (out / 'robot.hdf5').exists()
+
+
+@pytest.mark.parametrize(
+    ('words', 'says'),
+    [
+        (['gone.mp4', '--task', 't', '--hand', 'robotiq_2f85'], 'there is no gone.mp4'),
+        (['gone.mp4', '--task', 't', '--hand', 'robotiq'], "Did you mean 'robotiq_"),
+        (['gone.mp4', '--task', 't', '--hand', 'robotiq_2f85', '--fps', '0'], "'fps' = 0"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(words, says, capsys):
+    assert run_ingest(*words) == 2
+    error = capsys.readouterr().err
+    assert says in error and error.count('\n') == 1
+
+
+def test_a_video_without_a_camera_is_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv('MIMIC_CAMERA_PATH', str(tmp_path))
+    video = write_video(tmp_path / 'a.mp4', duration=0.1)
+    assert run_ingest(str(video), '--task', 't', '--hand', 'robotiq_2f85') == 2
+    assert 'where was its camera? Give --camera FILE' in capsys.readouterr().err
+
+
+def test_the_default_folder_is_that_of_the_documents(monkeypatch, tmp_path, dataset):
+    folder, _ = dataset
+    monkeypatch.setenv('MIMIC_DATASETS', str(folder.parent))
+    given = ingest_parser().parse_args(['v', '--task', 'push', '--hand', 'two'])
+    assert dataset_of(given) == folder.resolve()
+    assert 'MIMIC_DATASETS' in (ROOT / 'docs/datasets.md').read_text()
+    assert json.loads((folder / 'robot/meta/mimic.json').read_text())['hand'] == 'two'
