@@ -161,7 +161,7 @@ def join(paths: Sequence[Path], target: Path) -> None:
                         header = bytes(source.codec_context.extradata or b'')
                     if bytes(source.codec_context.extradata or b'') != header:
                         raise DatasetError(
-                            f'{path}: encoded otherwise than {paths[0]}; delete it and convert again'
+                            f'{path}: encoded otherwise than {paths[0]}; convert it again'
                         )
                     end = offset
                     for packet in file.demux(source):
