@@ -20,7 +20,7 @@ class DemonstratorParams:
     )
     seed: int = param('Of the start of the task, the motion and the looks.', 0, low=0)
     provider: str = param(
-        "'module:function' that gives the pictures of the task instead of the twin's; empty: none.",
+        "'module:function' that gives the task's pictures instead of the twin's; empty: none.",
         '',
     )
     side: str = param("The person's hand.", 'right', choices=('right', 'left'))
