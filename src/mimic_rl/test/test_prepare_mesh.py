@@ -5,7 +5,7 @@ import trimesh
 from mimic_core.errors import ConfigError
 from mimic_object_tracking import load_object
 from mimic_rl.prepare.params import PrepareParams
-from mimic_rl.prepare.prepare import _anchors, _fit
+from mimic_rl.prepare.prepare import _anchors, _fit, _round_about_body
 from mimic_rl.prepare.primitives import fit_primitives
 from mimic_rl.run_folder import Part
 from mimic_rl.shapes import part_mesh
@@ -89,3 +89,14 @@ def test_anchors_do_not_move_by_turns_that_look_the_same(tmp_path):
     tilted.export(tmp_path / 'tilted.obj')
     with pytest.raises(ConfigError, match='turn the mesh'):
         _anchors(load_object(tmp_path / 'tilted.obj'))
+
+
+def test_a_round_axis_goes_through_the_body_not_the_middle_of_body_and_spout(tmp_path):
+    pieces = [Part('cylinder', (0.03, 0.15)), Part('box', (0.02, 0.02, 0.012), (0.04, 0.0, 0.06))]
+    path = tmp_path / 'pitcher.obj'
+    trimesh.util.concatenate([part_mesh(p) for p in pieces]).export(path)
+    params = PrepareParams(symmetry='z')
+    model = load_object(path, symmetry=params.symmetry)
+    assert abs(model.symmetry.centre[0]) > 0.005
+    body = _round_about_body(model, _fit(model, path, params))
+    assert np.allclose(body.symmetry.centre[:2], 0.0, atol=1e-4)

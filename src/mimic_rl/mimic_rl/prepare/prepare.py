@@ -34,6 +34,7 @@ from mimic_rl.run_folder import (
     load_run,
     save_run,
 )
+from mimic_rl.shapes import part_mesh
 
 _REPORT: Final = 'prepare.json'
 _MESH: Final = 'object'  # stem of the mesh in the folder
@@ -117,6 +118,7 @@ def prepare(
     postures = Postures(robot, params)
     model = load_object(mesh, mesh_scale, params.symmetry)
     fit = _fit(model, mesh, params)
+    model = _round_about_body(model, fit)
     anchors = _anchors(model)
     if watched is None:
         watched = watch(video, model, cast(Side, params.side), progress)
@@ -263,6 +265,17 @@ def _fit(model: ObjectModel, mesh: Path, params: PrepareParams) -> Fit:
             '(each becomes a box, cylinder or sphere), or accept it with a larger shape_error'
         )
     return fit
+
+
+def _round_about_body(model: ObjectModel, fit: Fit) -> ObjectModel:
+    """Return the model with its round axis, if it has one, through the largest of its pieces.
+
+    A spout or handle shifts the middle of the whole, about which it is not round.
+    """
+    if model.symmetry.axis is None:
+        return model
+    body = max(fit.parts, key=lambda part: float(part_mesh(part).volume))
+    return replace(model, symmetry=replace(model.symmetry, centre=np.array(body.xyz)))
 
 
 def _anchors(model: ObjectModel) -> FloatArray:
