@@ -1,9 +1,8 @@
 import errno
 import json
+import multiprocessing
 import os
 import pickle
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -168,32 +167,25 @@ def test_a_full_disk_leaves_the_last_one_whole(tmp_path, monkeypatch):
     load_policy(tmp_path)
 
 
-_WRITER = """
-import sys
-sys.path[:0] = sys.argv[2:]
-from pathlib import Path
-from policy_networks import save_tiny
-print('ready', flush=True)
-for step in range(1, 100000):
-    save_tiny(Path(sys.argv[1]), step)
-"""
+def _write_on(run):
+    for step in range(1, 100000):
+        save_tiny(run, step)
 
 
 def test_killed_while_writing_a_whole_one_is_left(tmp_path):
     """Every checkpoint that has its name can be loaded."""
     rng = np.random.default_rng(0)
-    for trial in range(2):
+    context = multiprocessing.get_context('fork')  # torch is there already
+    for trial in range(4):
         run = tmp_path / str(trial)
-        writer = subprocess.Popen(
-            [sys.executable, '-c', _WRITER, str(run), *sys.path], stdout=subprocess.PIPE, text=True
-        )
-        assert writer.stdout.readline() == 'ready\n'
+        writer = context.Process(target=_write_on, args=(run,))
+        writer.start()
         deadline = time.monotonic() + 60.0
         while len(checkpoints(run)) < 2 and time.monotonic() < deadline:
             time.sleep(0.01)
         time.sleep(rng.uniform(0.0, 0.1))
         writer.kill()
-        writer.wait()
+        writer.join()
         found = checkpoints(run)
         assert found
         for folder in found:
