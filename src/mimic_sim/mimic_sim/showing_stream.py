@@ -52,6 +52,8 @@ def open_stream(params: DemonstratorParams, plan: Plan | None) -> ShowingStream:
     try:
         make = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"provider '{params.provider}' is no module:function: {error}") from error
+        raise ConfigError(
+            f"provider '{params.provider}' is no module:function: {error}"
+        ) from error
     stream: ShowingStream = make(params)
     return stream
