@@ -4,6 +4,7 @@ import pytest
 from mimic_core.errors import NotFiniteError, ShapeError, UnknownNameError
 from mimic_core.frames import rotation_angle, transform
 from mimic_description import RobotModel, load_robot
+from mimic_sim.tasks import known_tasks
 from mimic_sim.twin import Twin
 
 BENCH_HANDS = ('robotiq_2f85', 'fin_ray', 'allegro')
@@ -115,7 +116,7 @@ def test_reset_goes_back_home_and_through_seeds(twin: Twin) -> None:
 
 
 def test_unknown_task_and_camera_name_the_known_ones(twin: Twin, robot: RobotModel) -> None:
-    with pytest.raises(UnknownNameError, match='clutter, pick_place, tiles'):
+    with pytest.raises(UnknownNameError, match=', '.join(known_tasks())):
         Twin(robot, 'juggle')
     with pytest.raises(UnknownNameError, match='agent'):
         twin.render('front')
