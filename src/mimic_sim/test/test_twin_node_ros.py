@@ -25,6 +25,7 @@ from mimic_core.ros import publisher_qos, seconds, subscription_qos  # noqa: E40
 from mimic_description import load_robot  # noqa: E402
 from mimic_interfaces.msg import ObjectPoseArray, TactileArray, TwinStatus  # noqa: E402
 from mimic_interfaces.srv import ResetTwin  # noqa: E402
+from mimic_sim.tasks import known_tasks
 
 NODE = 'from mimic_sim.twin_node import main; main()'
 WAIT = 20.0  # [s], discovery on a busy machine
@@ -184,7 +185,7 @@ def test_stands_in_for_drivers_and_cameras(probe: Probe) -> None:
         assert arm_error() == pytest.approx(0.1, abs=0.01)
         assert seconds(probe.heard['joint_states'][0].header.stamp) > before
         response = probe.reset('juggle', 0)
-        assert not response.success and 'clutter, pick_place, tiles' in response.message
+        assert not response.success and ', '.join(known_tasks()) in response.message
         assert probe.reset('tiles', 2).success
         probe.heard['twin/status'].clear()
         assert probe.spin_until(lambda: bool(probe.heard['twin/status']))
@@ -215,7 +216,7 @@ def test_as_fast_as_possible(probe: Probe) -> None:
     ('param', 'message'),
     [
         ('hand:=robotiq', "unknown hand 'robotiq'"),
-        ('task:=juggle', 'clutter, pick_place, tiles'),
+        ('task:=juggle', ', '.join(known_tasks())),
         ('rate:=0.0', 'rate'),
     ],
 )
