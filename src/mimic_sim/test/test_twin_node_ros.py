@@ -25,7 +25,7 @@ from mimic_core.ros import publisher_qos, seconds, subscription_qos  # noqa: E40
 from mimic_description import load_robot  # noqa: E402
 from mimic_interfaces.msg import ObjectPoseArray, TactileArray, TwinStatus  # noqa: E402
 from mimic_interfaces.srv import ResetTwin  # noqa: E402
-from mimic_sim.tasks import known_tasks
+from mimic_sim.tasks import known_tasks  # noqa: E402
 
 NODE = 'from mimic_sim.twin_node import main; main()'
 WAIT = 20.0  # [s], discovery on a busy machine
