@@ -1,4 +1,4 @@
-"""Command line: `ingest VIDEOS…`, videos of people → episodes → mapped onto robot episodes."""
+"""Command line: `ingest VIDEOS…`, videos of people and robot episodes → dataset → mapping."""
 
 import argparse
 import sys
@@ -9,7 +9,7 @@ from rich.console import Console
 from mimic_alignment.features import THUMBNAIL
 from mimic_alignment.job import Job, run_job
 from mimic_alignment.params import AlignmentParams
-from mimic_dataset.command import dataset_of, guarded, ingest, ingest_parser
+from mimic_dataset.command import convert_recorded, dataset_of, guarded, ingest, ingest_parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,13 +18,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(given: argparse.Namespace, console: Console) -> int:
-    """Ingest, and align where the dataset holds robot episodes as well."""
-    code = ingest(given, console)
+    """Ingest people and what robots did, and align where the dataset holds both."""
+    code = max(convert_recorded(given, console), ingest(given, console))
     dataset = dataset_of(given)
     if not (dataset / 'human').is_dir():
         return code
     if not (dataset / 'robot').is_dir():
-        console.print('no robot episodes yet: convert some, then ./mimic align', soft_wrap=True)
+        console.print(
+            f'no robot episodes in {given.episodes}: ./mimic launch collect makes some, '
+            'then the same command again',
+            soft_wrap=True,
+        )
         return code
     done = run_job(Job(dataset, 'action', None, (), (), THUMBNAIL), AlignmentParams())
     console.print(f'{done.summary}\nwritten to {done.path}', soft_wrap=True)

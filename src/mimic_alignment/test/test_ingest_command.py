@@ -19,7 +19,7 @@ def test_a_mapping_is_made_of_what_is_there_and_a_damaged_video_is_told(tmp_path
     words += ['--camera', str(camera)]
     add_episode(dataset, META, episode('h0', 'human', frames=30))
     assert main(words) == 1
-    assert 'no robot episodes yet' in capsys.readouterr().out
+    assert 'no robot episodes in' in capsys.readouterr().out
     state = np.zeros((40, 9))
     state[:, 6] = 1.0
     add_episode(dataset, META, episode('r0', 'robot', frames=40, state=state))

@@ -187,6 +187,19 @@ def smooth_sign(quats_xyzw: FloatArray) -> FloatArray:
     return result
 
 
+def is_of(path: Path, robot: RobotModel, task: str) -> bool:
+    """Tell whether a bag is an episode of a robot at a task; a damaged one may be.
+
+    What is damaged is not passed over in silence: its conversion says what is wrong.
+    """
+    try:
+        episode = Episode(path)
+        names = set(load_track(episode).names)
+    except MimicError:
+        return True
+    return episode.task in ('', task) and names == set(robot.joint_names)
+
+
 def success_of(episode: Episode) -> bool | None:
     """Return whether the task succeeded: by the tag `success`, else by the twin; None: unknown."""
     tag = episode.custom.get(SUCCESS_TAG, '').lower()

@@ -20,6 +20,7 @@ from rich.progress import (
 from mimic_core.arguments import add_arguments, from_arguments
 from mimic_core.errors import ConfigError, MimicError
 from mimic_dataset.arrays import DOMAINS, Domain, EpisodeArrays
+from mimic_dataset.bags import is_of
 from mimic_dataset.convert import Converted, Job, Outcome, convert, find_sources, make_jobs
 from mimic_dataset.params import ConvertParams
 from mimic_dataset.quality import drop_reasons, inspect
@@ -62,6 +63,13 @@ def ingest_parser() -> argparse.ArgumentParser:
         type=Path,
         help='calibration file of the camera; default: what a bag says, else '
         'config/cameras/agent.yaml',
+    )
+    parser.add_argument(
+        '--episodes',
+        type=Path,
+        default=Path('episodes'),
+        help='robot episodes, as `launch collect` records them: those of this task, arm and hand '
+        'become part of the dataset; default: %(default)s, if it is there',
     )
     parser.add_argument(
         '--fovy', type=float, default=0.75, help='vertical field of view without intrinsics [rad]'
@@ -149,6 +157,25 @@ def ingest(given: argparse.Namespace, console: Console) -> int:
             view = fallback
         jobs.append(replace(job, view=view))
     return _report(_convert(jobs, given, console), console)
+
+
+def convert_recorded(given: argparse.Namespace, console: Console) -> int:
+    """Convert the robot episodes of a folder that are of this task, arm and hand."""
+    params = from_arguments(ConvertParams, given)
+    robot = load_robot(params.arm, params.hand)
+    folder: Path = given.episodes
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return 0
+    found = find_sources([folder])
+    fitting = [path for path in found if is_of(path, robot, params.task)]
+    others = len(found) - len(fitting)
+    if others:
+        console.print(
+            f'{folder}: {others} episodes of another task, arm or hand are passed over',
+            soft_wrap=True,
+        )
+    jobs = make_jobs(fitting, dataset_of(given), 'robot', params)
+    return _report(_convert(jobs, given, console), console) if jobs else 0
 
 
 def _convert(jobs: Sequence[Job], given: argparse.Namespace, console: Console) -> Converted:

@@ -3,9 +3,17 @@ import json
 import pytest
 
 from mimic_dataset import load
-from mimic_dataset.command import dataset_of, guarded, ingest, ingest_parser, main
+from mimic_dataset.command import (
+    convert_recorded,
+    dataset_of,
+    guarded,
+    ingest,
+    ingest_parser,
+    main,
+)
 
 from .conftest import ROOT
+from .synthetic_bags import BagSpec, write_bag
 from .synthetic_people import DETECTOR, EYE, TARGET, write_video
 
 
@@ -66,3 +74,16 @@ def test_the_default_folder_is_that_of_the_documents(monkeypatch, tmp_path, data
     assert dataset_of(given) == folder.resolve()
     assert 'MIMIC_DATASETS' in (ROOT / 'docs/datasets.md').read_text()
     assert json.loads((folder / 'robot/meta/mimic.json').read_text())['hand'] == 'two'
+
+
+def test_recorded_episodes_of_this_robot_join_the_dataset(tmp_path, capsys):
+    episodes, out = tmp_path / 'episodes', tmp_path / 'dataset'
+    words = ['video.mp4', '--task', 'push', '--hand', 'robotiq_2f85', '--out', str(out)]
+    words += ['--episodes', str(episodes)]
+    given = ingest_parser().parse_args(words)
+    assert guarded('ingest', convert_recorded, given) == 0, 'no folder, nothing to do'
+    write_bag(episodes / 'a')
+    write_bag(episodes / 'b', BagSpec(hand_joint='other_joint'))
+    assert guarded('ingest', convert_recorded, given) == 0
+    assert '1 episodes of another task, arm or hand are passed over' in capsys.readouterr().out
+    assert [e.name for e in load(out).of('robot')] == ['a']
