@@ -175,11 +175,14 @@ class Practice:
         return self._advance(before, after, np.clip(values, -1.0, 1.0))
 
     def step_joints(self, q: FloatArray) -> Step:
-        """Advance by one policy step towards joints (B, J), as a replayed motion does."""
+        """Advance by one policy step towards joints (B, J), as a replayed motion does.
+
+        What is seen next holds the action that it amounts to.
+        """
         wanted = checked(q, self.motion.q.shape, 'joints')
-        before = self.motion.q.copy()
+        before, targets = self.motion.q.copy(), self.motion.targets()
         after = self.motion.follow(wanted)
-        return self._advance(before, after, np.zeros((self.count, self.actions)))
+        return self._advance(before, after, self.motion.action_since(targets))
 
     def target(self, ahead: int = 0) -> IntArray:
         """Return (B,) the rows of `targets` that hold at the present step, or some steps later."""

@@ -72,7 +72,9 @@ def evaluate(practice: Practice, method: str, act: Act, episodes: int) -> Score:
     distance: list[float] = []
     angle: list[float] = []
     reward: list[float] = []
-    while len(success) < episodes:
+    # A source of chance for each round: it begins alike for all methods, however episodes end.
+    for source in practice.rng.spawn(-(-episodes // practice.count)):
+        practice.rng = source
         practice.reset()
         first: dict[int, tuple[Ended, int]] = {}
         for _ in range(practice.length):
@@ -146,14 +148,11 @@ def collect(practice: Practice, act: Act, episodes: int) -> Demonstrations:
         over = np.zeros(practice.count, dtype=bool)
         seen_now, done_now, valid_now = [], [], []
         for _ in range(practice.length):
-            before, seen = practice.motion.targets(), practice.observer.actor.copy()
+            seen_now.append(practice.observer.actor.copy())
             going = ~over
             step = act(practice)
             over[step.ended.rows] = True
-            action = practice.motion.action_since(before)
-            action[step.ended.rows] = 0.0
-            seen_now.append(seen)
-            done_now.append(action)
+            done_now.append(practice.observer.last_action.copy())  # 0 where an episode ended
             valid_now.append(going & ~step.done)
         inputs.append(np.stack(seen_now))
         actions.append(np.stack(done_now))

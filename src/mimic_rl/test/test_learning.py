@@ -252,6 +252,9 @@ def test_imitation_of_the_replayed_motion(run, synergies, quiet):
     shown = collect(practice, Replay(aware=True), 4)
     assert shown.inputs.shape[1] == 4
     assert float(shown.valid.mean()) > 0.9
+    # What is seen holds the action before, as it does for a policy that acts
+    count, both = practice.actions, shown.valid[1:].bool() & shown.valid[:-1].bool()
+    torch.testing.assert_close(shown.inputs[1:, :, -count:][both], shown.actions[:-1][both])
     # The push goes along y
     assert float(shown.actions[10:40, :, 1].mean()) > 3 * float(shown.actions[10:40, :, 0].mean())
     torch.manual_seed(0)
