@@ -64,6 +64,11 @@ class Motion:
         self._chain = build_chain(robot, robot.arm_joints, BASE, [PALM])
         self._points = build_chain(robot, robot.joint_names, BASE, [PALM, *tips])
         limits = robot.limits
+        slides = {joint.name for joint in robot.tree.joints if joint.kind == 'prismatic'}
+        # (J,) what counts as 1 rad where joints err: of one that slides its range [m].
+        self.unit: Final = np.where(
+            [name in slides for name in robot.joint_names], limits.upper - limits.lower, 1.0
+        )
         self._lower, self._upper = plain(limits.lower), plain(limits.upper)
         share = np.where(np.arange(size) < arm, _ARM_SPEED, params.hand_speed)
         self._step = plain(share * limits.max_speed * self._dt)

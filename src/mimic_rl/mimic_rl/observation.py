@@ -105,7 +105,7 @@ class Observer:
     def look(self) -> tuple[FloatArray, FloatArray]:
         """Return (B, O) what policies see and (B, P) what critics know."""
         p = self._practice
-        noise = p.level * p.randomisation.observation_noise
+        noise = p.level * p.randomisation.observation_noise * p.motion.unit
         truth, anchors, q = p.pose, p.run.anchors, p.q
         self.places = p.motion.places(q)
         speed = p.q_speed

@@ -53,7 +53,10 @@ class RandomisationParams:
     yaw: float = param(
         'Turn of the object at the start, each side [rad].', 0.349, low=0, high=3.15
     )
-    joints: float = param('Start of each joint, each side [rad].', 0.035, low=0, high=0.5)
+    joints: float = param(
+        'Start of each joint, each side [rad]; of one that slides, over its range [1].', 0.035,
+        low=0, high=0.5,
+    )  # fmt: skip
     factor: float = param(
         'Mass, friction, damping and stiffness are multiplied by 1 - f to 1 + f.',
         0.3,
@@ -62,7 +65,11 @@ class RandomisationParams:
     )
     gravity: float = param('Standard deviation of gravity [m/s^2].', 0.3, low=0, high=3)
     observation_noise: float = param(
-        'Standard deviation of joints [rad] and speeds [rad/s].', 0.01, low=0, high=0.5
+        'Standard deviation of joints [rad] and speeds [rad/s]; of joints that slide, over their '
+        'range.',
+        0.01,
+        low=0,
+        high=0.5,
     )
     action_noise: float = param('Standard deviation of actions [1].', 0.01, low=0, high=0.5)
     object_position: float = param(

@@ -66,7 +66,8 @@ class Starts:
                 len(missed), randomisation, nearer, rng
             )
         limits = self._motion.robot.limits
-        q += rng.uniform(-1.0, 1.0, size=q.shape) * level * randomisation.joints
+        reach = level * randomisation.joints * self._motion.unit
+        q += rng.uniform(-1.0, 1.0, size=q.shape) * reach
         return pose, np.clip(q, limits.lower, limits.upper)
 
     def _draw(
@@ -88,7 +89,7 @@ class Starts:
         pose[:, :2] += shift
         spin = rotvec_quat(turn)
         pose[:, 3:] = multiply_quat(spin, pose[:, 3:])
-        return pose, *self.beside(pose, spin)
+        return pose, *self.beside(pose, self.spin(pose))
 
     def along(self, pose: FloatArray) -> FloatArray:
         """Return (R, T, J) the shown motion, moved as the objects (R, 7) are from the shown place.
@@ -114,13 +115,20 @@ class Starts:
 
         An object that is symmetric about the vertical is not turned.
         """
-        run = self._run
-        if len(run.anchors) < 3:
-            return np.tile([0.0, 0.0, 0.0, 1.0], (len(pose), 1))
-        relative = rotation_matrices(pose[:, 3:]) @ rotation_matrices(run.trajectory[0, 3:]).T
-        yaw = np.arctan2(
-            relative[:, 1, 0] - relative[:, 0, 1], relative[:, 0, 0] + relative[:, 1, 1]
-        )
+        anchors = self._run.anchors
+        now = rotation_matrices(pose[:, 3:])
+        shown = rotation_matrices(self._run.trajectory[0, 3:])
+        if len(anchors) < 3:  # of a round thing only the heading of its axis tells
+            axis = anchors[np.argmax(np.linalg.norm(anchors, axis=1))]
+            (x, y, _), there = shown @ axis, now @ axis
+            if np.hypot(x, y) <= 0.5 * np.linalg.norm(axis):
+                return np.tile([0.0, 0.0, 0.0, 1.0], (len(pose), 1))
+            sine, cosine = x * there[:, 1] - y * there[:, 0], x * there[:, 0] + y * there[:, 1]
+        else:
+            relative = now @ shown.T
+            sine = relative[:, 1, 0] - relative[:, 0, 1]
+            cosine = relative[:, 0, 0] + relative[:, 1, 1]
+        yaw = np.arctan2(sine, cosine)
         return rotvec_quat(yaw[:, None] * np.array([0.0, 0.0, 1.0]))
 
     def beside(self, pose: FloatArray, spin: FloatArray) -> tuple[FloatArray, BoolArray]:

@@ -3,9 +3,11 @@ import dataclasses
 import mujoco
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from mimic_core.errors import NotFiniteError, ShapeError
 from mimic_rl import Practice, PracticeParams, RandomisationParams, robot_synergies
+from mimic_rl.run_folder import axes_anchors
 from mimic_rl.shown import known_shown, show
 
 
@@ -123,6 +125,28 @@ def test_starts_vary_as_told_and_the_palm_goes_along(run, synergies):
     shown = practice.motion.places(run.start[None]).palm[0] - run.trajectory[0, :3]
     assert np.abs(x - shown[0]).max() < 0.1 and np.abs(y - shown[1]).max() < 0.1
     assert np.abs(np.mean(x) - shown[0]) < 0.01
+
+
+def test_a_joint_that_slides_errs_over_its_range():
+    run = show('box_push', 'iiwa14', 'fin_ray')
+    practice = _practice(run, robot_synergies(run.robot()))
+    arm, limits = len(practice.robot.arm_joints), practice.robot.limits
+    span = (limits.upper - limits.lower)[arm:]
+    assert span.max() < 0.2  # [m]
+    np.testing.assert_array_equal(practice.motion.unit, [1.0] * arm + span.tolist())
+
+
+def test_what_of_a_turn_counts_for_the_start(run, synergies, quiet):
+    turned = run.trajectory[[0]].copy()
+    turned[:, 3:] = Rotation.from_euler('xz', [0.2, 0.3]).as_quat()  # first about its own x
+    yaw = {}
+    for symmetry in ((), ('x',), ('z',), ('x', 'z')):
+        thing = dataclasses.replace(run, anchors=axes_anchors(symmetry))
+        spin = _practice(thing, synergies, count=1, randomisation=quiet).starts.spin(turned)
+        yaw[symmetry] = float(2.0 * np.arctan2(spin[0, 2], spin[0, 3]))
+    assert yaw[()] == pytest.approx(0.3, abs=1e-9)
+    assert yaw['x',] == pytest.approx(0.3, abs=1e-9)  # it lies: its axis has a heading
+    assert yaw['z',] == yaw['x', 'z'] == 0.0
 
 
 def test_physics_varies_in_range_and_outside_of_it(run, synergies):
