@@ -255,6 +255,12 @@ def _pitcher_pour() -> Shown:
         (x, y, pitcher.height + 0.01),
         1.0,
         fixtures=(Part(bowl.form, bowl.size, (to_x, to_y, bowl.height)),),
+        start_box=(
+            -pitcher_pour.SPREAD,
+            pitcher_pour.SPREAD,
+            -pitcher_pour.SPREAD,
+            pitcher_pour.FORTH,
+        ),
         grasp=True,
     )
 

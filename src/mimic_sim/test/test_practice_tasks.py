@@ -64,6 +64,15 @@ def test_pivot():
     assert not task.success(_state(task, _at([x, y - 0.06, stands], 'x', -np.pi / 2)))
 
 
+def test_the_pitcher_never_starts_in_the_bowl():
+    task = load_task('pitcher_pour', AREA)
+    apart = pitcher_pour.PITCHER.radius + pitcher_pour.BOWL.radius
+    for seed in range(300):
+        start = task.start(np.random.default_rng(seed), 0).objects
+        offset = start['pitcher'][:2, 3] - start['bowl'][:2, 3]
+        assert np.linalg.norm(offset) > apart
+
+
 def test_pour():
     task = load_task('pitcher_pour', AREA)
     x, y = next(m.position for m in task.markers)

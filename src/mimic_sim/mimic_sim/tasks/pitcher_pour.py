@@ -22,6 +22,7 @@ PITCHER = SceneObject(
 BOWL = SceneObject('bowl', 'cylinder', (0.05, 0.03), 1.5, BLUE)
 START, TARGET = (0.0, -0.3), (0.0, 0.6)  # radii: x, y
 SPREAD = 0.1  # [m]: the published range of starts
+FORTH = 0.06  # [m], of that range along y: the bowl is in the way
 LIFT = 0.12  # [m] of the pitcher's centre over its start while it pours
 TILT = 1.2  # [rad] about x, away from the hand
 NEAR, TILTED = 0.06, 0.9  # [m] of the spout from the bowl's middle; [rad], enough to pour
@@ -47,7 +48,8 @@ class PitcherPour(Task):
         """Return a pitcher anywhere near its usual start, and the bowl where it is."""
         dx, dy = rng.uniform(-SPREAD, SPREAD, size=2)
         x, y = self.area.at(*START)
-        pitcher = pose_on_table(PITCHER, (x + float(dx), y + float(dy)), 0.0)
+        place = (x + float(dx), y + min(float(dy), FORTH))
+        pitcher = pose_on_table(PITCHER, place, 0.0)
         bowl = pose_on_table(BOWL, self.area.at(*TARGET), 0.0)
         return Start({PITCHER.name: pitcher, BOWL.name: bowl})
 
