@@ -16,6 +16,7 @@ from mimic_rl import PracticeParams, RandomisationParams, load_run, robot_synerg
 from mimic_rl.checkpoint import Settings
 from mimic_rl.comparison import PHYSICS, STARTS, compare
 from mimic_rl.params import LearningParams
+from mimic_rl.run_folder import RUN_FILE
 from mimic_rl.shown import show
 from mimic_rl.training import TRAINING, Training
 
@@ -54,7 +55,7 @@ def _train(folder: Path, name: str, practice: Mapping[str, Any], options: Option
 
 def _measure(task: str, hand: str, options: Options) -> list[Row]:
     folder = FOLDER / f'{task}-{hand}-{options.seed}{"-quick" if options.quick else ""}'
-    if not folder.exists():
+    if not (folder / RUN_FILE).exists():
         save_run(show(task, 'iiwa14', hand), folder)
     name, wanted = f'{task}, {hand}', task in TARGETS and hand == 'allegro'
     spent = _train(folder, TRAINING, {}, options)
