@@ -82,13 +82,12 @@ def commands(episode: Episode, robot: RobotModel) -> Series:
     return Series(track.start / NANOSECONDS + track.times, track.points[:, columns])
 
 
-def states(episode: Episode, robot: RobotModel, start: float) -> Series:
+def states(episode: Episode, robot: RobotModel) -> Series:
     """Return the measured joints; arm and hand may be measured by different drivers.
 
     Args:
         episode: Open.
         robot: Whose joints.
-        start: Rough time [s]; later stamps count from it, so that they keep their precision.
 
     Raises:
         EpisodeError: A joint was not measured, or is NaN.
@@ -230,7 +229,7 @@ def convert_robot(
         if episode.problem:
             raise BagError(f'{path} is cut: {episode.problem}; `episodes recover` makes it whole')
         commanded = commands(episode, robot)
-        measured = states(episode, robot, commanded.times[0])
+        measured = states(episode, robot)
         topics = {c: t for c, ending in CAMERAS.items() if (t := episode.find(ending))}
         if 'agent' not in topics:
             raise EpisodeError(f'{path}: has no {CAMERAS["agent"]}')

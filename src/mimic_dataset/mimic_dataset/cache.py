@@ -4,7 +4,7 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -40,7 +40,8 @@ def cached_frames(
     shape = (count, *size, 3)
     if cache is None:
         frames: Frames = np.empty(shape, np.uint8)
-        _decode(frames, video, first, count, fps, size)
+        for number, image in enumerate(read_frames(video, first, count, fps)):
+            frames[number] = resized(image, size)
         return frames
     status = video.stat()
     key = f'{video.resolve()}|{status.st_size}|{status.st_mtime_ns}|{first}|{count}|{size}'
@@ -52,13 +53,14 @@ def cached_frames(
         cache.mkdir(parents=True, exist_ok=True)
         # Several processes may decode the same episode: each its own draft, the last one stays.
         handle, name = tempfile.mkstemp(dir=cache, prefix='.', suffix='.partial')
-        os.close(handle)
         draft = Path(name)
         try:
-            map_: Any = np.lib.format.open_memmap(draft, 'w+', np.uint8, shape)
-            _decode(map_, video, first, count, fps, size)
-            map_.flush()
-            del map_
+            # Not a memory map: a full disk would end the process without a word (SIGBUS).
+            with os.fdopen(handle, 'wb') as stream:
+                header = {'descr': '|u1', 'fortran_order': False, 'shape': shape}
+                np.lib.format.write_array_header_1_0(stream, header)
+                for image in read_frames(video, first, count, fps):
+                    stream.write(np.ascontiguousarray(resized(image, size)).data)
             draft.replace(file)
         finally:
             draft.unlink(missing_ok=True)
@@ -68,13 +70,6 @@ def cached_frames(
     if found is None:
         raise WriteError(f'{file}: vanished or was damaged while it was written')
     return found
-
-
-def _decode(
-    into: Frames, video: Path, first: int, count: int, fps: float, size: tuple[int, int]
-) -> None:
-    for number, image in enumerate(read_frames(video, first, count, fps)):
-        into[number] = resized(image, size)
 
 
 def _open(file: Path, shape: tuple[int, ...]) -> Frames | None:

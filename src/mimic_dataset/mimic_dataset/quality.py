@@ -186,7 +186,7 @@ def _bag_motion(
 ) -> tuple[FloatArray, FloatArray, FloatArray, list[Finding]]:
     """Return times (M,), pose (M, 6) and hand joints (M, J) of commands, and what they say."""
     series = commands(episode, robot)
-    states(episode, robot, start)  # raises when a joint is missing or NaN
+    states(episode, robot)  # raises when a joint is missing or NaN
     found = []
     for deviation in check_track(load_track(episode), robot.joint_names, robot.limits):
         if deviation.kind == 'speed':

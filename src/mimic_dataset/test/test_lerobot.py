@@ -1,4 +1,5 @@
 import json
+import resource
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -6,6 +7,7 @@ import pytest
 
 from mimic_core.errors import MimicError
 from mimic_dataset import DatasetError, add_episode, assemble, load
+from mimic_dataset.errors import WriteError
 from mimic_dataset.lerobot import restore
 from mimic_dataset.parts import natural
 from mimic_dataset.video import VideoWriter, read_frames
@@ -44,6 +46,20 @@ def test_pictures_at_network_size_are_mapped_and_decoded_once(dataset, monkeypat
     monkeypatch.setattr('mimic_dataset.cache.read_frames', None)  # would fail if it were called
     again = load(folder, (16, 24))
     np.testing.assert_array_equal(again.episodes[2].wrist, first.episodes[2].wrist)
+
+
+def test_a_full_disk_is_said_by_the_cache_of_pictures(dataset):
+    """A limit on the size of files stands for the disk."""
+    folder, _ = dataset
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(WriteError, match='the cache of pictures cannot be written'):
+            load(folder, (20, 20))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(folder.rglob('*.partial'))
+    assert load(folder, (20, 20)).episodes[0].agent.shape[1:] == (20, 20, 3)
 
 
 def test_the_tree_is_that_of_the_format(dataset):
