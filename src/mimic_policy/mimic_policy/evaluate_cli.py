@@ -77,7 +77,7 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     with bar:
         row = bar.add_task('loading', total=options.rollouts)
         result = evaluate(
-            partial(load_threads, options.checkpoint, options.device, options.steps),
+            partial(load_threads, checkpoint.folder, options.device, options.steps),
             params,
             range(options.seed, options.seed + options.rollouts),
             folder,

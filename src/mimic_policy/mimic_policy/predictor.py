@@ -145,4 +145,6 @@ def predict(
         rows = policy.predict(observation, rng)
     except MimicError as error:
         failure = str(error)
+    except RuntimeError as error:  # of torch: the accelerator is gone or full; the thread goes on
+        failure = f'the network failed: {error}'
     return Prediction(stamp, rows, failure, time.perf_counter() - begin)

@@ -89,7 +89,7 @@ class Trainer:
             mapping: Of humans to robots; None: made as the method wants it.
 
         Raises:
-            ConfigError: Sizes do not fit each other.
+            ConfigError: Sizes do not fit each other, or the mapping is of other episodes.
         """
         self.data, self.params, self.run = data, params, run
         self._sizes, self._noise = network, diffusion
@@ -115,6 +115,8 @@ class Trainer:
         )
         self._precision = _precision(params.precision, self._device)
         self._mapping = mapping
+        if mapping is not None:
+            _check_mapping(mapping, data)
         self.step_number = 0
         self._updates = 0
         self._sums: dict[str, list[float]] = {}
@@ -352,6 +354,29 @@ class Trainer:
             if group == 'optimiser' and name in parameters:
                 target = value if field == 'step' else value.to(self._device)
                 self._optimiser.state[parameters[name]][field] = target
+
+
+def _check_mapping(mapping: Mapping, data: Data) -> None:
+    """Refuse a mapping of other episodes: its frames would be those of something else."""
+    lengths = [] if data.human is None else data.human.lengths.tolist()
+    if len(mapping.frames) < len(lengths):
+        raise ConfigError(
+            f'mapping: of {len(mapping.frames)} human episodes, {len(lengths)} are trained on'
+        )
+    robots = data.robot.lengths
+    for h, length in enumerate(lengths):
+        row = mapping.frames[h]
+        if len(row) < len(robots):
+            raise ConfigError(
+                f'mapping: of {len(row)} robot episodes, {len(robots)} are trained on'
+            )
+        for r, frames in enumerate(row[: len(robots)]):
+            if len(frames) != length or frames.max(initial=0) >= robots[r]:
+                last = frames.max(initial=0)
+                raise ConfigError(
+                    f'mapping: human episode {h} on robot episode {r}: {len(frames)} frames up '
+                    f'to {last}, the dataset has {length} and {robots[r]}: align it again'
+                )
 
 
 def _precision(name: str, device: torch.device) -> bool:

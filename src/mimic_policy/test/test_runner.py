@@ -4,7 +4,7 @@ from scripted_policy import Recorded, actions_of
 
 from mimic_description import load_robot
 from mimic_policy.execution_params import ExecutionParams
-from mimic_policy.predictor import ModelledPredictor, ThreadPredictor
+from mimic_policy.predictor import ModelledPredictor, ThreadPredictor, predict
 from mimic_policy.runner import Runner, State
 
 PERIOD = 0.01
@@ -182,3 +182,19 @@ def test_the_thread_predicts_and_ends(robot):
     predictor.close()
     predictor._thread.join(2.0)
     assert not predictor._thread.is_alive()
+
+
+def test_a_failure_of_torch_is_told_and_the_next_prediction_works(robot):
+    world = World(robot)
+    world.run(0.2)
+    observation, stamp = world.runner.observer.look()
+    good = predict(world.policy, observation, stamp, np.random.default_rng(0))
+    assert good.rows is not None
+
+    def lost(*_):
+        raise RuntimeError('CUDA error: out of memory')
+
+    world.policy.predict = lost
+    failed = predict(world.policy, observation, stamp, np.random.default_rng(0))
+    assert failed.rows is None
+    assert failed.failure == 'the network failed: CUDA error: out of memory'

@@ -110,6 +110,23 @@ def test_a_done_run_is_left_alone_and_another_setting_is_refused_by_name(episode
         _train(dataset(2, 0, seed=9), tmp_path, method='robot_only')
 
 
+def test_a_mapping_of_other_episodes_is_refused(episodes, tmp_path):
+    settings = _settings(method='immimic_a')
+    data = prepare(episodes, settings.train)
+    whole = Trainer(data, settings.train, settings.network, settings.diffusion, tmp_path)
+    mapping = whole._make_mapping()
+    rows = mapping.frames
+    for wrong, text in (
+        (rows[:2], 'of 2 human episodes, 3 are trained on'),
+        (tuple(row[:1] for row in rows), 'of 1 robot episodes, 2 are trained on'),
+        (tuple(tuple(f[1:] for f in row) for row in rows), 'human episode 0 on robot episode 0'),
+        (tuple(tuple(f + 99 for f in row) for row in rows), 'align it again'),
+    ):
+        with pytest.raises(ConfigError, match=text):
+            train(data, settings, tmp_path, mapping=type(mapping)(wrong))
+    assert not checkpoints(tmp_path)
+
+
 def test_fresh_begins_again(episodes, tmp_path):
     settings = _settings(method='robot_only')
     data = prepare(episodes, settings.train)
