@@ -79,6 +79,7 @@ def run(options: Options) -> list[Row]:
     results = [found for job in possible if (found := result_of(job)) is not None]
     rows = [row for result in results for row in _rows(result)]
     rows += [info(f'{t} {h}: demonstrations are impossible', 1, '') for t, h in stages.impossible]
+    rows += [info(f'{cell}: failed', 1, '') for cell in stages.failed]
     for (task, hand), value in distances.items():
         rows.append(info(f'{task} {hand}: action distance of human to robot', value, 'a step'))
     rows += [row for pair, table in overlaps.items() for row in _retrieval_rows(pair, table)]

@@ -1,9 +1,11 @@
 """The experiment of `bench tasks` without a trial: cells, seeds, records, forecasts, phases."""
 
 import json
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from benchmarks.experiment import cells, collect, settings
 from benchmarks.experiment.collect import CollectError
@@ -18,6 +20,7 @@ from benchmarks.experiment.settings import (
     cells_of,
     evaluation_seeds,
 )
+from benchmarks.experiment.stages import Stages
 
 
 @pytest.fixture(autouse=True)
@@ -103,6 +106,16 @@ def test_results_are_whole_or_not_there():
     assert [p.name for p in one.file.parent.iterdir()] == [one.file.name]
     one.file.write_text('{"succ')
     assert cells.result_of(one) is None
+
+
+def test_a_cell_that_fails_stops_no_other():
+    stages = Stages(DataSettings(), 1, Console(quiet=True))
+    bad, good = Future(), Future()
+    bad.set_exception(CollectError('the loss is nan'))
+    good.set_result('key')
+    stages._end_cell(bad, job())
+    stages._end_cell(good, job(seed=1))
+    assert stages.failed == {'push-allegro-co_train-5r-100v': 'the loss is nan'}
 
 
 def record(folder, seed, success):

@@ -16,6 +16,7 @@ from benchmarks.experiment.collect import CollectError
 from benchmarks.experiment.forecast import Forecast
 from benchmarks.experiment.ingest import ingest, jobs_of
 from benchmarks.experiment.settings import Cell, DataSettings
+from mimic_core.errors import MimicError
 
 POLL: Final = 1.0  # [s] between looks at what the processes do
 TaskHand = tuple[str, str]
@@ -29,6 +30,7 @@ class Stages:
         self._data, self._processes, self._console = data, processes, console
         self.forecast = Forecast(processes)
         self.impossible: dict[TaskHand, str] = {}
+        self.failed: dict[str, str] = {}  # why, by the name of the cell
         self._bar = Progress(
             TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(),
             TimeElapsedColumn(), TextColumn('{task.fields[rest]}'), console=console,
@@ -132,16 +134,25 @@ class Stages:
         watch = _Watch(self.forecast, left)
         pool = ProcessPoolExecutor(processes, get_context('spawn'))
         try:
-            waiting: set[Future[str]] = {pool.submit(do_cell, job) for job in left}
+            jobs_at = {pool.submit(do_cell, job): job for job in left}
+            waiting: set[Future[str]] = set(jobs_at)
             while waiting:
                 done, waiting = wait(waiting, POLL, FIRST_COMPLETED)
                 watch.look()
                 for future in done:
-                    self._say(f'finished {future.result()}; {self.forecast.text}')
+                    self._end_cell(future, jobs_at[future])
                     self._advance(row)
                 self._bar.update(row, rest=f'{watch.text}; {self.forecast.text}')
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def _end_cell(self, future: Future[str], job: CellJob) -> None:
+        """Say what became of a cell; one that fails stops no other."""
+        try:
+            self._say(f'finished {future.result()}; {self.forecast.text}')
+        except MimicError as error:
+            self.failed[job.cell.name] = str(error)
+            self._say(f'{job.cell.name} failed: {error}')
 
     def _row(self, text: str, total: int, done: int = 0) -> Any:
         if not self._console.is_terminal:
