@@ -1,14 +1,11 @@
 """A policy that runs: looks, predicts, follows, and says why where it does not."""
 
-import enum
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from mimic_core.arrays import FloatArray
-from mimic_core.command import NamedPositions
 from mimic_core.errors import MimicError, StaleInputError
+from mimic_core.policy_run import Counts, State, Tick
 from mimic_description import RobotModel
 from mimic_policy.execution import Executor
 from mimic_policy.execution_params import ExecutionParams
@@ -17,39 +14,6 @@ from mimic_policy.observation import Observer
 from mimic_policy.predictor import Predictor
 
 STALE_AFTER: Final = 1.5  # [1] commands' periods between two commands that make a gap
-
-
-class State(enum.IntEnum):
-    """What a policy is doing; numbers of mimic_interfaces/PolicyStatus."""
-
-    IDLE = 0
-    RUNNING = 1
-    HOLD = 2
-    PERSON = 3
-
-
-@dataclass(frozen=True)
-class Tick:
-    """What one look led to."""
-
-    q: FloatArray | None  # (J,) to command now; None: nothing
-    state: State
-    reason: str  # why it holds; '' otherwise
-    command: NamedPositions | None = None  # the same and what comes next, for the gate
-
-
-@dataclass
-class Counts:
-    """What has happened since the start of a run."""
-
-    chunks: int = 0  # that are or were followed
-    refused: int = 0  # that were not
-    commands: int = 0
-    holds: int = 0  # times that it began to hold
-    gaps: int = 0  # longer times than one and a half periods between two commands of a motion
-    inference: float = np.nan  # [s] of the last prediction
-    latency: float = np.nan  # [s] from the picture to the chunk's first command
-    age: float = np.nan  # [s] of the observation that is followed
 
 
 class Runner:
@@ -80,6 +44,11 @@ class Runner:
     def running(self) -> bool:
         """It was started and not stopped since."""
         return self._running
+
+    @property
+    def over(self) -> str | None:
+        """Never by itself: the task of a diffusion policy has no end."""
+        return None
 
     def start(self, now: float) -> None:
         """Begin to look and to follow."""

@@ -4,10 +4,11 @@ from scripted_policy import meta_of
 
 from mimic_core.errors import NotFiniteError, ShapeError, StaleInputError
 from mimic_core.frames import PALM, to_quat_xyzw
+from mimic_core.joint_history import JointHistory
 from mimic_dataset.video import resized
 from mimic_description import load_robot
 from mimic_policy.execution_params import ExecutionParams
-from mimic_policy.observation import JointHistory, Observer
+from mimic_policy.observation import Observer
 from mimic_retargeting import ArmIK
 
 

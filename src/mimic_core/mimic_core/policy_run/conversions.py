@@ -1,4 +1,4 @@
-"""Messages of the policy node."""
+"""Messages of a policy that runs."""
 
 import math
 
@@ -7,9 +7,8 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from mimic_core import ros
 from mimic_core.command import NamedPositions
+from mimic_core.policy_run.state import Counts, Tick
 from mimic_interfaces.msg import PolicyStatus
-from mimic_policy.meta import PolicyMeta
-from mimic_policy.runner import Counts, Tick
 
 
 def command_to_msg(command: NamedPositions) -> JointTrajectory:
@@ -24,14 +23,14 @@ def command_to_msg(command: NamedPositions) -> JointTrajectory:
 
 
 def status_to_msg(
-    tick: Tick, counts: Counts, meta: PolicyMeta, checkpoint: str, now: float
+    tick: Tick, counts: Counts, task: str, checkpoint: str, now: float
 ) -> PolicyStatus:
     """Return the message of what was done at a time [s]."""
     seen = not math.isnan(counts.age)
     msg = PolicyStatus(
         state=int(tick.state),
         reason=tick.reason,
-        task=meta.task,
+        task=task,
         checkpoint=checkpoint,
         observation=ros.to_stamp(now - counts.age if seen else 0.0),
         age=counts.age,

@@ -1,6 +1,7 @@
-"""The action policy/run: from the gate's mode to its end. The node calls `step` at each tick."""
+"""The node of every policy: the action policy/run, commands for the gate, what is done and why."""
 
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any, Final
 
 from rclpy.action import ActionClient, ActionServer, CancelResponse, GoalResponse
@@ -8,13 +9,17 @@ from rclpy.action.client import ClientGoalHandle
 from rclpy.node import Node
 from rclpy.task import Future
 from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
 
 from mimic_core import ros
+from mimic_core.policy_run import conversions
+from mimic_core.policy_run.params import RunParams
+from mimic_core.policy_run.state import PolicyRunner, State, Tick
 from mimic_interfaces.action import MoveTo, RunPolicy
-from mimic_interfaces.msg import ControlStatus
+from mimic_interfaces.msg import ControlStatus, PolicyStatus
 from mimic_interfaces.srv import SetMode, StartEpisode
-from mimic_policy.runner import Runner, Tick
 
+STATUS_RATE: Final = 10.0  # [Hz]
 PATIENCE: Final = 60.0  # [s] for the gate to come up
 ANSWER: Final = 5.0  # [s] for it to answer, and to say that it did
 GONE: Final = 1.0  # [s] without control/status after which there is no gate
@@ -24,10 +29,69 @@ FEEDBACK_PERIOD: Final = 0.2  # [s]
 Course = Generator[None, None, str]  # returns why it failed, '' when it did not
 
 
+class PolicyRunNode(Node):
+    """Lets a policy drive one robot, while the gate listens to it.
+
+    A node of a policy is a subclass that feeds a runner and calls `serve` at the end of its start.
+    """
+
+    def serve(self, runner: PolicyRunner, params: RunParams, task: str, rate: float) -> None:
+        """Tick from now on.
+
+        Args:
+            runner: Decides what to command.
+            params: Of the node.
+            task: That the policy was learned for.
+            rate: Of ticks [Hz].
+        """
+        self._runner, self._task = runner, task
+        self._checkpoint = str(Path(params.checkpoint).expanduser().absolute())
+        self._last = Tick(None, State.IDLE, '')
+        self._command = self._publisher(JointTrajectory, 'policy/command')
+        self._status = self._publisher(PolicyStatus, 'policy/status')
+        self._server = RunServer(self, runner, task if params.record else '')
+        self._diagnostics = ros.Diagnostics(self, self._report)
+        self._status_ticks, self._ticks = max(round(rate / STATUS_RATE), 1), 0
+        self._timer = self.create_timer(1.0 / rate, self._tick)
+        if params.autostart:
+            self._server.start(0.0, params.start_posture)
+
+    def _publisher(self, message: type, topic: str):
+        return self.create_publisher(message, topic, ros.publisher_qos(topic))
+
+    def _tick(self) -> None:
+        now = ros.now(self)
+        with ros.publishing(self):
+            self._server.step(now)
+            tick = self._runner.tick(now, self._server.driving)
+            if tick.command is not None:
+                self._command.publish(conversions.command_to_msg(tick.command))
+            self._server.feed(tick, now)
+            self._tell(tick, now)
+
+    def _tell(self, tick: Tick, now: float) -> None:
+        changed = tick.state != self._last.state or bool(tick.reason) != bool(self._last.reason)
+        if changed:
+            why = f': {tick.reason}' if tick.reason else ''
+            self.get_logger().info(f'{tick.state.name.lower()}{why}')
+        self._last = tick
+        self._ticks += 1
+        if changed or self._ticks % self._status_ticks == 0:
+            if tick.state == State.IDLE:
+                tick = Tick(None, State.IDLE, self._server.outcome)
+            args = tick, self._runner.counts, self._task, self._checkpoint, now
+            self._status.publish(conversions.status_to_msg(*args))
+
+    def _report(self) -> tuple[bytes, str, dict[str, object]]:
+        level = ros.WARN if self._last.state == State.HOLD else ros.OK
+        text = self._last.reason or self._last.state.name.lower()
+        return level, text, dict(vars(self._runner.counts))
+
+
 class RunServer:
     """One run at a time: chooses mode POLICY, lets the runner run, and chooses IDLE after it."""
 
-    def __init__(self, node: Node, runner: Runner, recorded_task: str = '') -> None:
+    def __init__(self, node: Node, runner: PolicyRunner, recorded_task: str = '') -> None:
         """Args: recorded_task: kept with the episode of each run; '': none is recorded."""
         self._node, self._runner, self._task = node, runner, recorded_task
         self.outcome = ''  # why the last run ended, '' before and for a good end
@@ -153,8 +217,10 @@ class RunServer:
         return False
 
     def _drive(self, duration: float) -> Course:
-        """Wait until the time is over, or a person or the gate ends it."""
+        """Wait until the time or the policy is over, or a person or the gate ends it."""
         while not duration or self._ran < duration:
+            if (end := self._runner.over) is not None:
+                return end
             if self._cancelled:
                 return 'cancelled'
             if self._now - self._heard > GONE:
