@@ -52,7 +52,7 @@ def run_job(job: Job, params: AlignmentParams) -> Done:
     if job.method not in METHODS:
         raise UnknownNameError('method', job.method, METHODS)
     encoder = load_encoder(job.encoder) if job.method == 'visual' else None
-    dataset = load(job.dataset)
+    dataset = load(job.dataset, pictures=encoder is not None)
     humans, robots = split(dataset.episodes, job.humans, job.robots)
     alignment = align(humans, robots, params, encoder)
     path = (job.output or job.dataset / f'mapping_{job.method}.json').absolute()

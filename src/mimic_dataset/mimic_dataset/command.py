@@ -256,7 +256,7 @@ def export(given: argparse.Namespace, console: Console) -> int:
 
 def info(given: argparse.Namespace, console: Console) -> int:
     """Print what a dataset holds."""
-    dataset = load(given.dataset)
+    dataset = load(given.dataset, pictures=False)
     meta = dataset.meta
     console.print(f'{meta.task} with {meta.arm} and {meta.hand}, {meta.fps:g} Hz')
     console.print(f'joints: {", ".join(meta.joint_names)}', highlight=False)

@@ -49,6 +49,7 @@ def load(
     *,
     domains: Sequence[Domain] = DOMAINS,
     cache: bool = True,
+    pictures: bool = True,
 ) -> Dataset:
     """Return the episodes of a dataset.
 
@@ -58,6 +59,7 @@ def load(
         domains: Only these.
         cache: Keep the decoded pictures beside the dataset and map them into memory; otherwise
             they are decoded into memory.
+        pictures: Decode them; without, all are black: for those who look at numbers only.
 
     Raises:
         DatasetError: There is no dataset, or a file of it is damaged; names file and field.
@@ -81,7 +83,7 @@ def load(
         meta = meta or own
         cameras = {**own.cameras, **cameras}
         folder = root / CACHE if cache else None
-        found += _Reader(root, domain, own, records, size, folder).episodes()
+        found += _Reader(root, domain, own, records, size, folder, pictures).episodes()
     if meta is None:
         raise DatasetError(f'{path}: holds no episodes of {", ".join(domains)}')
     sizes = {camera: size or stored for camera, stored in cameras.items()}
@@ -100,9 +102,11 @@ class _Reader:
         records: list[dict[str, Any]],
         size: tuple[int, int] | None,
         cache: Path | None,
+        pictures: bool,
     ) -> None:
         self._root, self._domain, self._meta = root, domain, meta
         self._records, self._size, self._cache = records, size, cache
+        self._pictures = pictures
         self._tables: dict[tuple[int, int], pa.Table] = {}
 
     def episodes(self) -> list[EpisodeArrays]:
@@ -169,7 +173,11 @@ class _Reader:
                 raise DatasetError(f'{path}: missing')
             first = round(start * self._meta.fps)
             size = self._size or self._meta.cameras[camera]
-            pictures[camera] = cached_frames(path, first, count, self._meta.fps, size, self._cache)
+            pictures[camera] = (
+                cached_frames(path, first, count, self._meta.fps, size, self._cache)
+                if self._pictures
+                else np.broadcast_to(np.uint8(0), (count, *size, 3))
+            )
         info = PartInfo(name, self._domain, self._meta, success)
         return as_arrays(info, action, state, pictures)
 

@@ -48,6 +48,16 @@ def test_pictures_at_network_size_are_mapped_and_decoded_once(dataset, monkeypat
     np.testing.assert_array_equal(again.episodes[2].wrist, first.episodes[2].wrist)
 
 
+def test_numbers_are_read_without_decoding_pictures(dataset, monkeypatch):
+    folder, episodes = dataset
+    monkeypatch.setattr('mimic_dataset.cache.read_frames', None)  # would fail if it were called
+    found = load(folder, pictures=False)
+    for read, wrote in zip(found.episodes, episodes, strict=True):
+        np.testing.assert_allclose(read.action, wrote.action, atol=1e-6)
+        assert read.agent.shape == wrote.agent.shape and not read.agent.any()
+    assert not list(folder.rglob('.cache'))
+
+
 def test_a_full_disk_is_said_by_the_cache_of_pictures(dataset):
     """A limit on the size of files stands for the disk."""
     folder, _ = dataset
