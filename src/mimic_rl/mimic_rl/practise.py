@@ -72,6 +72,8 @@ def main() -> None:
         actions[arguments.command](arguments)
     except MimicError as error:
         sys.exit(f'practise: {error}')
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def settings_from(values: list[str]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 run.json            what stands below
 object.obj          mesh of the object, if there is one
 *.png               pictures for a person to check
-synergies.json, training/, ...   what `train` adds
+training/, ...       what `train` adds
 """
 
 import json
@@ -147,9 +147,8 @@ def axes_anchors(symmetry: Sequence[str] = ()) -> FloatArray:
     return np.zeros((1, 3))
 
 
-def save_run(run: PracticeRun, folder: Path) -> Path:
-    """Write run.json into a folder, which is made; return the path of the file."""
-    folder.mkdir(parents=True, exist_ok=True)
+def run_text(run: PracticeRun) -> str:
+    """Return what stands in run.json."""
     document = {
         'format': FORMAT,
         'version': VERSION,
@@ -175,9 +174,15 @@ def save_run(run: PracticeRun, folder: Path) -> Path:
         if run.demonstration is None
         else run.demonstration.round(6).tolist(),
     }
+    return json.dumps(document, indent=1, ensure_ascii=False) + '\n'
+
+
+def save_run(run: PracticeRun, folder: Path) -> Path:
+    """Write run.json into a folder, which is made; return the path of the file."""
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / RUN_FILE
     part = path.with_suffix('.part')
-    part.write_text(json.dumps(document, indent=1, ensure_ascii=False) + '\n')
+    part.write_text(run_text(run))
     part.replace(path)
     return path
 

@@ -22,7 +22,7 @@ from mimic_rl.evaluation import Learned, Replay, collect, imitate
 from mimic_rl.events import EventWriter
 from mimic_rl.film import Camera, write_film
 from mimic_rl.ppo import Demonstrations, Learner, Report
-from mimic_rl.run_folder import PracticeRun
+from mimic_rl.run_folder import RUN_FILE, PracticeRun, run_text, save_run
 
 TRAINING: Final = 'training'
 _SHOWN_EPISODES: Final = 64
@@ -44,8 +44,12 @@ class Training:
             threads: Of the physics.
 
         Raises:
-            ConfigError: The folder holds a training with other settings.
+            ConfigError: The folder holds a training with other settings, or of another run.
         """
+        if (folder / RUN_FILE).exists():
+            _check_run(folder / RUN_FILE, run)
+        else:
+            save_run(run, folder)
         if (folder / SETTINGS).exists():
             _same(load_settings(folder), settings, folder)
         else:
@@ -130,6 +134,14 @@ class Training:
         shown = collect(practice, Replay(aware=True), _SHOWN_EPISODES)
         practice.close()
         return shown
+
+
+def _check_run(file: Path, run: PracticeRun) -> None:
+    if file.read_text() != run_text(run):
+        raise ConfigError(
+            f'{file}: that was practised here, and the run has changed since; train under '
+            'another --name'
+        )
 
 
 def _same(there: Settings, wanted: Settings, folder: Path) -> None:

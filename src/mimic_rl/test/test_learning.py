@@ -136,6 +136,14 @@ def test_other_settings_in_the_same_folder_are_refused(run, settings, tmp_path):
         Training(run, other, tmp_path, threads=1)
 
 
+def test_a_run_that_changed_is_not_practised_on(run, settings, tmp_path):
+    Training(run, settings, tmp_path, threads=1).close()
+    Training(run, settings, tmp_path, threads=1).close()
+    other = dataclasses.replace(run, trajectory=run.trajectory[:-5], demonstration=None)
+    with pytest.raises(ConfigError, match='the run has changed'):
+        Training(other, settings, tmp_path, threads=1)
+
+
 def test_settings_round_trip_and_name_what_is_wrong(settings, tmp_path):
     save_settings(settings, tmp_path)
     again = load_settings(tmp_path)
