@@ -21,6 +21,7 @@ from mimic_dataset.bags import (
     image_stamps,
     images,
     states,
+    success_of,
 )
 from mimic_dataset.convert import find_sources
 from mimic_dataset.lerobot import domain_meta
@@ -136,6 +137,7 @@ def inspect_bag(path: Path, robot: RobotModel | None) -> Quality:
                 more, small = _watch(episode, topic_name, ending, start, at, pose, joints)
                 findings += more
                 shown = small if camera == 'agent' else shown
+            findings += task_findings(success_of(episode))
         except MimicError as error:
             findings.append(Finding('damaged', path.name, str(error), drop=True))
         return Quality(
@@ -276,8 +278,7 @@ def inspect_arrays(
     if pictures and between > INTERPOLATED * pictures:
         text = f'the hand was not seen in {between} of {pictures} pictures and interpolated'
         findings.append(Finding('person', 'hand', text))
-    if episode.domain == 'robot' and episode.success is False:
-        findings.append(Finding('person', 'task', 'the task did not succeed', drop=True))
+    findings += task_findings(episode.success if episode.domain == 'robot' else None)
     numbers = np.linspace(0, len(at) - 1, THUMBNAILS).round().astype(int)
     shown = tuple((float(at[i]), thumbnail(episode.agent[i])) for i in numbers)
     streams = {'frames': at}
@@ -296,6 +297,13 @@ def _changes(frames: Frames) -> BoolArray:
 
 
 # What both share --------------------------------------------------------------------------------
+
+
+def task_findings(success: bool | None) -> list[Finding]:
+    """Return that a task is known to have failed."""
+    if success is not False:
+        return []
+    return [Finding('person', 'task', 'the task did not succeed', drop=True)]
 
 
 def motion_findings(at: FloatArray, pose: FloatArray, joints: FloatArray) -> list[Finding]:

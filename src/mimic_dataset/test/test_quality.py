@@ -1,11 +1,16 @@
+import shutil
+
 import numpy as np
 import pytest
+import yaml
 
 from mimic_dataset import ConvertParams, convert, load, make_jobs
+from mimic_dataset.bags import success_of
 from mimic_dataset.command import main
 from mimic_dataset.quality import drop_reasons, inspect, inspect_arrays, limit_findings
 from mimic_dataset.quality_page import page, timeline, write_pages
 from mimic_description import load_robot
+from mimic_recording import Episode
 
 from .conftest import META, episode
 from .synthetic_bags import ROBOT, BagSpec, write_bag
@@ -43,6 +48,20 @@ def test_what_is_wrong_is_found_and_dropped(tmp_path, spec, kind, stream, begin)
     assert found, [str(f) for f in quality.findings]
     assert found[0].begin == pytest.approx(begin, abs=0.1)
     assert main(['validate', str(bag), '--hand', ROBOT[1]]) == 1
+
+
+@pytest.mark.parametrize(('tag', 'known'), [('true', True), ('false', False), (None, None)])
+def test_a_bag_of_a_task_that_failed_is_dropped(good, tmp_path, tag, known):
+    bag = tmp_path / 'bag'
+    shutil.copytree(good, bag)
+    metadata = yaml.safe_load((bag / 'metadata.yaml').read_text())
+    custom = {} if tag is None else {'tag.success': tag}
+    metadata['rosbag2_bagfile_information']['custom_data'] = custom
+    (bag / 'metadata.yaml').write_text(yaml.safe_dump(metadata))
+    with Episode(bag) as opened:
+        assert success_of(opened) is known
+    (quality,) = inspect(bag)
+    assert ('did not succeed' in str(drop_reasons(quality))) == (known is False)
 
 
 def test_standing_still_is_found_but_kept(tmp_path):
