@@ -69,3 +69,10 @@ def mean_over_processes(value: Tensor, world: int) -> Tensor:
     total = value.detach().clone()
     dist.all_reduce(total)
     return total / world
+
+
+def any_process(flag: bool, device: torch.device, world: int) -> bool:
+    """Return whether a flag is set in any process, so that all of them do the same."""
+    if world == 1:
+        return flag
+    return float(mean_over_processes(torch.tensor(float(flag), device=device), world)) > 0.0

@@ -21,7 +21,7 @@ from mimic_policy.checkpoint import (
 )
 from mimic_policy.data import Data
 from mimic_policy.diffusion import DiffusionParams
-from mimic_policy.distributed import process_group
+from mimic_policy.distributed import any_process, process_group
 from mimic_policy.networks.params import NetworkParams
 from mimic_policy.presets import PRESETS
 from mimic_policy.schedule import human_share, rate
@@ -137,7 +137,7 @@ def train(
                 entry = _entry(trainer)
                 if curve:
                     curve.add(entry)
-            ending = stop()
+            ending = any_process(stop(), place, world)
             if rank == 0:
                 if number % settings.train.save_every == 0 or trainer.done or ending:
                     began = time.perf_counter()

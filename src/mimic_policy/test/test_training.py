@@ -13,6 +13,7 @@ from mimic_core.errors import ConfigError
 from mimic_policy import Observation
 from mimic_policy.checkpoint import CheckpointError, checkpoints, load_policy, read_checkpoint
 from mimic_policy.data import prepare
+from mimic_policy.distributed import any_process
 from mimic_policy.train_params import METHODS
 from mimic_policy.trainer import Trainer, TrainingError
 from mimic_policy.training import CURVE, Settings, read_curve, train
@@ -269,6 +270,16 @@ def test_two_processes_train_one_policy(tmp_path):
     assert curve[0]['loss_robot'] == pytest.approx(np.mean(losses), rel=1e-5)
     with pytest.raises(ConfigError, match=r'training\.processes was 2 and is 1'):
         train(data, settings, tmp_path)
+
+
+def test_when_one_process_is_stopped_all_of_them_end_at_the_same_step(monkeypatch):
+    """A signal reaches each at another step; one that went on alone would wait for ever."""
+    processor, others = torch.device('cpu'), 0.0
+    monkeypatch.setattr('torch.distributed.all_reduce', lambda total: total.add_(others))
+    assert any_process(True, processor, 2) and not any_process(False, processor, 2)
+    others = 1.0
+    assert any_process(False, processor, 2)
+    assert any_process(True, processor, 1) and not any_process(False, processor, 1)
 
 
 def test_torchrun_that_is_half_there_is_refused(episodes, tmp_path, monkeypatch):
