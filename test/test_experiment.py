@@ -1,6 +1,7 @@
 """The experiment of `bench tasks` without a trial: cells, seeds, records, forecasts, phases."""
 
 import json
+import os
 from concurrent.futures import Future
 
 import numpy as np
@@ -21,6 +22,7 @@ from benchmarks.experiment.settings import (
     evaluation_seeds,
 )
 from benchmarks.experiment.stages import Stages
+from mimic_dataset import DatasetError
 
 
 @pytest.fixture(autouse=True)
@@ -116,6 +118,13 @@ def test_a_cell_that_fails_stops_no_other():
     stages._end_cell(bad, job())
     stages._end_cell(good, job(seed=1))
     assert stages.failed == {'push-allegro-co_train-5r-100v': 'the loss is nan'}
+
+
+def test_a_process_that_dies_ends_it():
+    """What multiprocessing's own pool waits for is waited for in vain."""
+    assert sorted(collect.in_processes(abs, [-1, 2], 1)) == [1, 2]
+    with pytest.raises(DatasetError, match='a worker died'):
+        list(collect.in_processes(os._exit, [1], 1))
 
 
 def record(folder, seed, success):

@@ -9,7 +9,7 @@ import json
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -24,6 +24,7 @@ from benchmarks.experiment.settings import (
     key_of,
 )
 from mimic_core.errors import MimicError
+from mimic_dataset.spread import spread
 
 TRIES: Final = 4  # [1] trials for each demonstration that is wanted, at most
 PROCESSES: Final = 2
@@ -197,12 +198,12 @@ def _write_record(folder: Path, seed: int, record: dict[str, Any]) -> None:
     part.replace(folder / f'{seed}.json')
 
 
-@contextmanager
-def workers(
-    count: int = PROCESSES,
-) -> Iterator[Callable[[Callable[[J], R], Sequence[J]], Iterator[R]]]:
-    """Yield a map over processes that gives results as they come; each uses one thread."""
+def in_processes(function: Callable[[J], R], jobs: Sequence[J], count: int) -> Iterator[R]:
+    """Yield results as they come, of so many processes at once; each uses one thread.
+
+    Raises:
+        DatasetError: A process died.
+    """
     os.environ['OMP_NUM_THREADS'] = '1'  # inherited
-    context = multiprocessing.get_context('spawn')
-    with context.Pool(count) as pool:
-        yield lambda function, jobs: pool.imap_unordered(function, jobs)
+    pool = ProcessPoolExecutor(min(count, len(jobs)), multiprocessing.get_context('spawn'))
+    yield from spread(function, jobs, pool, count)

@@ -95,13 +95,12 @@ class Stages:
         if not jobs:
             return
         began = time.perf_counter()
-        with collect.workers(min(self._processes, len(jobs))) as run:
-            for good in run(make, jobs):
-                now = time.perf_counter()
-                if good or kind == 'video':
-                    self.forecast.did(kind, 1, (now - began) * self._processes)
-                    self._advance(row)
-                began = now
+        for good in collect.in_processes(make, jobs, self._processes):
+            now = time.perf_counter()
+            if good or kind == 'video':
+                self.forecast.did(kind, 1, (now - began) * self._processes)
+                self._advance(row)
+            began = now
 
     def ingest(self, pairs: Sequence[TaskHand], disturbed: Sequence[tuple[str, str, str]]) -> None:
         """Make the datasets: of tasks with hands, and of disturbed videos of some of them."""
