@@ -21,6 +21,7 @@ from mimic_dataset.parts import PartInfo, write_part
 from mimic_description import RobotModel, load_robot
 from mimic_recording import BagError, Episode, load_track
 from mimic_recording.reader import NANOSECONDS
+from mimic_recording.replay import GATE_TOPICS, SOURCE_TOPICS
 
 CAMERAS: Final = {'agent': 'agent_camera/color/image_raw', 'wrist': 'wrist_camera/color/image_raw'}
 STATES: Final = 'joint_states'
@@ -189,14 +190,27 @@ def smooth_sign(quats_xyzw: FloatArray) -> FloatArray:
 def is_of(path: Path, robot: RobotModel, task: str) -> bool:
     """Tell whether a bag is an episode of a robot at a task; a damaged one may be.
 
-    What is damaged is not passed over in silence: its conversion says what is wrong.
+    What is damaged is not passed over in silence: its conversion says what is wrong. A bag
+    without commands is of a bare hand.
     """
     try:
-        episode = Episode(path)
-        names = set(load_track(episode).names)
+        with Episode(path) as episode:
+            topics = [episode.find(topic) for topic in (*GATE_TOPICS, *SOURCE_TOPICS)]
+            if not any(topic and episode.topics[topic].count for topic in topics):
+                return False
+            names = set(load_track(episode).names)
+            return episode.task in ('', task) and names == set(robot.joint_names)
     except MimicError:
         return True
-    return episode.task in ('', task) and names == set(robot.joint_names)
+
+
+def has_failed(path: Path) -> bool:
+    """Tell whether the task of a bag is known to have failed."""
+    try:
+        with Episode(path) as episode:
+            return success_of(episode) is False
+    except MimicError:
+        return False  # damaged: its conversion says how
 
 
 def success_of(episode: Episode) -> bool | None:

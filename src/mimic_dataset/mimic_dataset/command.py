@@ -20,8 +20,16 @@ from rich.progress import (
 from mimic_core.arguments import add_arguments, from_arguments
 from mimic_core.errors import ConfigError, MimicError
 from mimic_dataset.arrays import DOMAINS, Domain, EpisodeArrays
-from mimic_dataset.bags import is_of
-from mimic_dataset.convert import Converted, Job, Outcome, convert, find_sources, make_jobs
+from mimic_dataset.bags import has_failed, is_of
+from mimic_dataset.convert import (
+    Converted,
+    Job,
+    Outcome,
+    bags_in,
+    convert,
+    find_sources,
+    make_jobs,
+)
 from mimic_dataset.params import ConvertParams
 from mimic_dataset.quality import drop_reasons, inspect
 from mimic_dataset.quality_page import write_pages
@@ -160,13 +168,14 @@ def ingest(given: argparse.Namespace, console: Console) -> int:
 
 
 def convert_recorded(given: argparse.Namespace, console: Console) -> int:
-    """Convert the robot episodes of a folder that are of this task, arm and hand."""
+    """Convert the robot episodes of a folder that are of this task, arm and hand.
+
+    Those whose task is known to have failed are left out: nothing good is learned from them.
+    """
     params = from_arguments(ConvertParams, given)
     robot = load_robot(params.arm, params.hand)
     folder: Path = given.episodes
-    if not folder.is_dir() or not any(folder.iterdir()):
-        return 0
-    found = find_sources([folder])
+    found = bags_in(folder)
     fitting = [path for path in found if is_of(path, robot, params.task)]
     others = len(found) - len(fitting)
     if others:
@@ -174,7 +183,11 @@ def convert_recorded(given: argparse.Namespace, console: Console) -> int:
             f'{folder}: {others} episodes of another task, arm or hand are passed over',
             soft_wrap=True,
         )
-    jobs = make_jobs(fitting, dataset_of(given), 'robot', params)
+    good = [path for path in fitting if not has_failed(path)]
+    if len(good) < len(fitting):
+        text = f'{folder}: {len(fitting) - len(good)} episodes whose task failed are passed over'
+        console.print(text, soft_wrap=True)
+    jobs = make_jobs(good, dataset_of(given), 'robot', params)
     return _report(_convert(jobs, given, console), console) if jobs else 0
 
 

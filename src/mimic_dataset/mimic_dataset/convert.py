@@ -153,6 +153,15 @@ def find_sources(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
+def bags_in(folder: Path) -> list[Path]:
+    """Return the finished bags of a folder, or the folder where it is one; nothing without it."""
+    if _is_bag(folder):
+        return [folder]
+    inside = folder.iterdir() if folder.is_dir() else ()
+    found = [p for p in inside if name_of_partial(p) is None and _is_bag(p)]
+    return sorted(found, key=lambda p: natural(p.name))
+
+
 def _is_bag(path: Path) -> bool:
     return path.is_dir() and ((path / METADATA_FILE).exists() or any(path.glob('*.mcap')))
 

@@ -45,6 +45,7 @@ class BagSpec:
     wrist: bool = True
     agent: bool = True
     states: bool = True
+    commands: bool = True
     still: bool = False
     nan_at: float | None = None  # of a command [s]
     hand_joint: str | None = None  # other name of the hand's joint
@@ -97,7 +98,7 @@ def write_bag(path: Path, spec: BagSpec = BagSpec()) -> Path:
 
     for i in range(int(spec.duration * 100)):
         t = i / 100
-        if not inside(t, spec.command_gap):
+        if spec.commands and not inside(t, spec.command_gap):
             command(t, '/arm_controller/joint_trajectory', slice(0, 7))
             command(t, '/hand_controller/joint_trajectory', slice(7, None))
         if spec.states:

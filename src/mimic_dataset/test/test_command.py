@@ -1,6 +1,7 @@
 import json
 
 import pytest
+import yaml
 
 from mimic_dataset import load
 from mimic_dataset.command import (
@@ -87,3 +88,23 @@ def test_recorded_episodes_of_this_robot_join_the_dataset(tmp_path, capsys):
     assert guarded('ingest', convert_recorded, given) == 0
     assert '1 episodes of another task, arm or hand are passed over' in capsys.readouterr().out
     assert [e.name for e in load(out).of('robot')] == ['a']
+
+
+def test_what_failed_and_what_a_bare_hand_showed_does_not_join(tmp_path, capsys):
+    episodes, out = tmp_path / 'episodes', tmp_path / 'dataset'
+    words = ['video.mp4', '--task', 'push', '--hand', 'robotiq_2f85', '--out', str(out)]
+    given = ingest_parser().parse_args([*words, '--episodes', str(episodes)])
+    episodes.mkdir()
+    (episodes / 'notes.txt').write_text('nothing is recorded yet')
+    assert guarded('ingest', convert_recorded, given) == 0
+    write_bag(episodes / 'good')
+    write_bag(episodes / 'bare_hand', BagSpec(commands=False, states=False))
+    metadata = write_bag(episodes / 'failed') / 'metadata.yaml'
+    values = yaml.safe_load(metadata.read_text())
+    values['rosbag2_bagfile_information']['custom_data'] = {'tag.success': 'false'}
+    metadata.write_text(yaml.safe_dump(values))
+    assert guarded('ingest', convert_recorded, given) == 0
+    said = capsys.readouterr().out
+    assert '1 episodes of another task, arm or hand are passed over' in said
+    assert '1 episodes whose task failed are passed over' in said
+    assert [e.name for e in load(out).of('robot')] == ['good']
