@@ -98,6 +98,8 @@ def test_a_planner_that_dies_is_said_and_replaced(process: PlanningProcess):
 
 
 def test_one_that_does_not_answer_is_given_up(process: PlanningProcess):
+    process.plan(ROBOT.home, goal(0.3), time.monotonic())
+    assert wait(process)[0].error == ''
     os.kill(process._process.pid, 19)  # stopped before it can answer
     process.plan(ROBOT.home, goal(0.3), 0.0, timeout=5.0)
     reply = process.poll(100.0) or process.poll(100.0)
