@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import json
 import re
 import sys
 import typing
@@ -339,6 +340,46 @@ def test_modes_start_their_nodes(plan, mode: str, arguments: dict, started: list
     found = plan(mode, **arguments)
     assert _started(found) == sorted(started)
     assert found.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'started', 'truth'),
+    [
+        ({}, ['object_tracking', 'twin'], False),
+        ({'track_object': 'false'}, ['twin'], True),
+        (
+            {'twin': 'false', 'agent_camera': 'realsense'},
+            ['object_tracking', 'driver', 'driver', 'camera'],
+            None,
+        ),
+    ],
+)
+def test_a_practised_policy_gets_the_object(plan, tmp_path, arguments, started, truth):
+    folder = tmp_path / 'run'
+    folder.mkdir()
+    document = {'arm': 'panda', 'hand': 'leap', 'task': 'box_push', 'object': {'mesh': 'box.obj'}}
+    (folder / 'run.json').write_text(json.dumps(document))
+    found = plan('policy', checkpoint=str(folder), record='false', **arguments)
+    assert _started(found) == sorted([*POLICY, *started])
+    values = {}
+    for process in found.processes():
+        name = Path(process.argv[0]).name
+        values[name] = {}
+        for path in (a for a in process.argv if 'launch_params' in a):
+            (content,) = yaml.safe_load(Path(path).read_text()).values()
+            values[name] |= content['ros__parameters']
+        if name == 'policy':
+            assert '/mimic_rl/' in process.argv[0]
+        if name == 'object_tracking':
+            remap = 'camera/color/image_raw:=agent_camera/color/image_raw'
+            assert remap in process.argv
+            assert values[name]['objects'] == [str(folder / 'box.obj')]
+    assert values['policy']['checkpoint'] == str(folder)
+    assert (values['policy']['arm'], values['policy']['hand']) == ('panda', 'leap')
+    if truth is not None:
+        twin = values['twin']
+        assert (twin['task'], twin['publish_objects']) == ('box_push', truth)
+        assert (twin['agent_camera_rate'], twin['wrist_camera_rate']) == (30.0, 0.0)
 
 
 def test_behind_ros2_control_drivers_and_twin_listen_to_the_relay(plan):

@@ -19,6 +19,7 @@ setup(
     extras_require={'test': ['pytest']},
     entry_points={
         'console_scripts': [
+            f'policy = {PACKAGE}.practice_node:main',
             f'practise = {PACKAGE}.practise:main',
         ],
     },

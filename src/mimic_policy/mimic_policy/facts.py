@@ -1,6 +1,7 @@
-"""Command line: `checkpoint_fact arm|hand|task [CHECKPOINT]`, for launch files. Needs no torch.
+"""Command line: `checkpoint_fact FACT [CHECKPOINT]`, for launch files. Needs no torch.
 
-What a checkpoint is: `checkpoint.py`, which reads and checks all of it.
+Of both kinds of checkpoint: that of a diffusion policy (`checkpoint.py` reads and checks all of
+it) and the run folder of a practised one (mimic_rl's `run_folder.py` does).
 """
 
 import argparse
@@ -13,37 +14,64 @@ from mimic_core.errors import ConfigError, MimicError
 
 DOCUMENT: Final = 'checkpoint.json'
 STEPS: Final = 'step_' + '[0-9]' * 8
-WITHOUT: Final = {'arm': 'iiwa14', 'hand': 'allegro', 'task': 'pick_place'}  # of launch files
+RUN_FILE: Final = 'run.json'  # of a run folder
+DIFFUSION, PRACTISED = 'diffusion', 'practised'
+WITHOUT: Final = {  # of launch files
+    'kind': DIFFUSION, 'arm': 'iiwa14', 'hand': 'allegro', 'task': 'pick_place',
+}  # fmt: skip
+MESH: Final = 'mesh'  # of the object that was practised with
 
 
 def fact_of(checkpoint: Path, name: str) -> str:
-    """Return a text of the meta of a checkpoint, or of the newest one of a run.
+    """Return a fact of a checkpoint, of the newest one of a training, or of a run folder.
 
     Raises:
         ConfigError: There is none, or it does not say it.
     """
+    if (checkpoint / RUN_FILE).exists():
+        return _practised(checkpoint, name)
     file = checkpoint / DOCUMENT
     if not file.exists():
         steps = sorted(checkpoint.glob(f'{STEPS}/{DOCUMENT}'))
         if not steps:
-            raise ConfigError(f'{checkpoint}: no checkpoint: neither {DOCUMENT} nor step_… in it')
+            raise ConfigError(
+                f'{checkpoint}: no checkpoint: neither {DOCUMENT} nor step_… nor {RUN_FILE} in it'
+            )
         file = steps[-1]
+    return DIFFUSION if name == 'kind' else _text(file, 'meta', name)
+
+
+def _practised(folder: Path, name: str) -> str:
+    file = folder / RUN_FILE
+    if name == 'kind':
+        return PRACTISED
+    if name != MESH:
+        return _text(file, name)
+    mesh = _text(file, 'object', MESH)
+    if not mesh:
+        raise ConfigError(f'{file}: object.mesh is empty: nothing to find the object by')
+    return str((folder / mesh).absolute())
+
+
+def _text(file: Path, *names: str) -> str:
     try:
-        value = json.loads(file.read_text())['meta'][name]
+        value = json.loads(file.read_text())
+        for name in names:
+            value = value[name]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f'{file}: meta.{name} cannot be read: {error!r}') from error
+        raise ConfigError(f'{file}: {".".join(names)} cannot be read: {error!r}') from error
     return str(value)
 
 
 def main() -> None:
     """Be the command."""
     parser = argparse.ArgumentParser(prog='checkpoint_fact', description='What it is for.')
-    parser.add_argument('fact', choices=sorted(WITHOUT))
+    parser.add_argument('fact', choices=sorted([*WITHOUT, MESH]))
     parser.add_argument(
         'checkpoint', nargs='?', default='', help='folder; none: what launch files take without'
     )
     options = parser.parse_args()
-    if not options.checkpoint:
+    if not options.checkpoint and options.fact != MESH:
         sys.stdout.write(WITHOUT[options.fact])
         return
     try:

@@ -8,7 +8,7 @@ from policy_networks import save_tiny
 from mimic_core.errors import ConfigError
 from mimic_policy.checkpoint import DOCUMENT, read_checkpoint
 from mimic_policy.facts import DOCUMENT as FACTS
-from mimic_policy.facts import fact_of
+from mimic_policy.facts import RUN_FILE, fact_of
 
 
 def test_facts_are_those_of_the_newest_checkpoint(tmp_path):
@@ -24,6 +24,27 @@ def test_facts_are_those_of_the_newest_checkpoint(tmp_path):
             name: meta[name] for name in ('arm', 'hand', 'task')
         }
     assert fact_of(tmp_path / 'run', 'task') == 'push'
+    assert fact_of(tmp_path / 'run', 'kind') == 'diffusion'
+    with pytest.raises(ConfigError, match=r'meta\.mesh'):
+        fact_of(tmp_path / 'run', 'mesh')
+
+
+def run_folder(folder, **changed):
+    document = {'arm': 'panda', 'hand': 'leap', 'task': 'box_push', 'object': {'mesh': 'box.obj'}}
+    folder.mkdir()
+    (folder / RUN_FILE).write_text(json.dumps(document | changed))
+    return folder
+
+
+def test_facts_of_a_run_folder(tmp_path):
+    folder = run_folder(tmp_path / 'run')
+    names = ('kind', 'arm', 'hand', 'task', 'mesh')
+    found = [fact_of(folder, name) for name in names]
+    assert found == ['practised', 'panda', 'leap', 'box_push', str(folder / 'box.obj')]
+    with pytest.raises(ConfigError, match=r'object\.mesh is empty'):
+        fact_of(run_folder(tmp_path / 'bare', object={'mesh': ''}), 'mesh')
+    with pytest.raises(ConfigError, match=r'run\.json: object\.mesh cannot'):
+        fact_of(run_folder(tmp_path / 'torn', object=None), 'mesh')
 
 
 def test_what_is_no_checkpoint_is_named(tmp_path):
@@ -46,4 +67,4 @@ def test_the_command_needs_no_torch(tmp_path):
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     assert said('hand', folder) == 'robotiq_2f85'
-    assert said('hand') == 'allegro'
+    assert said('hand') == 'allegro' and said('kind') == 'diffusion'

@@ -13,7 +13,8 @@ from mimic_rl.environment import resample
 from mimic_rl.motion import Motion
 from mimic_rl.network import Actor
 from mimic_rl.observation import policy_view
-from mimic_rl.rewards import place_anchors
+from mimic_rl.randomisation import multiply_quat
+from mimic_rl.rewards import anchor_distance, place_anchors
 from mimic_rl.run_folder import PracticeRun, load_run
 from mimic_rl.starts import Starts
 
@@ -39,6 +40,7 @@ class PracticePolicy:
         self.robot: Final = run.robot()
         self.run: Final = run
         self.rate: Final = settings.practice.control_rate  # [Hz]
+        self.max_distance: Final = settings.practice.max_distance  # [m] that ended an episode
         self._motion = Motion(self.robot, settings.practice, settings.synergies, 1)
         self._actor: Actor = load_actor(training)
         self._starts = Starts(run, self._motion, settings.practice, None)
@@ -81,6 +83,24 @@ class PracticePolicy:
                 f'no posture reaches the start beside the object at ({x:.2f}, {y:.2f}, {z:.2f}) m'
             )
         return q[0]
+
+    def tilt(self, world_object: FloatArray) -> float:
+        """Return how far an object lies otherwise than it was shown [m].
+
+        Place and turn on the table do not count: the mean distance of its anchors is of the rest.
+
+        Args:
+            world_object: (7,) xyz [m], quaternion xyzw.
+        """
+        pose = checked(world_object, (7,), 'pose of the object')
+        shown = self.run.trajectory[0]
+        upright = np.concatenate(
+            [pose[:3], multiply_quat(self._starts.spin(pose[None])[0], shown[3:])]
+        )
+        anchors = self.run.anchors
+        return float(
+            anchor_distance(place_anchors(pose, anchors), place_anchors(upright, anchors))
+        )
 
     @property
     def done(self) -> bool:

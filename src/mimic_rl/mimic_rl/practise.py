@@ -19,6 +19,7 @@ from mimic_rl import show_command
 from mimic_rl.params import LearningParams, PracticeParams, RandomisationParams
 from mimic_rl.prepare import command as prepare
 from mimic_rl.run_folder import load_run, save_run
+from mimic_rl.shapes import object_mesh
 from mimic_rl.shown import known_shown, show
 
 _GROUPS: Final = {
@@ -97,7 +98,11 @@ def settings_from(values: list[str]) -> dict[str, Any]:
 
 def _draft(arguments: argparse.Namespace) -> None:
     run = show(arguments.task, arguments.arm, arguments.hand)
-    Console().print(f'written to {save_run(run, arguments.run)}')
+    thing = dataclasses.replace(run.object, mesh=f'{run.object.name}.obj')
+    arguments.run.mkdir(parents=True, exist_ok=True)
+    object_mesh(thing).export(arguments.run / thing.mesh)  # for who tracks it
+    path = save_run(dataclasses.replace(run, object=thing), arguments.run)
+    Console().print(f'written to {path}')
 
 
 def _train(arguments: argparse.Namespace) -> None:

@@ -1,0 +1,31 @@
+"""A practised policy as the runner of one robot; imports torch."""
+
+from pathlib import Path
+
+import torch
+
+from mimic_core.errors import ConfigError
+from mimic_rl.policy import PracticePolicy
+from mimic_rl.practice_runner import PracticeRunner
+from mimic_rl.run_folder import WrongRobotError, load_run
+from mimic_rl.runner_params import PracticeNodeParams
+from mimic_rl.sighting import symmetry_of_run
+
+
+def load_runner(params: PracticeNodeParams) -> tuple[PracticeRunner, str]:
+    """Return the runner that parameters name, and the task that was practised.
+
+    Raises:
+        ConfigError: No run folder is named, or something in it is missing, torn or of another.
+        WrongRobotError: It is of another robot or task.
+    """
+    if not params.checkpoint:
+        raise ConfigError('checkpoint is empty: give the run folder of ./mimic practise')
+    torch.set_num_threads(params.threads)
+    folder = Path(params.checkpoint).expanduser()
+    run = load_run(folder)
+    run.check_robot(params.arm or run.arm, params.hand or run.hand)
+    if params.task not in ('', run.task):
+        raise WrongRobotError(f"task: '{run.task}' was practised, not '{params.task}'")
+    policy = PracticePolicy(run, folder / params.training)
+    return PracticeRunner(policy, symmetry_of_run(run, folder), params, params.prefix), run.task

@@ -1,0 +1,92 @@
+"""Where the object is, as a tracker tells it: late, at its own rate, now and then not at all."""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from mimic_core.arrays import FloatArray, checked
+from mimic_core.errors import StaleInputError
+from mimic_core.frames import from_xyz_quat, to_quat_xyzw
+from mimic_object_tracking.mesh import load_object, make_object
+from mimic_object_tracking.symmetry import Symmetry
+from mimic_rl.rewards import anchor_distance, place_anchors
+from mimic_rl.run_folder import PracticeRun
+from mimic_rl.shapes import object_mesh
+
+JUMP: Final = (
+    0.03  # [m] of the anchors between two poses, beyond which a thing is not seen steadily
+)
+FASTEST: Final = 0.3  # [m/s] of a thing that is pushed
+BACK: Final = 1.0  # [s] by which stamps go back when a clock was set, not when poses overtake
+
+
+def names_of(run: PracticeRun) -> frozenset[str]:
+    """Return how trackers may call the object: as the run does, or as its mesh file."""
+    return frozenset({run.object.name, Path(run.object.mesh).stem} - {''})
+
+
+def symmetry_of_run(run: PracticeRun, folder: Path) -> Symmetry:
+    """Return which turns of the object look the same, from its mesh or its primitives.
+
+    Raises:
+        ConfigError: The mesh cannot be read.
+    """
+    if run.object.mesh:
+        return load_object(folder / run.object.mesh).symmetry
+    mesh = object_mesh(run.object)
+    vertices, faces = np.asarray(mesh.vertices), np.asarray(mesh.faces, np.int64)
+    return make_object(run.object.name, vertices, faces).symmetry
+
+
+class Sightings:
+    """The last pose of the object, and since when it has been seen without a gap or a jump."""
+
+    def __init__(self, symmetry: Symmetry, anchors: FloatArray, max_gap: float) -> None:
+        """Args: symmetry: of the object; anchors: (A, 3) [m]; max_gap: between two poses [s]."""
+        self._symmetry, self._anchors, self._max_gap = symmetry, anchors, max_gap
+        self.pose: FloatArray | None = None  # (7,) xyz [m], quaternion xyzw, in base_link
+        self.stamp = -np.inf  # [s] of it
+        self._since = -np.inf  # [s]
+
+    def add(self, base_T_object: FloatArray, stamp: float, reference: FloatArray) -> None:
+        """Take a pose.
+
+        Args:
+            base_T_object: (4, 4) in base_link.
+            stamp: Of the picture [s].
+            reference: (7,) of all poses that look the same, the nearest to this one is meant.
+
+        Raises:
+            ShapeError: Not (4, 4).
+            NotFiniteError: NaN or infinity.
+            StaleInputError: The stamp is not after that of the last pose.
+        """
+        seen = checked(base_T_object, (4, 4), 'pose of the object')
+        back = self.stamp - stamp
+        if 0.0 <= back < BACK:
+            raise StaleInputError(f'pose of the object: its stamp goes back by {back:.3f} s')
+        near = self._symmetry.nearest(seen, from_xyz_quat(reference[:3], reference[3:]))
+        pose = np.concatenate([near[:3, 3], to_quat_xyzw(near)])
+        gap = stamp - self.stamp
+        if (
+            self.pose is None
+            or not 0.0 < gap <= self._max_gap
+            or self.distance(pose, self.pose) > JUMP + FASTEST * gap
+        ):
+            self._since = stamp
+        self.pose, self.stamp = pose, stamp
+
+    def distance(self, pose: FloatArray, other: FloatArray) -> float:
+        """Return the mean distance of the anchors at two poses (7,) [m]: turns count too."""
+        first, second = (place_anchors(p, self._anchors) for p in (pose, other))
+        return float(anchor_distance(first, second))
+
+    @property
+    def steady(self) -> float:
+        """How long it has been seen without a gap or a jump [s]."""
+        return self.stamp - self._since if self.pose is not None else 0.0
+
+    def clear(self) -> None:
+        """Forget what was seen."""
+        self.pose, self.stamp, self._since = None, -np.inf, -np.inf
