@@ -43,7 +43,7 @@ class PracticeRunnerParams:
     )  # fmt: skip
     max_lead: float = param(
         'Distance of an arm joint from its command, beyond which it does not go on [rad] or [m].',
-        0.5, low=0.01, high=10.0,
+        1.0, low=0.01, high=10.0,
     )  # fmt: skip
 
 
