@@ -2,9 +2,7 @@
 
 import time
 
-from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 
 from mimic_core import ros
@@ -12,16 +10,12 @@ from mimic_core.camera import Intrinsics
 from mimic_core.errors import MimicError
 from mimic_hand_tracking import conversions
 from mimic_hand_tracking.params import TrackingParams
-from mimic_hand_tracking.sync import FrameSync, Pair
+from mimic_hand_tracking.ros import COLOR, INFO, ColorAndDepth
+from mimic_hand_tracking.sync import Pair
 from mimic_hand_tracking.tracker import HandTracker
 from mimic_interfaces.msg import HandArray
 
-COLOR = 'camera/color/image_raw'
-DEPTH = 'camera/aligned_depth_to_color/image_raw'
-INFO = 'camera/color/camera_info'
 HANDS = 'hand_tracking/hands'
-# Sensor data, but only the newest: an image that waited behind another one is of no use.
-NEWEST_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 SILENCE = 1.0  # [s] without an image, after which diagnostics say so
 
 
@@ -32,21 +26,14 @@ class HandTrackingNode(Node):
         super().__init__('hand_tracking')
         self._params = ros.declare_params(self, TrackingParams)
         self._tracker = HandTracker(self._params)
-        self._sync: FrameSync[Image, Image] = FrameSync(self._params.depth_wait)
         self._intrinsics: Intrinsics | None = None
         self._fault = ''
         self._images, self._last_hands, self._last_image = 0, 0, float('-inf')
         self._hands_pub = self.create_publisher(HandArray, HANDS, ros.publisher_qos(HANDS))
         self.create_subscription(CameraInfo, INFO, self._on_info, ros.subscription_qos(INFO))
-        self.create_subscription(Image, COLOR, self._on_color, NEWEST_QOS)
-        if self._params.use_depth:
-            self.create_subscription(Image, DEPTH, self._on_depth, NEWEST_QOS)
-        self._timer = self.create_timer(
-            max(self._params.depth_wait, 1e-3),
-            self._on_wait_over,
-            clock=Clock(clock_type=ClockType.STEADY_TIME),
+        self._pairs = ColorAndDepth(
+            self, self._params.depth_wait, self._process, depth=self._params.use_depth
         )
-        self._timer.cancel()
         self._diagnostics = ros.Diagnostics(self, self._report)
 
     def _on_info(self, msg: CameraInfo) -> None:
@@ -54,28 +41,6 @@ class HandTrackingNode(Node):
             self._intrinsics = conversions.intrinsics_from_msg(msg)
         except MimicError as error:
             self._skip(f'camera_info: {error}')
-
-    def _on_color(self, msg: Image) -> None:
-        stamp = (msg.header.stamp.sec, msg.header.stamp.nanosec)
-        pair = self._sync.add_color(stamp, msg, time.perf_counter())
-        if pair is not None:
-            self._process(pair)
-        elif self._sync.is_waiting:
-            self._timer.reset()
-
-    def _on_depth(self, msg: Image) -> None:
-        stamp = (msg.header.stamp.sec, msg.header.stamp.nanosec)
-        pair = self._sync.add_depth(stamp, msg, time.perf_counter())
-        if pair is not None:
-            self._timer.cancel()
-            self._process(pair)
-
-    def _on_wait_over(self) -> None:
-        pair = self._sync.give_up(time.perf_counter())
-        if pair is not None:
-            self._process(pair)
-        if not self._sync.is_waiting:
-            self._timer.cancel()
 
     def _process(self, pair: Pair[Image, Image]) -> None:
         self._last_image = time.perf_counter()
@@ -107,8 +72,8 @@ class HandTrackingNode(Node):
         timing = self._tracker.timing
         values: dict[str, object] = {
             'images': self._images,
-            'replaced_by_newer': self._sync.dropped,
-            'depth_too_late': self._sync.without_depth,
+            'replaced_by_newer': self._pairs.sync.dropped,
+            'depth_too_late': self._pairs.sync.without_depth,
             'detector_time': f'{timing.detector:.4f} s',
             'rest_time': f'{timing.rest:.4f} s',
             'tracks': ', '.join(

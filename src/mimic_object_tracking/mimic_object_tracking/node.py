@@ -3,28 +3,22 @@
 import time
 from pathlib import Path
 
-from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 
 from mimic_core import ros
 from mimic_core.camera import Frame, Intrinsics
 from mimic_core.errors import MimicError
-from mimic_hand_tracking.sync import FrameSync, Pair
+from mimic_hand_tracking.ros import COLOR, INFO, ColorAndDepth
+from mimic_hand_tracking.sync import Pair
 from mimic_interfaces.msg import HandArray, ObjectPoseArray
 from mimic_object_tracking import conversions
 from mimic_object_tracking.mesh import load_object
 from mimic_object_tracking.params import ObjectTrackingParams
 from mimic_object_tracking.tracker import ObjectTracker
 
-COLOR = 'camera/color/image_raw'
-DEPTH = 'camera/aligned_depth_to_color/image_raw'
-INFO = 'camera/color/camera_info'
 HANDS = 'hand_tracking/hands'
 OBJECTS = 'object_tracking/objects'
-# Sensor data, but only the newest: a picture that waited behind another one is of no use.
-NEWEST_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 HAND_AGE = 0.2  # [s] beyond which a tracked hand says nothing about a picture
 SILENCE = 1.0  # [s] without a picture, after which diagnostics say so
 
@@ -40,7 +34,6 @@ class ObjectTrackingNode(Node):
         for model in models:
             self.get_logger().info(model.describe())
         self._tracker = ObjectTracker(models, p)
-        self._sync: FrameSync[Image, Image] = FrameSync(p.depth_wait)
         self._intrinsics: Intrinsics | None = None
         self._hands: HandArray | None = None
         self._fault, self._images, self._last_image = '', 0, float('-inf')
@@ -48,15 +41,8 @@ class ObjectTrackingNode(Node):
             ObjectPoseArray, OBJECTS, ros.publisher_qos(OBJECTS)
         )
         self.create_subscription(CameraInfo, INFO, self._on_info, ros.subscription_qos(INFO))
-        self.create_subscription(Image, COLOR, self._on_color, NEWEST_QOS)
-        self.create_subscription(Image, DEPTH, self._on_depth, NEWEST_QOS)
+        self._pairs = ColorAndDepth(self, p.depth_wait, self._process, depth=True)
         self.create_subscription(HandArray, HANDS, self._on_hands, ros.subscription_qos(HANDS))
-        self._timer = self.create_timer(
-            max(p.depth_wait, 1e-3),
-            self._on_wait_over,
-            clock=Clock(clock_type=ClockType.STEADY_TIME),
-        )
-        self._timer.cancel()
         self._diagnostics = ros.Diagnostics(self, self._report)
 
     def _on_info(self, msg: CameraInfo) -> None:
@@ -67,28 +53,6 @@ class ObjectTrackingNode(Node):
 
     def _on_hands(self, msg: HandArray) -> None:
         self._hands = msg
-
-    def _on_color(self, msg: Image) -> None:
-        stamp = (msg.header.stamp.sec, msg.header.stamp.nanosec)
-        pair = self._sync.add_color(stamp, msg, time.perf_counter())
-        if pair is not None:
-            self._process(pair)
-        elif self._sync.is_waiting:
-            self._timer.reset()
-
-    def _on_depth(self, msg: Image) -> None:
-        stamp = (msg.header.stamp.sec, msg.header.stamp.nanosec)
-        pair = self._sync.add_depth(stamp, msg, time.perf_counter())
-        if pair is not None:
-            self._timer.cancel()
-            self._process(pair)
-
-    def _on_wait_over(self) -> None:
-        pair = self._sync.give_up(time.perf_counter())
-        if pair is not None:
-            self._process(pair)
-        if not self._sync.is_waiting:
-            self._timer.cancel()
 
     def _process(self, pair: Pair[Image, Image]) -> None:
         self._last_image = time.perf_counter()
@@ -126,7 +90,7 @@ class ObjectTrackingNode(Node):
         timing, tracks = self._tracker.timing, self._tracker.tracks
         values: dict[str, object] = {
             'pictures': self._images,
-            'replaced_by_newer': self._sync.dropped,
+            'replaced_by_newer': self._pairs.sync.dropped,
             'table': 'found' if self._tracker.plane is not None else 'not found',
             'time': f'{timing.preparation + timing.objects:.4f} s',
         }
