@@ -15,7 +15,7 @@ from mimic_dataset.bags import convert_robot
 from mimic_dataset.errors import WriteError
 from mimic_dataset.lerobot import assemble, restore
 from mimic_dataset.params import ConvertParams
-from mimic_dataset.parts import is_done, natural, part_folder
+from mimic_dataset.parts import is_done, natural, part_folder, set_aside, take_back
 from mimic_dataset.people import View, convert_human
 from mimic_dataset.spread import Workers, spread
 from mimic_recording.bag import METADATA_FILE, name_of_partial
@@ -66,12 +66,17 @@ class Outcome:
 
 
 def convert_one(job: Job) -> Outcome:
-    """Make one episode. Runs anywhere; never raises for what is wrong with the input."""
+    """Make one episode. Runs anywhere; never raises for what is wrong with the input.
+
+    An earlier part of a source that is refused now is set aside, so that no dataset holds what
+    its source no longer says.
+    """
     started = time.perf_counter()
     about = (job.name, job.domain, str(job.source))
+    folder = part_folder(job.dataset, job.domain, job.name)
     try:
         key = job.key()
-        if is_done(part_folder(job.dataset, job.domain, job.name), key):
+        if is_done(folder, key) or take_back(folder, key):
             return Outcome(*about, skipped=True)
         if job.domain == 'robot':
             notes = convert_robot(job.source, job.dataset, job.params, job.name, key)
@@ -79,8 +84,11 @@ def convert_one(job: Job) -> Outcome:
             if job.view is None:
                 raise ConfigError(f'{job.source}: where its camera is must be given')
             notes = convert_human(job.source, job.dataset, job.params, job.view, job.name, key)
+    except WriteError as error:
+        return Outcome(*about, error=str(error), fatal=True)
     except (MimicError, OSError) as error:
-        return Outcome(*about, error=str(error), fatal=isinstance(error, WriteError))
+        set_aside(folder)
+        return Outcome(*about, error=str(error))
     return Outcome(*about, seconds=time.perf_counter() - started, notes=notes)
 
 

@@ -13,7 +13,14 @@ from av.error import FFmpegError
 
 from mimic_dataset.arrays import ACTION_POSE, STATE_POSE, DatasetMeta, Domain
 from mimic_dataset.errors import DatasetError, WriteError
-from mimic_dataset.parts import Part, load_json, part_folder, part_names, read_part
+from mimic_dataset.parts import (
+    Part,
+    has_parts_aside,
+    load_json,
+    part_folder,
+    part_names,
+    read_part,
+)
 from mimic_dataset.statistics import Stats, as_lists, merged, vector_stats
 from mimic_dataset.video import describe, join
 from mimic_recording.bag import sync_folder, write_json
@@ -34,16 +41,19 @@ _INDICES: Final = ('frame_index', 'episode_index', 'index', 'task_index')
 def assemble(dataset: Path, domain: Domain) -> Path | None:
     """Make the LeRobotDataset of a domain from all its parts; return its folder.
 
-    The one that was there stays until the new one is complete. None without parts.
+    The one that was there stays until the new one is complete. None without parts; one whose
+    parts were all set aside goes.
 
     Raises:
         DatasetError: A part is damaged, or parts do not fit together; names them.
         WriteError: The disk is full or cannot be written.
     """
     names = part_names(dataset, domain)
-    if not names:
-        return None
     final = dataset / domain
+    if not names:
+        if has_parts_aside(dataset, domain):
+            shutil.rmtree(final, ignore_errors=True)
+        return None
     draft = dataset / f'.{domain}.partial'
     try:
         shutil.rmtree(draft, ignore_errors=True)

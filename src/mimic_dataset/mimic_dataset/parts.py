@@ -25,6 +25,7 @@ from mimic_recording.bag import check_name, sync_folder, write_json
 
 PARTS: Final = '.parts'
 RECORD: Final = 'episode.json'
+_ASIDE: Final = '.refused'
 STILL: Final = 1e-6  # an action that changes by less does not change
 
 
@@ -69,6 +70,34 @@ def part_names(dataset: Path, domain: Domain) -> list[str]:
         return []
     names = [p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith('.')]
     return sorted(names, key=natural)
+
+
+def set_aside(folder: Path) -> None:
+    """Take a part out of the dataset: what it was made of would be refused now. It is kept."""
+    if folder.is_dir():
+        aside = _aside(folder)
+        shutil.rmtree(aside, ignore_errors=True)
+        folder.rename(aside)
+
+
+def take_back(folder: Path, key: str) -> bool:
+    """Put a part back that was set aside, if it was made in this way; return whether it was."""
+    aside = _aside(folder)
+    if not is_done(aside, key):
+        return False
+    if folder.is_dir():
+        shutil.rmtree(folder)
+    aside.rename(folder)
+    return True
+
+
+def has_parts_aside(dataset: Path, domain: Domain) -> bool:
+    """Tell whether parts were set aside."""
+    return any((dataset / PARTS / domain).glob(f'.*{_ASIDE}'))
+
+
+def _aside(folder: Path) -> Path:
+    return folder.with_name(f'.{folder.name}{_ASIDE}')
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:
@@ -163,6 +192,7 @@ def write_part(
             shutil.rmtree(old)
         else:
             draft.rename(final)
+        shutil.rmtree(_aside(final), ignore_errors=True)
         sync_folder(final.parent)
     except (OSError, av.error.FFmpegError) as error:
         shutil.rmtree(draft, ignore_errors=True)

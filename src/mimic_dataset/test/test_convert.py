@@ -73,6 +73,38 @@ def test_finished_episodes_are_skipped_unless_something_changed(whole, bags):
     assert contents(folder) == before
 
 
+def test_what_is_refused_now_leaves_the_dataset_and_comes_back_with_its_source(bags, tmp_path):
+    """A dataset never holds what its source no longer says; what was finished is not lost."""
+    for name in ('e1', 'e2'):
+        shutil.copytree(bags / name, tmp_path / 'bags' / name)
+    folder = tmp_path / 'dataset'
+    jobs = make_jobs(find_sources([tmp_path / 'bags']), folder, 'robot', PARAMS)
+    convert(jobs)
+    before = contents(folder)
+    file = next((tmp_path / 'bags/e2').glob('*.mcap'))
+    good, times = file.read_bytes(), (file.stat().st_atime_ns, file.stat().st_mtime_ns)
+    file.write_bytes(good[:5000])
+    assert [o.name for o in convert(jobs).failed] == ['e2']
+    assert [e.name for e in load(folder, cache=False).episodes] == ['e1']
+    assert [o.name for o in convert(jobs[1:]).failed] == ['e2']  # nor the next time
+    assert [e.name for e in load(folder, cache=False).episodes] == ['e1']
+    file.write_bytes(good)
+    os.utime(file, ns=times)
+    assert all(o.skipped for o in convert(jobs).outcomes)
+    assert contents(folder) == before
+
+
+def test_a_dataset_whose_only_episode_is_refused_now_goes(bags, tmp_path):
+    bag, folder = shutil.copytree(bags / 'e1', tmp_path / 'e1'), tmp_path / 'dataset'
+    jobs = make_jobs([bag], folder, 'robot', PARAMS)
+    convert(jobs)
+    file = next(bag.glob('*.mcap'))
+    file.write_bytes(file.read_bytes()[:5000])
+    result = convert(jobs)
+    assert len(result.failed) == 1 and result.datasets == ()
+    assert not (folder / 'robot').exists()
+
+
 def test_processes_and_other_executors_make_the_same_dataset(whole, bags, tmp_path):
     _, wanted = whole
     for name, workers in (('two', make_workers(2)), ('stand-in', ThreadPoolExecutor(2))):
