@@ -9,7 +9,8 @@ import time
 import numpy as np
 
 from benchmarks.harness import RESULTS, Options, Row, at_least, info
-from benchmarks.shadow import SEEDS, Case, Trials, digest_of_sources, do, wilson
+from benchmarks.shadow import SEEDS, Case, Trials, digest_of_sources, do
+from mimic_core.statistics import wilson
 from mimic_hand_tracking.params import TrackingParams
 from mimic_hand_tracking.tracker import HandTracker
 from mimic_sim.bare_hand import BareHand, BareHandParams

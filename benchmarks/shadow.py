@@ -24,6 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks.harness import RESULTS, ROOT, Options, Row, at_least, info
 from mimic_bringup.lockstep import LockstepParams, Moment, run_trial
+from mimic_core.statistics import wilson
 from mimic_description import RobotModel, load_robot
 from mimic_sim.demonstrator_params import DemonstratorParams
 
@@ -40,7 +41,6 @@ SEEDS = 1000  # between the first trials of two seeds
 PROCESSES = 2
 SOURCES = ('src', 'config', 'urdf')
 SUFFIXES = ('.py', '.yaml', '.xacro')
-Z = 1.959964  # of a normal distribution, 95 % lie within
 
 
 @dataclass(frozen=True)
@@ -113,18 +113,6 @@ def score(name: str, trials: Sequence[Trial], target: float | None) -> list[Row]
         info(f'{name}: tracking error, median', 1e3 * error, 'mm'),
         info(f'{name}: duration, median', duration, 's'),
     ]
-
-
-def wilson(good: int, count: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share, `good` of `count` > 0.
-
-    Source: E. B. Wilson, 1927, Probable inference, the law of succession.
-    """
-    share, z2 = good / count, Z * Z
-    middle = (share + z2 / (2 * count)) / (1 + z2 / count)
-    half = math.sqrt(share * (1 - share) / count + z2 / (4 * count * count))
-    half *= Z / (1 + z2 / count)
-    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 class Trials:

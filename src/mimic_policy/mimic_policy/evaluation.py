@@ -16,11 +16,11 @@ from typing import Any, Final
 import numpy as np
 
 from mimic_core.errors import MimicError
+from mimic_core.statistics import wilson
 from mimic_dataset.video import VideoWriter
 from mimic_description import load_robot
 from mimic_policy.interface import Policy
 from mimic_policy.rollout import Moment, Rollout, RolloutParams, roll_out
-from mimic_policy.statistics import wilson
 
 SETTINGS: Final = 'settings.json'
 SUMMARY: Final = 'summary.json'
@@ -46,7 +46,7 @@ class Evaluation:
     def as_map(self) -> dict[str, Any]:
         """Return what is written as JSON."""
         count, good = len(self.rollouts), self.successes
-        low, high = wilson(good, count) if count else (0.0, 1.0)
+        low, high = wilson(good, count)
         times = [r.duration for r in self.rollouts if r.success]
         smooth = [r.sparc for r in self.rollouts if not math.isnan(r.sparc)]
         return {

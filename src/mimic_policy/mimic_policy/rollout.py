@@ -21,7 +21,7 @@ from mimic_policy.execution_params import ExecutionParams
 from mimic_policy.interface import Policy
 from mimic_policy.predictor import ModelledPredictor
 from mimic_policy.runner import Runner
-from mimic_policy.statistics import sparc
+from mimic_policy.smoothness import sparc
 from mimic_sim.twin import Twin
 from mimic_sim.twin_params import TwinParams
 from mimic_sim.view import Snapshot

@@ -6,10 +6,10 @@ from typing import Final
 
 import numpy as np
 import torch
-from scipy.stats import norm
 
 from mimic_core.arrays import BoolArray, FloatArray
 from mimic_core.errors import ConfigError
+from mimic_core.statistics import wilson
 from mimic_rl.environment import Ended, Practice, Step
 from mimic_rl.network import Actor
 from mimic_rl.ppo import Demonstrations, imitation_loss
@@ -38,18 +38,6 @@ class Score:
     def interval(self) -> tuple[float, float]:
         """95 % interval of the share."""
         return wilson(int(self.success.sum()), len(self.success))
-
-
-def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Return the interval of a share. Source: Wilson 1927, equation 3."""
-    if trials == 0:
-        return 0.0, 1.0
-    z = float(norm.ppf(0.5 + 0.5 * confidence))
-    share = successes / trials
-    middle = (share + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z / (1 + z * z / trials)
-    half *= float(np.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2)))
-    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def evaluate(practice: Practice, method: str, act: Act, episodes: int) -> Score:

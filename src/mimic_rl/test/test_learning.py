@@ -27,7 +27,6 @@ from mimic_rl.evaluation import (  # noqa: E402
     collect,
     evaluate,
     imitate,
-    wilson,
 )
 from mimic_rl.network import Actor, Normaliser, log_probability  # noqa: E402
 from mimic_rl.params import LearningParams  # noqa: E402
@@ -287,10 +286,3 @@ def test_replays_of_another_start(run, synergies, quiet):
     nothing = Practice(dataclasses.replace(run, demonstration=None), synergies, count=1, threads=1)
     with pytest.raises(ConfigError, match='nothing to replay'):
         evaluate(nothing, 'replay', Replay(aware=True), 1)
-
-
-def test_wilson_interval():
-    low, high = wilson(45, 50)
-    assert (low, high) == pytest.approx((0.786, 0.957), abs=1e-3)
-    assert wilson(0, 10)[0] == 0.0 and wilson(10, 10)[1] == pytest.approx(1.0)
-    assert wilson(0, 0) == (0.0, 1.0)

@@ -1,4 +1,4 @@
-"""Numbers about rollouts: intervals of a share, smoothness of a path."""
+"""Smoothness of a path."""
 
 import math
 from typing import Final
@@ -7,22 +7,9 @@ import numpy as np
 
 from mimic_core.arrays import FloatArray, checked
 
-Z95: Final = 1.959963984540054  # of the normal distribution, two-sided 95 %
 _PADDING: Final = 4  # [1] powers of two beyond the length of the signal
 _CUTOFF: Final = 10.0  # [Hz]
 _THRESHOLD: Final = 0.05  # [1] of the largest amplitude
-
-
-def wilson(good: int, count: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share, `good` of `count` > 0.
-
-    Source: E. B. Wilson, 1927, Probable inference, the law of succession.
-    """
-    share, z2 = good / count, Z95 * Z95
-    middle = (share + z2 / (2 * count)) / (1 + z2 / count)
-    half = math.sqrt(share * (1 - share) / count + z2 / (4 * count * count))
-    half *= Z95 / (1 + z2 / count)
-    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def sparc(positions: FloatArray, rate: float) -> float:

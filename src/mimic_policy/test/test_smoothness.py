@@ -1,13 +1,7 @@
 import numpy as np
 import pytest
 
-from mimic_policy.statistics import sparc, wilson
-
-
-def test_wilson():
-    assert wilson(20, 20) == pytest.approx((0.8389, 1.0), abs=1e-4)
-    assert wilson(0, 20) == pytest.approx((0.0, 0.1611), abs=1e-4)
-    assert wilson(10, 20) == pytest.approx((0.2993, 0.7007), abs=1e-4)
+from mimic_policy.smoothness import sparc
 
 
 def reach(duration: float, rate: float = 100.0):

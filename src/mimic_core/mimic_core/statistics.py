@@ -1,0 +1,20 @@
+"""Numbers about trials."""
+
+import math
+from typing import Final
+
+Z95: Final = 1.959963984540054  # of the normal distribution, two-sided 95 %
+
+
+def wilson(good: int, count: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share, `good` of `count`; of no trials anything from 0 to 1.
+
+    Source: E. B. Wilson, 1927, Probable inference, the law of succession.
+    """
+    if count == 0:
+        return 0.0, 1.0
+    share, z2 = good / count, Z95 * Z95
+    middle = (share + z2 / (2 * count)) / (1 + z2 / count)
+    half = math.sqrt(share * (1 - share) / count + z2 / (4 * count * count))
+    half *= Z95 / (1 + z2 / count)
+    return max(middle - half, 0.0), min(middle + half, 1.0)
