@@ -1,6 +1,6 @@
 """The node of every policy: the action policy/run, commands for the gate, what is done and why."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, Final
 
@@ -88,6 +88,66 @@ class PolicyRunNode(Node):
         return level, text, dict(vars(self._runner.counts))
 
 
+class GateClient:
+    """Asks the gate for a mode or a motion. A course yields for as long as it waits."""
+
+    def __init__(self, node: Node) -> None:
+        """Listen to the gate from now on."""
+        self._node = node
+        self.status: ControlStatus | None = None  # the last one
+        self.heard = -float('inf')  # [s] of it
+        topic = 'control/status'
+        node.create_subscription(
+            ControlStatus, topic, self._on_status, ros.subscription_qos(topic)
+        )
+        self._modes = node.create_client(SetMode, 'control/set_mode')
+        self._moves = ActionClient(node, MoveTo, 'control/move_to')
+
+    @property
+    def ready(self) -> bool:
+        """It is there."""
+        return self._modes.service_is_ready() and self.status is not None
+
+    def choose(self, mode: int) -> Course:
+        """Choose a mode, and wait until the gate's status says so."""
+        begin = ros.now(self._node)
+        answer = self._modes.call_async(SetMode.Request(mode=mode))
+        while not answer.done() or self.status is None or self.status.mode != mode:
+            if answer.done() and not answer.result().success:
+                return f'the gate refuses: {answer.result().message}'
+            if ros.now(self._node) - begin > ANSWER:
+                return 'the gate does not answer control/set_mode'
+            yield
+        return ''
+
+    def move(self, posture: str, cancelled: Callable[[], bool] = lambda: False) -> Course:
+        """Bring the robot to a posture, in mode IDLE."""
+        if failure := (yield from self.choose(ControlStatus.IDLE)):
+            return failure
+        begin = ros.now(self._node)
+        while not self._moves.server_is_ready():
+            if ros.now(self._node) - begin > ANSWER:
+                return 'nobody offers control/move_to'
+            yield
+        sent = self._moves.send_goal_async(MoveTo.Goal(posture=posture))
+        while not sent.done():
+            yield
+        handle: ClientGoalHandle = sent.result()
+        if not handle.accepted:
+            return 'control/move_to refuses'
+        moved = handle.get_result_async()
+        while not moved.done():
+            if cancelled():
+                handle.cancel_goal_async()
+                return 'cancelled'
+            yield
+        result = moved.result().result
+        return '' if result.success else f'control/move_to: {result.message}'
+
+    def _on_status(self, msg: ControlStatus) -> None:
+        self.status, self.heard = msg, ros.now(self._node)
+
+
 class RunServer:
     """One run at a time: chooses mode POLICY, lets the runner run, and chooses IDLE after it."""
 
@@ -96,21 +156,14 @@ class RunServer:
         self._node, self._runner, self._task = node, runner, recorded_task
         self.outcome = ''  # why the last run ended, '' before and for a good end
         self._now = ros.now(node)
-        self._status: ControlStatus | None = None
-        self._heard = -float('inf')  # [s] of it
         self._course: Course | None = None
         self._goal: Any = None
         self._done: Future | None = None
         self._begun = self._ran = 0.0
         self._fed = -float('inf')  # [s] of the last feedback
-        topic = 'control/status'
-        node.create_subscription(
-            ControlStatus, topic, self._on_status, ros.subscription_qos(topic)
-        )
-        self._modes = node.create_client(SetMode, 'control/set_mode')
+        self._gate = GateClient(node)
         self._begin_episode = node.create_client(StartEpisode, 'episode/start')
         self._end_episode = node.create_client(Trigger, 'episode/stop')
-        self._moves = ActionClient(node, MoveTo, 'control/move_to')
         self._server = ActionServer(
             node, RunPolicy, 'policy/run', self._serve, goal_callback=self._on_goal,
             cancel_callback=lambda _: CancelResponse.ACCEPT,
@@ -119,8 +172,8 @@ class RunServer:
     @property
     def driving(self) -> bool:
         """The gate follows the policy, or would."""
-        status = self._status
-        if status is None or self._now - self._heard > GONE:
+        status = self._gate.status
+        if status is None or self._now - self._gate.heard > GONE:
             return False
         return status.mode == ControlStatus.POLICY and status.source != PERSON
 
@@ -146,9 +199,6 @@ class RunServer:
             self._goal.publish_feedback(
                 RunPolicy.Feedback(elapsed=elapsed, state=state, reason=tick.reason)
             )
-
-    def _on_status(self, msg: ControlStatus) -> None:
-        self._status, self._heard = msg, ros.now(self._node)
 
     def _on_goal(self, _: RunPolicy.Goal) -> GoalResponse:
         return GoalResponse.REJECT if self._course is not None else GoalResponse.ACCEPT
@@ -178,15 +228,15 @@ class RunServer:
     def _run(self, duration: float, posture: str) -> Course:
         self._ran = 0.0
         begin = self._now
-        while not self._modes.service_is_ready() or self._status is None:
+        while not self._gate.ready:
             if self._now - begin > PATIENCE:
                 return 'there is no gate: no control/set_mode or no control/status'
             if self._cancelled:
                 return 'cancelled'
             yield
-        if posture and (failure := (yield from self._move(posture))):
+        if posture and (failure := (yield from self._gate.move(posture, lambda: self._cancelled))):
             return failure
-        if failure := (yield from self._choose(ControlStatus.POLICY)):
+        if failure := (yield from self._gate.choose(ControlStatus.POLICY)):
             return failure
         recording = yield from self._record()
         self._begun = self._now
@@ -195,8 +245,8 @@ class RunServer:
         self._runner.stop()
         if recording:
             self._end_episode.call_async(Trigger.Request())
-        if self._status.mode == ControlStatus.POLICY:
-            failure = (yield from self._choose(ControlStatus.IDLE)) or failure
+        if self._gate.status.mode == ControlStatus.POLICY:
+            failure = (yield from self._gate.choose(ControlStatus.IDLE)) or failure
         return failure
 
     def _record(self) -> Generator[None, None, bool]:
@@ -223,49 +273,13 @@ class RunServer:
                 return end
             if self._cancelled:
                 return 'cancelled'
-            if self._now - self._heard > GONE:
+            if self._now - self._gate.heard > GONE:
                 return 'the gate is gone: no control/status'
-            if self._status is not None and self._status.mode != ControlStatus.POLICY:
-                return f'mode policy was left: {self._status.reason or "another was chosen"}'
+            if (status := self._gate.status) is not None and status.mode != ControlStatus.POLICY:
+                return f'mode policy was left: {status.reason or "another was chosen"}'
             yield
             self._ran = self._now - self._begun
         return ''
-
-    def _choose(self, mode: int) -> Course:
-        """Choose a mode at the gate, and wait until its status says so."""
-        begin = self._now
-        answer = self._modes.call_async(SetMode.Request(mode=mode))
-        while not answer.done() or self._status is None or self._status.mode != mode:
-            if answer.done() and not answer.result().success:
-                return f'the gate refuses: {answer.result().message}'
-            if self._now - begin > ANSWER:
-                return 'the gate does not answer control/set_mode'
-            yield
-        return ''
-
-    def _move(self, posture: str) -> Course:
-        """Bring the robot to a posture, in mode IDLE."""
-        if failure := (yield from self._choose(ControlStatus.IDLE)):
-            return failure
-        begin = self._now
-        while not self._moves.server_is_ready():
-            if self._now - begin > ANSWER:
-                return 'nobody offers control/move_to'
-            yield
-        sent = self._moves.send_goal_async(MoveTo.Goal(posture=posture))
-        while not sent.done():
-            yield
-        handle: ClientGoalHandle = sent.result()
-        if not handle.accepted:
-            return 'control/move_to refuses'
-        moved = handle.get_result_async()
-        while not moved.done():
-            if self._cancelled:
-                handle.cancel_goal_async()
-                return 'cancelled'
-            yield
-        result = moved.result().result
-        return '' if result.success else f'control/move_to: {result.message}'
 
     @property
     def _cancelled(self) -> bool:
