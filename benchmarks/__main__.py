@@ -7,12 +7,16 @@ import time
 from pathlib import Path
 
 from benchmarks.harness import Options, publish, save
+from mimic_core.errors import MimicError
 
 NOT_BENCHES = {'__init__', '__main__', 'harness'}
 
 
 def main() -> int:
-    """Run the named benchmarks; exit code 0 says that they ran, not that targets are met."""
+    """Run the named benchmarks; exit code 0 says that they ran, not that targets are met.
+
+    One that ends early writes no result: the last whole one stays.
+    """
     folder = Path(__file__).parent
     known = {
         p.stem: p
@@ -41,7 +45,14 @@ def main() -> int:
     options = Options(arguments.seed, arguments.quick, arguments.minutes, tuple(arguments.only))
     for name in arguments.names:
         started = time.perf_counter()
-        rows = importlib.import_module(f'benchmarks.{name}').run(options)
+        try:
+            rows = importlib.import_module(f'benchmarks.{name}').run(options)
+        except MimicError as error:
+            print(f'{name}: {error}', file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            print(f'{name}: stopped', file=sys.stderr)
+            return 130
         path = save(name, options, rows, started)
         if arguments.publish:
             print(f'published in {publish(path)}')

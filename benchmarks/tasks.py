@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -34,12 +35,15 @@ from benchmarks.experiment.settings import (
     TrainSettings,
     cells_of,
     key_of,
+    usual,
 )
 from benchmarks.experiment.stages import Stages
 from benchmarks.harness import Options, Row, at_least, info
 from mimic_alignment import AlignmentParams, actions_of, align, thumbnail
 from mimic_alignment.plots import draw_paths
+from mimic_core.errors import MimicError
 from mimic_dataset import Dataset
+from mimic_policy.evaluation import digest
 
 STEPS, STEPS_QUICK = 6000, 1200  # of training
 DISTURBED, DISTURBED_QUICK = 20, 6  # videos of each disturbance
@@ -47,6 +51,7 @@ DATA: Final = DataSettings()
 ROLLOUTS: Final = RolloutSettings()
 PICTURES: Final = FOLDER / 'pictures'
 _MEASURED: Final = FOLDER / 'measured'  # of what is no cell
+OWN: Final = "the policy's own features"
 _LOSS: Final = 0.05  # [1] of overlap, what eyes that are disturbed may cost the action mapping
 
 
@@ -67,20 +72,21 @@ def run(options: Options) -> list[Row]:
         with stages.showing():
             stages.demonstrate(jobs)
             stages.film(films)
-            pairs = [p for p in _pairs(cells) if p not in stages.impossible]
+            possible = stages.possible(jobs)
+            pairs = _pairs([job.cell for job in possible])
             looked = [p for p in pairs if p[0] == TASKS[0]]
             strange = [(*p, d) for p in looked for t, d in films if t == p[0] and d != 'clean']
             stages.ingest(pairs, strange)
-            possible = [job for job in jobs if (job.cell.task, job.cell.hand) in pairs]
             stages.cells(possible, 1 if _accelerated() else processes)
+            results = [found for job in possible if (found := result_of(job)) is not None]
             distances = {pair: _distance(*pair) for pair in pairs}
-            overlaps = {pair: _overlaps(*pair) for pair in looked}
-    except KeyboardInterrupt:
+            overlaps = {pair: _overlaps(*pair, _eyes(results, *pair)) for pair in looked}
+    except (KeyboardInterrupt, MimicError):
         console.print('stopped; what is finished stays, the same command goes on')
-        return []
-    results = [found for job in possible if (found := result_of(job)) is not None]
+        raise
     rows = [row for result in results for row in _rows(result)]
-    rows += [info(f'{t} {h}: demonstrations are impossible', 1, '') for t, h in stages.impossible]
+    for (task, hand), count in stages.short.items():
+        rows.append(info(f'{task} {hand}: more demonstrations did not succeed', count, ''))
     rows += [info(f'{cell}: failed', 1, '') for cell in stages.failed]
     for (task, hand), value in distances.items():
         rows.append(info(f'{task} {hand}: action distance of human to robot', value, 'a step'))
@@ -137,6 +143,8 @@ def _retrieval_rows(
     pair: tuple[str, str], table: Mapping[str, Mapping[str, retrieval.Overlaps]]
 ) -> list[Row]:
     task, hand = pair
+    if not table:
+        return [info(f'{task} {hand}: phases that can be looked up', 0, '')]
     rows = []
     for disturbance, row in table.items():
         action = row['action'].mapping
@@ -201,12 +209,38 @@ def _distance(task: str, hand: str) -> float:
     return float(_once(f'distance-{task}-{hand}', _counts(task, hand), measure))
 
 
-def _overlaps(task: str, hand: str) -> dict[str, dict[str, retrieval.Overlaps]]:
-    def measure() -> Any:
-        table = retrieval.measure(task, hand, DATA, {'thumbnail': thumbnail})
+def _eyes(results: Sequence[Mapping[str, Any]], task: str, hand: str) -> Path | None:
+    """Return the checkpoint of co_train whose encoder is compared with, where it is there."""
+    for result in results:
+        if Cell(**result['cell']) == usual(task, hand, 'co_train'):
+            checkpoint: Path = FOLDER / result['checkpoint']
+            return checkpoint if checkpoint.exists() else None
+    return None
+
+
+def _overlaps(task: str, hand: str, eyes: Path | None) -> dict[str, dict[str, retrieval.Overlaps]]:
+    """Return overlaps by disturbance and kind; with `eyes` also by a policy's own features."""
+
+    def measure(scorers: Mapping[str, retrieval.Scorer], size: tuple[int, int]) -> Any:
+        table = retrieval.measure(task, hand, DATA, scorers, size)
         return {d: {k: asdict(v) for k, v in row.items()} for d, row in table.items()}
 
-    found = _once(f'retrieval-{task}-{hand}', _counts(task, hand), measure)
+    def usual_ones() -> Any:
+        scorers = {'action': retrieval.by_action, 'thumbnail': retrieval.by_sight(thumbnail)}
+        return measure(scorers, retrieval.SIZE)
+
+    def own() -> Any:
+        from mimic_policy.encoding import encoder, picture_size
+
+        assert eyes is not None
+        return measure({OWN: retrieval.by_sight(encoder(str(eyes)))}, picture_size(eyes))
+
+    depends: dict[str, Any] = dict(_counts(task, hand))
+    found = _once(f'retrieval-{task}-{hand}', depends, usual_ones)
+    if eyes is not None:
+        depends['policy'] = digest(eyes / 'checkpoint.json')
+        for disturbance, row in _once(f'retrieval-own-{task}-{hand}', depends, own).items():
+            found[disturbance] |= row
     return {d: {k: retrieval.Overlaps(**v) for k, v in row.items()} for d, row in found.items()}
 
 
@@ -223,7 +257,7 @@ def _counts(task: str, hand: str) -> dict[str, int]:
     return counts
 
 
-def _once(name: str, depends: Mapping[str, int], measure: Any) -> Any:
+def _once(name: str, depends: Mapping[str, Any], measure: Any) -> Any:
     """Return a measurement, made once for what it depends on."""
     file = _MEASURED / f'{name}-{key_of(ARM, DATA, dict(depends))}.json'
     if not file.exists():

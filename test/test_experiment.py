@@ -2,16 +2,20 @@
 
 import json
 import os
+import sys
 from concurrent.futures import Future
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks.experiment import cells, collect, settings
+from benchmarks import __main__ as bench
+from benchmarks import harness, tasks
+from benchmarks.experiment import cells, collect, retrieval, settings
 from benchmarks.experiment.collect import CollectError
+from benchmarks.experiment.figures import is_usual
 from benchmarks.experiment.forecast import PRIOR, Forecast
-from benchmarks.experiment.retrieval import phases_of
+from benchmarks.experiment.retrieval import Overlaps, Shown, by_action, by_sight, phases_of
 from benchmarks.experiment.settings import (
     CameraSettings,
     Cell,
@@ -22,7 +26,10 @@ from benchmarks.experiment.settings import (
     evaluation_seeds,
 )
 from benchmarks.experiment.stages import Stages
-from mimic_dataset import DatasetError
+from mimic_alignment import thumbnail
+from mimic_dataset import DatasetError, EpisodeArrays
+from mimic_policy.schedule import kinds
+from mimic_policy.train_params import METHODS, TrainParams
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +68,17 @@ def test_only_keeps_what_is_named():
     assert [c.name for c in chosen] == ['flip-ability-immimic_v-5r-100v']
     assert {c.method for c in cells_of(False, only=('co_train',))} == {'co_train'}
     assert cells_of(True, only=('flip',)) == []
+
+
+def test_the_control_is_there_when_it_is_named_and_takes_as_many_steps_as_the_others():
+    assert settings.CONTROL not in {c.method for c in cells_of(False)}
+    (one,) = cells_of(True, only=(settings.CONTROL, 'allegro'))
+    assert (one.method, one.robots, one.videos) == (settings.CONTROL, settings.ROBOTS, 0)
+    assert one.trained_as == ('robot_only', 2) and job(cell=one).steps == 200
+    # What it is compared with: two batches a step, each an optimiser step
+    batches = {m: len(kinds(TrainParams(method=m), 0)) for m in METHODS}
+    assert batches['robot_only'] == 1 and batches['co_train'] == batches['immimic_a'] == 2
+    assert is_usual({'cell': vars(one)})
 
 
 def test_no_start_is_seen_twice():
@@ -156,6 +174,24 @@ def test_a_task_that_nobody_can_do_ends():
                 record(place, one.seed, False)
 
 
+def test_cells_of_few_demonstrations_are_done_where_many_are_impossible(monkeypatch):
+    """Twenty could not be made; five could, and those of five are not thrown away with them."""
+
+    def trial(one):
+        success = one.seed - settings.ROBOT_SEEDS < 6
+        record(one.folder, one.seed, success)
+        return success
+
+    monkeypatch.setattr(collect, 'make_robot', trial)
+    monkeypatch.setattr(collect, 'in_processes', lambda make, jobs, _: map(make, jobs))
+    jobs = [job(cell=Cell('push', 'allegro', 'robot_only', n, 0)) for n in (1, 5, 10, 20)]
+    jobs.append(job(cell=Cell('push', 'fin_ray', 'robot_only', 5, 0)))
+    stages = Stages(DataSettings(), 1, Console(quiet=True))
+    stages.demonstrate(jobs)
+    assert stages.short == {('push', 'allegro'): 6}
+    assert stages.possible(jobs) == [jobs[0], jobs[1], jobs[4]]
+
+
 def test_videos_that_are_there_are_not_made_again(folder):
     camera = CameraSettings()
     first = collect.video_jobs('push', 3, camera)
@@ -191,6 +227,97 @@ def test_phases_in_frames_of_the_episode():
     found = phases_of(truth, 0.3, 10.0, 40)
     assert found == {'reach': (2, 12), 'grasp': (12, 17), 'carry': (17, 32), 'place': (32, 40)}
     assert 'grasp' not in phases_of(truth, 1.7, 10.0, 40)  # three frames are no query
+
+
+def walk(name, begin, colour):
+    """Twenty frames in two phases; what is seen and done there depends on the phase."""
+    phases = {'reach': (0, 8), 'grasp': (8, 20)}
+    action = np.full((20, 7), begin)
+    action[8:] += 0.5
+    agent = np.zeros((20, 16, 16, 3), np.uint8)
+    agent[8:] = colour
+    shown = EpisodeArrays(
+        name=name, task='push', arm='iiwa14', hand='one', domain='human', fps=10.0,
+        stamps=np.arange(20) / 10.0, agent=agent, action=action, joint_names=('a',),
+    )  # fmt: skip
+    return Shown(shown, phases)
+
+
+def test_phases_are_found_by_actions_and_by_sight():
+    humans, robots = [walk('h', 0.0, 200)], [walk('r', 0.01, 200)]
+    for scorer in (by_action, by_sight(thumbnail)):
+        found = scorer(humans, robots)
+        assert found.mapping == pytest.approx(1.0)
+
+
+def test_where_no_phase_is_shown_by_both_there_is_no_overlap(monkeypatch, folder):
+    """Not a mean of nothing, which is no number and no JSON."""
+    human, robot = walk('h', 0.0, 200), walk('r', 0.0, 200)
+    other = Shown(robot.episode, {'carry': (0, 20)})
+    assert by_action([human], [other]) is None
+    assert by_action([], [robot]) is None
+    monkeypatch.setattr(retrieval, 'shown', lambda _, __, domain, ___: iter(
+        [human] if domain == 'human' else [other]
+    ))  # fmt: skip
+    monkeypatch.setattr(retrieval, 'dataset_folder', lambda *_: folder)
+    monkeypatch.setattr(collect, 'videos', lambda _: [folder])
+    monkeypatch.setattr(collect, 'demonstrations', lambda _: [folder])
+    assert retrieval.measure('push', 'allegro', DataSettings(), {'action': by_action}) == {}
+    rows = tasks._retrieval_rows(('push', 'allegro'), {})
+    assert [(row.name, row.value) for row in rows] == [
+        ('push allegro: phases that can be looked up', 0)
+    ]
+
+
+def test_the_policys_own_features_are_compared_where_its_cell_is_done(monkeypatch, folder):
+    encoding = pytest.importorskip('mimic_policy.encoding')
+    measured = []
+
+    def measure(task, hand, data, scorers, size):
+        measured.append((tuple(scorers), size))
+        return {'clean': {name: Overlaps(0.5, 0.4) for name in scorers}}
+
+    monkeypatch.setattr(retrieval, 'measure', measure)
+    monkeypatch.setattr(tasks, '_MEASURED', folder / 'measured')
+    monkeypatch.setattr(tasks, 'FOLDER', folder)
+    monkeypatch.setattr(encoding, 'encoder', lambda _: thumbnail)
+    monkeypatch.setattr(encoding, 'picture_size', lambda _: (36, 48))
+    policy = folder / 'runs' / 'x'
+    policy.mkdir(parents=True)
+    (policy / 'checkpoint.json').write_text('{}')
+    cell = vars(settings.usual('pick_place', 'robotiq_2f85', 'co_train'))
+    result = {'cell': cell, 'checkpoint': str(policy.relative_to(folder))}
+    pair = 'pick_place', 'robotiq_2f85'
+    assert tasks._eyes([], *pair) is None
+    assert tasks._eyes([result], 'pick_place', 'allegro') is None
+    eyes = tasks._eyes([result], *pair)
+    assert eyes == policy
+    without = tasks._overlaps(*pair, None)
+    assert list(without['clean']) == ['action', 'thumbnail']
+    table = tasks._overlaps(*pair, eyes)
+    assert list(table['clean']) == ['action', 'thumbnail', tasks.OWN]
+    assert measured[1] == ((tasks.OWN,), (36, 48))  # at the size that the policy sees
+    tasks._overlaps(*pair, eyes)
+    assert len(measured) == 2  # once for each checkpoint
+    names = [row.name for row in tasks._retrieval_rows(pair, table)]
+    assert "pick_place robotiq_2f85, clean videos: IoU by the policy's own features" in names
+
+
+def test_an_error_is_one_sentence_and_the_last_result_stays(monkeypatch, tmp_path, capsys):
+    """A disk that is full, say: no traceback, and no empty table over the last one."""
+
+    def fail(*_):
+        raise DatasetError('robot: cannot be written: no space left')
+
+    monkeypatch.setattr(Stages, 'film', fail)
+    monkeypatch.setattr(Stages, 'demonstrate', lambda *_: None)
+    monkeypatch.setattr(harness, 'RESULTS', tmp_path / 'results')
+    monkeypatch.setattr(sys, 'argv', ['bench', 'tasks', '--quick'])
+    assert bench.main() == 2
+    said = capsys.readouterr().err
+    assert 'tasks: robot: cannot be written: no space left' in said
+    assert 'the same command goes on' in said and 'Traceback' not in said
+    assert not (tmp_path / 'results').exists()
 
 
 def test_how_mixed_two_domains_are():

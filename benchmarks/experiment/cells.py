@@ -40,6 +40,11 @@ class CellJob:
         return f'{self.cell.name}-{key_of(self.data, self.train, self.seed, self.rollouts)}'
 
     @property
+    def steps(self) -> int:
+        """Of training."""
+        return self.train.steps * self.cell.trained_as[1]
+
+    @property
     def file(self) -> Path:
         """Where its result is, or will be."""
         return FOLDER / 'cells' / f'{self.key}.json'
@@ -143,8 +148,8 @@ def _train(job: CellJob, device: Any, report: '_Report') -> tuple[Path, dict[str
     settings = Settings.of(
         job.train.preset,
         {
-            'method': cell.method,
-            'steps': job.train.steps,
+            'method': cell.trained_as[0],
+            'steps': job.steps,
             'batch': job.train.batch,
             'height': size,
             'width': size,

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 
 from benchmarks.experiment.retrieval import Overlaps
 from benchmarks.experiment.settings import (
-    BASE_METHODS,
+    CONTROL,
     HANDS,
-    MORE_METHODS,
+    METHODS,
     ROBOT_COUNTS,
     ROBOTS,
     TASKS,
@@ -28,6 +28,7 @@ COLOURS: Final = {
     'immimic_v': '#58a5a8',
     'fine_tune': '#b07cc6',
     'random_map': '#c96a5a',
+    CONTROL: '#5c636d',
 }
 _STYLE: Final[Any] = {'font.size': 8, 'axes.spines.top': False, 'axes.spines.right': False}
 Results = Sequence[Mapping[str, Any]]
@@ -50,9 +51,7 @@ def draw_success(results: Results) -> Figure:
     """Return success of every cell with 95 % intervals, a panel for each task."""
     table = [r for r in results if is_usual(r)]
     tasks = [task for task in TASKS if any(r['cell']['task'] == task for r in table)]
-    methods = [
-        m for m in BASE_METHODS + MORE_METHODS if any(r['cell']['method'] == m for r in table)
-    ]
+    methods = [m for m in METHODS if any(r['cell']['method'] == m for r in table)]
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(3.1 * max(len(tasks), 1) + 1.2, 3.0), layout='constrained')
         for column, task in enumerate(tasks):

@@ -10,20 +10,20 @@ from matplotlib.figure import Figure
 
 from benchmarks.experiment.ingest import training_set
 from benchmarks.experiment.settings import FOLDER, DataSettings
+from mimic_alignment import encode
 from mimic_core.arrays import FloatArray
 from mimic_dataset import Dataset
 
 FRAMES: Final = 400  # of each domain
-SIZE: Final = (96, 96)  # [px]
 EPISODES: Final = 20  # of people
 _HUMAN, _ROBOT = 'Reds', 'Blues'
 
 
 def latents(checkpoint: Path, dataset: Dataset) -> dict[str, tuple[FloatArray, FloatArray]]:
     """Return (N, D) features of the agent view and (N,) shares of the episode, by domain."""
-    from mimic_policy.checkpoint import load_policy
+    from mimic_policy.encoding import encoder
 
-    policy = load_policy(checkpoint)
+    see = encoder(str(checkpoint))
     found = {}
     for domain in ('human', 'robot'):
         episodes = [e for e in dataset.episodes if e.domain == domain]
@@ -31,8 +31,7 @@ def latents(checkpoint: Path, dataset: Dataset) -> dict[str, tuple[FloatArray, F
         features, shares = [], []
         for episode in episodes:
             chosen = np.linspace(0, len(episode) - 1, each).round().astype(int)
-            pictures = np.ascontiguousarray(episode.agent[chosen])
-            features.append(policy.features(pictures).astype(np.float64))
+            features.append(encode(episode.agent[chosen], see))
             shares.append(chosen / (len(episode) - 1))
         found[domain] = (np.concatenate(features), np.concatenate(shares))
     return found
@@ -95,5 +94,8 @@ def figure_of(
     task: str, hand: str, data: DataSettings, checkpoints: Mapping[str, str], seed: int
 ) -> tuple[Figure, dict[str, float]]:
     """Return the picture for the policies of one hand; checkpoints are relative to the cache."""
-    dataset = training_set(task, hand, data, EPISODES, EPISODES, SIZE)
-    return draw({n: FOLDER / c for n, c in checkpoints.items()}, dataset, seed)
+    from mimic_policy.encoding import picture_size
+
+    policies = {name: FOLDER / checkpoint for name, checkpoint in checkpoints.items()}
+    size = picture_size(next(iter(policies.values())))
+    return draw(policies, training_set(task, hand, data, EPISODES, EPISODES, size), seed)

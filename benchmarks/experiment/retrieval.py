@@ -7,7 +7,7 @@ union, mean over phases, videos and demonstrations.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -76,10 +76,12 @@ def _frame(number: float, frames: int) -> int:
     return min(max(math.ceil(min(number, frames) - _SLACK), 0), frames)
 
 
-def shown(folder: Path, bags: Sequence[Path], domain: str) -> Iterator[Shown]:
-    """Yield the episodes of a dataset whose bags have a record."""
+def shown(
+    folder: Path, bags: Sequence[Path], domain: str, size: tuple[int, int] = SIZE
+) -> Iterator[Shown]:
+    """Yield the episodes of a dataset whose bags have a record; pictures of a size [px]."""
     records = {bag.name: collect.truth_of(bag) for bag in bags}
-    for episode in load(folder, SIZE).episodes:
+    for episode in load(folder, size).episodes:
         if episode.domain == domain and episode.name in records:
             part = read_part(part_folder(folder, episode.domain, episode.name))
             notes = part.info.notes or {}
@@ -96,12 +98,15 @@ class Overlaps:
     search: float  # of the part alone
 
 
+Scorer = Callable[[Sequence[Shown], Sequence[Shown]], Overlaps | None]  # of videos, of robots
+
+
 def score(
     humans: Sequence[Shown],
     robots: Sequence[Shown],
     cost: Callable[[int, int], FloatArray],
-) -> Overlaps:
-    """Return how well the phases of videos are found in demonstrations.
+) -> Overlaps | None:
+    """Return how well the phases of videos are found in demonstrations; None of no phase.
 
     Args:
         humans: Videos.
@@ -119,7 +124,7 @@ def score(
                 truth = robot.phases[name]
                 mapped.append(overlap((columns[begin], columns[end - 1] + 1), truth))
                 searched.append(overlap(_searched(whole[begin:end]), truth))
-    return Overlaps(float(np.mean(mapped)), float(np.mean(searched)))
+    return Overlaps(float(np.mean(mapped)), float(np.mean(searched))) if mapped else None
 
 
 def _searched(cost: FloatArray) -> tuple[int, int]:
@@ -131,7 +136,7 @@ def _searched(cost: FloatArray) -> tuple[int, int]:
     return match.begin, match.end
 
 
-def by_action(humans: Sequence[Shown], robots: Sequence[Shown]) -> Overlaps:
+def by_action(humans: Sequence[Shown], robots: Sequence[Shown]) -> Overlaps | None:
     """Return how well actions find."""
     actions = [[actions_of(one.episode) for one in side] for side in (humans, robots)]
     scale = Normaliser.fit([*actions[0], *actions[1]])
@@ -140,31 +145,47 @@ def by_action(humans: Sequence[Shown], robots: Sequence[Shown]) -> Overlaps:
     return score(humans, robots, lambda h, r: action_cost(scaled[0][h], scaled[1][r], params))
 
 
-def by_sight(humans: Sequence[Shown], robots: Sequence[Shown], encoder: Encoder) -> Overlaps:
-    """Return how well an encoder's features find."""
-    seen = [[encode(one.episode.agent, encoder) for one in side] for side in (humans, robots)]
-    return score(humans, robots, lambda h, r: feature_cost(seen[0][h], seen[1][r]))
+def by_sight(encoder: Encoder) -> Scorer:
+    """Return what tells how well an encoder's features find."""
+
+    def find_by_sight(humans: Sequence[Shown], robots: Sequence[Shown]) -> Overlaps | None:
+        seen = [[encode(one.episode.agent, encoder) for one in side] for side in (humans, robots)]
+        return score(humans, robots, lambda h, r: feature_cost(seen[0][h], seen[1][r]))
+
+    return find_by_sight
 
 
 def measure(
-    task: str, hand: str, data: DataSettings, encoders: dict[str, Encoder]
+    task: str,
+    hand: str,
+    data: DataSettings,
+    scorers: Mapping[str, Scorer],
+    size: tuple[int, int] = SIZE,
 ) -> dict[str, dict[str, Overlaps]]:
-    """Return overlaps by disturbance and by what is compared: 'action' and each encoder.
+    """Return overlaps by disturbance and by what is compared.
 
-    What is on disk is measured; disturbances without videos are left out.
+    What is on disk is measured; disturbances without videos, or without a phase that is shown by
+    a person and by a robot, are left out.
+
+    Args:
+        task: Of the episodes.
+        hand: Of the episodes.
+        data: How they were made.
+        scorers: By name.
+        size: Height and width of the pictures [px].
     """
     folder = dataset_folder(task, hand, data)
     bags = collect.demonstrations(collect.robot_folder(task, hand, data.camera))
-    robots = list(shown(folder, bags, 'robot'))
+    robots = list(shown(folder, bags, 'robot', size))
     table: dict[str, dict[str, Overlaps]] = {}
     for disturbance in collect.DISTURBANCES:
         videos = collect.videos(collect.video_folder(task, disturbance, data.camera))
         place = dataset_folder(task, hand, data, disturbance)
         if not videos or not place.exists():
             continue
-        humans = list(shown(place, videos, 'human'))
-        row = {'action': by_action(humans, robots)}
-        for name, encoder in encoders.items():
-            row[name] = by_sight(humans, robots, encoder)
-        table[disturbance] = row
+        humans = list(shown(place, videos, 'human', size))
+        found = {name: scorer(humans, robots) for name, scorer in scorers.items()}
+        row = {name: overlaps for name, overlaps in found.items() if overlaps is not None}
+        if row:
+            table[disturbance] = row
     return table

@@ -15,6 +15,10 @@ TASKS: Final = ('pick_place', 'push', 'hammer', 'flip')
 HANDS: Final = ('robotiq_2f85', 'fin_ray', 'allegro', 'ability')
 BASE_METHODS: Final = ('robot_only', 'co_train', 'immimic_a')
 MORE_METHODS: Final = ('fine_tune', 'random_map', 'immimic_v')
+# robot_only with as many optimiser steps as the methods that take two batches a step; of cells
+# that are asked for by this name.
+CONTROL: Final = 'robot_only_twice'
+METHODS: Final = (*BASE_METHODS, *MORE_METHODS, CONTROL)
 MORE_CELLS: Final = tuple(
     (task, hand) for task in ('pick_place', 'flip') for hand in ('robotiq_2f85', 'ability')
 )
@@ -81,6 +85,11 @@ class Cell:
     videos: int
 
     @property
+    def trained_as(self) -> tuple[str, int]:
+        """Method of training, and how many times the usual number of steps."""
+        return ('robot_only', 2) if self.method == CONTROL else (self.method, 1)
+
+    @property
     def name(self) -> str:
         """For people and files."""
         return f'{self.task}-{self.hand}-{self.method}-{self.robots}r-{self.videos}v'
@@ -103,7 +112,7 @@ def evaluation_seeds(seed: int, rollouts: int) -> range:
 
 def usual(task: str, hand: str, method: str) -> Cell:
     """Return a cell of the table: five demonstrations, a hundred videos where they are used."""
-    return Cell(task, hand, method, ROBOTS, 0 if method == 'robot_only' else VIDEOS)
+    return Cell(task, hand, method, ROBOTS, 0 if method in ('robot_only', CONTROL) else VIDEOS)
 
 
 def cells_of(quick: bool, *, only: tuple[str, ...] = (), scaling: bool = True) -> list[Cell]:
@@ -112,15 +121,17 @@ def cells_of(quick: bool, *, only: tuple[str, ...] = (), scaling: bool = True) -
     Args:
         quick: One task, two hands, three methods.
         only: Names of tasks, hands or methods; a cell must have one of each kind that is named.
+            Cells of the control are there only when it is named.
         scaling: Also those of more or fewer demonstrations and videos, unless quick.
     """
+    methods = (*BASE_METHODS, CONTROL) if CONTROL in only else BASE_METHODS
     if quick:
-        cells = [usual(t, h, m) for t in QUICK_TASKS for h in QUICK_HANDS for m in BASE_METHODS]
+        cells = [usual(t, h, m) for t in QUICK_TASKS for h in QUICK_HANDS for m in methods]
     else:
-        cells = [usual(t, h, m) for t in TASKS for h in HANDS for m in BASE_METHODS]
+        cells = [usual(t, h, m) for t in TASKS for h in HANDS for m in methods]
         cells += [usual(t, h, m) for t, h in MORE_CELLS for m in MORE_METHODS]
         cells += _scaling() if scaling else []
-    kinds = (('task', TASKS), ('hand', HANDS), ('method', BASE_METHODS + MORE_METHODS))
+    kinds = (('task', TASKS), ('hand', HANDS), ('method', METHODS))
     for field, known in kinds:
         named = [name for name in only if name in known]
         if named:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any, Final
@@ -29,7 +30,7 @@ class Stages:
         """Args: data; processes: at once; console: where progress is shown."""
         self._data, self._processes, self._console = data, processes, console
         self.forecast = Forecast(processes)
-        self.impossible: dict[TaskHand, str] = {}
+        self.short: dict[TaskHand, int] = {}  # demonstrations where there are fewer than wanted
         self.failed: dict[str, str] = {}  # why, by the name of the cell
         self._bar = Progress(
             TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(),
@@ -49,7 +50,7 @@ class Stages:
             self.forecast.plan('ingest', self._to_ingest(task, hand, jobs, videos))
         for job in jobs:
             if result_of(job) is None:
-                self.forecast.plan(_step(job), job.train.steps)
+                self.forecast.plan(_step(job), job.steps)
                 self.forecast.plan('rollout', job.rollouts.count)
 
     def _to_ingest(
@@ -70,17 +71,22 @@ class Stages:
     # --- data ------------------------------------------------------------------------------------
 
     def demonstrate(self, jobs: Sequence[CellJob]) -> None:
-        """Make the demonstrations; hands that cannot do a task are kept in `impossible`."""
+        """Make the demonstrations; how many there are where too many trials fail is in `short`."""
         camera = self._data.camera
         for (task, hand), count in _robots(jobs).items():
-            done = len(collect.demonstrations(collect.robot_folder(task, hand, camera)))
+            folder = collect.robot_folder(task, hand, camera)
+            done = len(collect.demonstrations(folder))
             row = self._row(f'{task} {hand}: demonstrations', count, done)
             try:
                 for turn in collect.robot_jobs(task, hand, count, camera):
                     self._spread(collect.make_robot, turn, 'demonstration', row)
             except CollectError as error:
-                self.impossible[task, hand] = str(error)
+                self.short[task, hand] = len(collect.demonstrations(folder))
                 self._say(str(error))
+
+    def possible(self, jobs: Sequence[CellJob]) -> list[CellJob]:
+        """Return the cells for which there are demonstrations enough."""
+        return [j for j in jobs if j.cell.robots <= self.short.get(_pair(j.cell), j.cell.robots)]
 
     def film(self, videos: dict[tuple[str, str], int]) -> None:
         """Make the human videos."""
@@ -125,7 +131,11 @@ class Stages:
     # --- cells -----------------------------------------------------------------------------------
 
     def cells(self, jobs: Sequence[CellJob], processes: int) -> None:
-        """Do the cells that are not done; each as a whole in one process."""
+        """Do the cells that are not done; each as a whole in one process.
+
+        Raises:
+            CollectError: A process died.
+        """
         left = [job for job in jobs if result_of(job) is None]
         row = self._row('cells', len(jobs), len(jobs) - len(left))
         if not left:
@@ -142,6 +152,8 @@ class Stages:
                     self._end_cell(future, jobs_at[future])
                     self._advance(row)
                 self._bar.update(row, rest=f'{watch.text}; {self.forecast.text}')
+        except BrokenProcessPool as error:
+            raise CollectError('a process died (out of memory, or killed)') from error
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -199,21 +211,24 @@ class _Watch:
 def _where(job: CellJob, work: dict[str, float]) -> str:
     if 'rollouts' in work:
         return f'{job.cell.name} {work["rollouts"]:.0f} of {job.rollouts.count} rollouts'
-    return f'{job.cell.name} step {work.get("steps", 0.0):.0f} of {job.train.steps}'
+    return f'{job.cell.name} step {work.get("steps", 0.0):.0f} of {job.steps}'
 
 
 def _step(job: CellJob) -> str:
-    return 'step robot_only' if job.cell.method == 'robot_only' else 'step'
+    return 'step robot_only' if job.cell.trained_as[0] == 'robot_only' else 'step'
 
 
 def _robots(jobs: Sequence[CellJob]) -> dict[TaskHand, int]:
     """Return how many demonstrations each hand needs at each task."""
     most: dict[TaskHand, int] = {}
     for job in jobs:
-        cell: Cell = job.cell
-        pair = (cell.task, cell.hand)
-        most[pair] = max(most.get(pair, 0), cell.robots)
+        pair = _pair(job.cell)
+        most[pair] = max(most.get(pair, 0), job.cell.robots)
     return most
+
+
+def _pair(cell: Cell) -> TaskHand:
+    return cell.task, cell.hand
 
 
 def _is_ingested(job: Any) -> bool:

@@ -7,8 +7,19 @@ import numpy as np
 from mimic_alignment.features import Encoder
 from mimic_core.arrays import FloatArray, Image
 from mimic_dataset.video import resized
-from mimic_policy.checkpoint import load_policy
-from mimic_policy.meta import AGENT
+from mimic_policy.checkpoint import load_policy, read_checkpoint
+from mimic_policy.meta import AGENT, PolicyMeta, Size
+
+
+def picture_size(checkpoint: Path) -> Size:
+    """Return height and width [px] of the pictures of the agent view that a policy sees.
+
+    Raises:
+        CheckpointError: It cannot be read.
+        ConfigError: Its meta is wrong.
+    """
+    found = read_checkpoint(checkpoint)
+    return PolicyMeta.from_json(found.document['meta'], found.where).cameras[AGENT]
 
 
 def encoder(checkpoint: str) -> Encoder:

@@ -6,7 +6,7 @@ from reaching import META, SIDE, dataset
 
 from mimic_dataset import add_episode, assemble
 from mimic_policy.checkpoint import checkpoints, load_policy, read_checkpoint
-from mimic_policy.encoding import encoder
+from mimic_policy.encoding import encoder, picture_size
 from mimic_policy.presets import PRESETS
 from mimic_policy.train_command import main, parse
 from mimic_policy.training import Settings
@@ -43,6 +43,7 @@ def test_a_dataset_becomes_a_policy_that_sees(folder, tmp_path, capsys):
     assert 'to go, loss' in shown
     assert 'step_00000004' in shown.replace('\n', '')
 
+    assert picture_size(tmp_path) == (SIDE, SIDE)
     see = encoder(str(tmp_path))
     pictures = np.random.default_rng(0).integers(0, 256, (3, 80, 80, 3), dtype=np.uint8)
     features = see(pictures)
