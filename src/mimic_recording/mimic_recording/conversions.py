@@ -1,13 +1,12 @@
 """Between the recorder and ROS: types, QoS, status messages."""
 
 import importlib
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 from builtin_interfaces.msg import Time as TimeMsg
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.subscription import Subscription
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
@@ -55,39 +54,6 @@ def offered_qos(publishers: Sequence[TopicEndpointInfo]) -> tuple[OfferedQos, ..
         )
         for p in publishers
     )
-
-
-def tap(
-    node: Node,
-    topic: str,
-    kind: str,
-    offered: Sequence[OfferedQos],
-    write: Callable[[int, int, bytes, int], None],
-) -> Subscription:
-    """Subscribe to the raw messages of a topic.
-
-    Args:
-        node: Who subscribes.
-        topic: Absolute name.
-        kind: Type, pkg/msg/Type.
-        offered: QoS of its publishers.
-        write: Called with time of receipt [ns], of publication [ns], data, sequence number. The
-            times are the node's when it uses simulated time.
-
-    Raises:
-        UnknownNameError: The type is not installed.
-    """
-    simulated = bool(node.get_parameter('use_sim_time').value)
-    clock = node.get_clock()
-
-    def take(data: bytes, info: dict[str, Any]) -> None:
-        received, sent = info['received_timestamp'], info['source_timestamp']
-        if simulated:
-            received = sent = clock.now().nanoseconds
-        write(received, sent, data, info['publication_sequence_number'] or 0)
-
-    qos = subscription_qos(offered, kind)
-    return node.create_subscription(message_class(kind), topic, take, qos, raw=True)
 
 
 def subscription_qos(offered: Sequence[OfferedQos], kind: str) -> QoSProfile:

@@ -7,7 +7,6 @@ from typing import Any
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
-from rclpy.subscription import Subscription
 from rclpy.task import Future
 from std_srvs.srv import Trigger
 
@@ -20,6 +19,7 @@ from mimic_recording import conversions
 from mimic_recording.errors import RecordingError
 from mimic_recording.params import RecorderParams
 from mimic_recording.recorder import EpisodeState, Recorder
+from mimic_recording.ros import Taps
 
 GRAPH_PERIOD = 0.25  # [s] between looks for new topics while recording
 STATUS_PERIOD = 1.0  # [s] between status messages while recording
@@ -39,7 +39,7 @@ class RecorderNode(Node):
         names = self._params.topics or tuple(TOPICS)
         self._wanted = {self.resolve_topic_name(name) for name in names}
         self._finished: Future | None = None
-        self._taps: dict[str, Subscription | None] = {}  # None: refused
+        self._taps = Taps(self)
         self._status = self.create_publisher(
             EpisodeStatus, 'episode/status', publisher_qos('episode/status')
         )
@@ -82,23 +82,23 @@ class RecorderNode(Node):
         """Subscribe to wanted topics that have appeared."""
         if not self._recorder.recording:
             return
-        for topic, kind, offered in conversions.recordable(self, self._wanted, self._taps):
-            self._taps[topic] = None
+        taps = self._taps
+        for topic, kind, offered in conversions.recordable(self, self._wanted, taps.topics):
+            taps.topics.add(topic)
             try:
                 channel = self._recorder.add_topic(topic, kind, offered)
-                write = partial(self._recorder.write, channel)
-                self._taps[topic] = conversions.tap(self, topic, kind, offered, write)
+                taps.add(topic, kind, offered, partial(self._recorder.write, channel))
             except MimicError as error:
                 self.get_logger().error(f'{topic} is not recorded: {error}')
 
     async def _answer(self, end: Callable[[], object], _: Any, response: Trigger.Response) -> Any:
         """Stop or discard; answer when the episode is on the disk, or gone."""
+        self._taps.clear()
         try:
             end()
         except RecordingError as error:
             response.message = str(error)
             return response
-        self._unsubscribe()
         if self._recorder.busy:
             if self._finished is None:
                 self._finished = Future(executor=self.executor)
@@ -109,15 +109,9 @@ class RecorderNode(Node):
         self._publish()
         return response
 
-    def _unsubscribe(self) -> None:
-        for subscription in self._taps.values():
-            if subscription is not None:
-                self.destroy_subscription(subscription)
-        self._taps.clear()
-
     def _on_end(self) -> None:
         """Publish how an episode ended, also when nobody asked it to."""
-        self._unsubscribe()
+        self._taps.clear()
         outcome = self._recorder.collect(None)
         if outcome is not None and outcome.state == 'failed':
             self.get_logger().error(f'{outcome.path}: {outcome.reason}')
@@ -139,6 +133,7 @@ class RecorderNode(Node):
 
     def destroy_node(self) -> None:
         """Close the running episode properly, then the node."""
+        self._taps.close()
         if self._recorder.busy:
             self._recorder.stop()
             self._recorder.collect(None)

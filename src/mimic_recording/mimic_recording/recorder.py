@@ -59,7 +59,7 @@ class Status:
 
 
 class Recorder:
-    """Owns the episode that is being written. Methods are for one thread."""
+    """Owns the episode that is being written. Methods but `write` are for one thread."""
 
     def __init__(
         self,
@@ -155,8 +155,9 @@ class Recorder:
         self, channel: int, log_time: int, publish_time: int, data: bytes, sequence: int
     ) -> None:
         """Take a message of the running episode; without one it is ignored."""
-        if self._writer is not None:
-            self._writer.write(channel, log_time, publish_time, data, sequence)
+        writer = self._writer
+        if writer is not None:
+            writer.write(channel, log_time, publish_time, data, sequence)
 
     def stop(self) -> None:
         """End the episode; `collect` tells when it is saved.
