@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -40,9 +41,15 @@ class Actions:
         return Actions(self.position[part], self.quat_xyzw[part], self.hand[part])
 
 
+STILL: Final = 1e-3  # [m] or [rad]; what changes by less over all episodes only trembles
+
+
 @dataclass(frozen=True)
 class Normaliser:
-    """Maps positions and hand joints to -1..1 by their smallest and largest values."""
+    """Maps positions and hand joints to -1..1 by their smallest and largest values.
+
+    What changes by less than `STILL` would be noise as large as a motion: it counts as constant.
+    """
 
     position_low: FloatArray  # (3,)
     position_high: FloatArray  # (3,)
@@ -67,7 +74,7 @@ class Normaliser:
         return cls(position.min(0), position.max(0), hand.min(0), hand.max(0))
 
     def apply(self, actions: Actions) -> Actions:
-        """Return the normalised actions; what never changes becomes 0."""
+        """Return the normalised actions; what does not change becomes 0."""
         return Actions(
             _scaled(actions.position, self.position_low, self.position_high),
             actions.quat_xyzw,
@@ -77,7 +84,7 @@ class Normaliser:
 
 def _scaled(values: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
     span = high - low
-    flat = span < 1e-9
+    flat = span < STILL
     scaled = 2.0 * (values - low) / np.where(flat, 1.0, span) - 1.0
     return np.where(flat, 0.0, scaled)
 

@@ -14,6 +14,7 @@ from mimic_core.arrays import FloatArray
 HUMAN, ROBOT, PATH = '#d1432b', '#2566c4', '#1b1d21'
 _AXES: Final = ('x', 'y', 'z')
 _LINKS: Final = 24  # lines between matching frames that are drawn
+_ZOOM: Final = 0.75  # [1]
 _STYLE: Final[Any] = {'font.size': 8, 'axes.spines.top': False, 'axes.spines.right': False}
 
 
@@ -119,5 +120,6 @@ def _same_scale(axes: Any, paths: Sequence[Actions]) -> None:
         getattr(axes, f'set_{name}lim')(low[k] - margin, high[k] + margin)
         getattr(axes, f'set_{name}label')(f'{name} [m]')
         getattr(axes, f'{name}axis').set_major_locator(mpl.ticker.MaxNLocator(4))
-    axes.set_box_aspect(np.maximum(high - low, 1e-3) + 2 * margin)
+    # Smaller than usual: a high box leaves no room for the labels below it
+    axes.set_box_aspect(np.maximum(high - low, 1e-3) + 2 * margin, zoom=_ZOOM)
     axes.view_init(elev=22.0, azim=-60.0)

@@ -63,6 +63,19 @@ def test_normalised_to_the_unit_interval_and_constants_to_zero():
     np.testing.assert_array_equal(scaled.hand[:, -1], 0.0)
 
 
+def test_what_only_trembles_is_constant_and_what_moves_a_little_is_not():
+    """A finger that rests shivers by tenths of a milliradian; blown up to -1..1 it would rule."""
+    a = _actions(0, 30)
+    rng = np.random.default_rng(1)
+    shiver, slight = 0.4 + rng.uniform(-4e-4, 4e-4, 30), np.linspace(0.4, 0.402, 30)
+    position = np.column_stack([a.position[:, :2], 0.1 + rng.uniform(-4e-4, 4e-4, 30)])
+    resting = Actions(position, a.quat_xyzw, np.column_stack([shiver, slight]))
+    scaled = Normaliser.fit([resting]).apply(resting)
+    np.testing.assert_array_equal(scaled.position[:, 2], 0.0)
+    np.testing.assert_array_equal(scaled.hand[:, 0], 0.0)
+    np.testing.assert_allclose(scaled.hand[[0, -1], 1], [-1.0, 1.0])
+
+
 def test_every_pair_and_any_number_of_threads():
     humans, robots = [_actions(s, 20 + s) for s in range(4)], [_actions(9, 30), _actions(8, 25)]
     one = align_actions(humans, robots, AlignmentParams(workers=1))

@@ -105,3 +105,7 @@ def show(result: Evaluation, folder: Path, console: Console) -> None:
         if not rollout.success:
             note = f', held {rollout.holds} times: {rollout.reason}' if rollout.holds > 1 else ''
             console.print(f'start {rollout.seed} failed{note}', highlight=False)
+
+
+if __name__ == '__main__':
+    main()
