@@ -66,6 +66,14 @@ class RobotModel:
         """(J of the hand,) the closed posture."""
         return self.hand_posture('closed')
 
+    @property
+    def pinch_way(self) -> tuple[FloatArray, FloatArray]:
+        """Two (J of the hand,) postures between which thumb and index close on a thing."""
+        assert self.hand is not None  # asked for hands only
+        named = self.hand.postures
+        begin = self.hand_posture('wide' if 'wide' in named else 'open')
+        return begin, self.hand_posture('pinch' if 'pinch' in named else 'closed')
+
     def hand_posture(self, name: str) -> FloatArray:
         """Return (J of the hand,) a posture of the registry entry; empty without a hand.
 

@@ -51,6 +51,7 @@ class Retargeting:
     scale: float  # [1], robot length over human length
     regularisation: float  # [1], beta: weight of the squared change of the joints
     pinch: tuple[tuple[str, str], ...]  # pairs of fingers that pinch
+    turn: float | None  # [rad], heading of the closing line, counted from the person's
     aperture_open: float | None  # [m], human thumb-index distance that opens the gripper fully
     aperture_closed: float | None  # [m], and that closes it
 
@@ -272,6 +273,7 @@ def _parse_retargeting(fields: Fields) -> Retargeting:
     for finger in (f for pair in pinch for f in pair):
         if finger not in FINGERS:
             raise UnknownNameError(f'finger in {fields.where}: pinch', finger, FINGERS)
+    turn = fields.number('turn') if 'turn' in fields else None
     aperture_open, aperture_closed = None, None
     if 'aperture' in fields:
         aperture = fields.child('aperture')
@@ -285,6 +287,7 @@ def _parse_retargeting(fields: Fields) -> Retargeting:
         scale=fields.number('scale', 1.0),
         regularisation=fields.number('regularisation', 0.0),
         pinch=pinch,
+        turn=turn,
         aperture_open=aperture_open,
         aperture_closed=aperture_closed,
     )

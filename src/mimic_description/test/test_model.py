@@ -121,7 +121,8 @@ def test_golden_zero_pose():
         ('leap', 'closed', 'middle', (0.0974, 0.0002, 0.0403)),
         ('ability', 'open', 'thumb', (-0.004, 0.115, 0.0757)),
         ('ability', 'closed', 'index', (0.0457, 0.0207, 0.0704)),
-        ('ability', 'pinch', 'thumb', (0.0553, 0.0215, 0.1111)),
+        ('ability', 'pinch', 'thumb', (0.0597, 0.0063, 0.1078)),
+        ('ability', 'wide', 'index', (0.0354, 0.0243, 0.1636)),
     ],
 )
 def test_golden_tips_in_the_palm(hand, posture, finger, place):
@@ -140,7 +141,8 @@ def test_golden_tips_in_the_palm(hand, posture, finger, place):
         ('so101_gripper', 'closed', 0.005),
         ('allegro', 'pinch', 0.014),
         ('leap', 'pinch', 0.022),
-        ('ability', 'pinch', 0.008),
+        ('ability', 'pinch', 0.0137),
+        ('ability', 'wide', 0.1094),
         ('ability', 'open', 0.1346),
     ],
 )
@@ -161,6 +163,12 @@ def test_palm_of_a_dexterous_hand(hand):
     ordered = [opened[f][1] for f in ('index', 'middle', 'ring')]
     assert ordered == sorted(ordered, reverse=True)  # a right hand
     middle = (pinch['thumb'] + pinch['index']) / 2
+    if hand == 'ability':  # around a thing of 60 mm; its middle finger pinches beside the index
+        wide, shut = robot.pinch_way
+        q = wide + 0.44 * (shut - wide)
+        held = {f: robot.fk(q, link, 'palm')[:3, 3] for f, link in robot.tip_frames().items()}
+        assert np.linalg.norm(held['thumb'] - held['index']) == pytest.approx(0.06, abs=1e-3)
+        middle = held['thumb'] / 2 + (held['index'] + held['middle']) / 4
     centre = robot.fk(robot.home, 'grasp_center', 'palm')
     np.testing.assert_allclose(centre[:3, 3], middle, atol=1e-3)
     np.testing.assert_allclose(centre[:3, :3], np.eye(3), atol=1e-12)

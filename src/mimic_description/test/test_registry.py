@@ -91,6 +91,7 @@ def test_unknown_posture_lists_the_known():
         ({'retargeting': {'keypoints': {'nose': 'a'}}}, "unknown keypoint .*'nose'"),
         ({'retargeting': {'vectors': [['wrist', 'thumb_tip']]}}, 'lists of 5'),
         ({'retargeting': {'aperture': {'open': 0.0, 'closed': 0.1}}}, 'closed < open'),
+        ({'retargeting': {'keypoints': {}, 'turn': 'left'}}, 'turn must be a number'),
         ({'driver': {'package': 'p', 'executable': 'e', 'rate': 'fast'}}, 'rate must be a number'),
         ({'self_collision_ignore': [['a', 'b', 'c']]}, 'lists of 2'),
     ],

@@ -9,6 +9,7 @@ import math
 from typing import Final, Literal
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from mimic_core.arrays import FloatArray
 from mimic_core.keypoints import INDEX
@@ -61,9 +62,9 @@ class Approach:
     """Orientation of the robot's palm in base_link that stands for an orientation of the hand.
 
     full: the same as the person's palm. yaw_only: the grip straight down, its closing line level
-    and heading where the person's heads. yaw_relative: the same, but turned by as much as the
-    person's hand since the clutch closed, from where the robot's was. fixed: that of the home
-    posture.
+    and heading where the person's heads, or at a fixed angle to it. yaw_relative: the grip
+    straight down, turned by as much as the person's hand since the clutch closed, from where the
+    robot's was. fixed: that of the home posture.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Approach:
         frame: str,
         closing: FloatArray,
         reach: FloatArray,
+        turn: float = 0.0,
     ) -> None:
         """Work out the robot's grip.
 
@@ -82,6 +84,7 @@ class Approach:
             frame: Frame of the robot that stands for the palm.
             closing: (3,) from thumb tip to index tip in that frame.
             reach: (3,) from where it approaches things, in that frame.
+            turn: Heading of the robot's closing line for yaw_only, from the person's [rad].
         """
         self._kind: Final = orientation
         self._home: Final = robot.fk(robot.home, frame, 'base_link')[:3, :3]
@@ -89,7 +92,10 @@ class Approach:
         level = _level(self._home @ closing)
         self._heading: FloatArray = np.array([1.0, 0.0, 0.0]) if level is None else level
         self._closing: Final = np.array(closing, dtype=np.float64)
-        self._turn = np.eye(3)  # from the person's heading to the robot's
+        # From the person's heading to the robot's.
+        self._turn = np.eye(3)
+        if orientation == 'yaw_only':
+            self._turn = Rotation.from_euler('z', turn).as_matrix()
 
     def engage(self, palm_R: FloatArray, closing: FloatArray) -> None:
         """Let the robot's heading stand for the person's from now on, if the kind is relative.

@@ -7,21 +7,22 @@ import numpy as np
 
 from mimic_core.arrays import FloatArray
 from mimic_core.errors import ConfigError
-from mimic_core.frames import GRASP_CENTER, PALM
+from mimic_core.frames import PALM
 from mimic_core.keypoints import INDEX, KEYPOINTS, WRIST
-from mimic_description import RobotModel
+from mimic_description import Device, RobotModel
+from mimic_retargeting.grip import Grip, PinchWay, dexterous_grip
 from mimic_retargeting.hand_solver import HandSolution, HandSolver
 from mimic_retargeting.human import HumanHand
 
 Method = Literal['pinch', 'position', 'vector']
 
 NO_PINCH: Final = ''
+_PAIR: Final = 'pair'
 _PINCHERS: Final = ('thumb', 'index')
 _PINCH_TIPS: Final = (INDEX['thumb_tip'], INDEX['index_tip'])
 _SIDES: Final = {'thumb': -0.5, 'index': 0.5}  # [1] of the opening, along the closing line
 _FADE: Final = 1.5  # [1] of pinch_open, where nothing is left of a pinch
 _YIELD: Final = 0.95  # [1] how much the other terms of the two fingers give way to it
-_GRIP_OPENING: Final = 0.06  # [m] of the tips around a usual thing
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class _Term:
     from_link: str | None  # None: the origin of palm
     to_link: str
     weight: float
-    pinch: str = NO_PINCH  # thumb or index: an end of the pinch; pair: distance to the thumb
+    pinch: str = NO_PINCH  # a finger: its tip in a pinch; pair: distance to the thumb
 
 
 class DexterousRetargeter:
@@ -45,7 +46,9 @@ class DexterousRetargeter:
     index on a line through `grasp_center`, where the arm expects things to be, with the other
     fingers towards the thumb. The distance of the robot's tips falls from
     `aperture_max` of the registry entry to 0 between `pinch_open` and `pinch_closed` of the
-    person, so that they press on what the person's tips only touch.
+    person, so that they press on what the person's tips only touch. A hand with the posture wide
+    pinches on the way from it to its posture pinch with all its fingers, whatever the person's
+    other fingers do: fingers with one motor cannot be anywhere on that line, nor curl out of it.
     Source of the idea: Handa et al. 2020, DexPilot, section V, here without its jump at a
     threshold.
     """
@@ -95,15 +98,18 @@ class DexterousRetargeter:
         self._tip_terms: Final = np.array(
             [t.from_link is None and t.to_link in tips.values() for t in self._terms]
         )
-        # Terms of the two fingers of a pinch give way to it.
+        # Terms of the fingers of a pinch give way to it.
+        self._way: Final = PinchWay(robot) if _has_way(hand) else None
+        pinchers = {term.pinch for term in self._terms}
         self._gives_way: Final = np.array(
             [
-                t.pinch == NO_PINCH and KEYPOINTS[t.to_keypoint][:5] in _PINCHERS
+                t.pinch == NO_PINCH and KEYPOINTS[t.to_keypoint].split('_')[0] in pinchers
                 for t in self._terms
             ]
         )
+        self._pinches: Final = bool(pinchers & set(_PINCHERS))
         self._widest = 0.0 if hand.grasp is None else hand.grasp.aperture_max
-        self.grip: Final = dexterous_grip(robot)
+        self.grip: Final[Grip] = dexterous_grip(robot)
 
     def targets(
         self, human: HumanHand, aperture: float | None = None
@@ -116,8 +122,8 @@ class DexterousRetargeter:
         for i, term in enumerate(self._terms):
             a, b = term.from_keypoint, term.to_keypoint
             trust = min(human.confidence[a], human.confidence[b])
-            if term.pinch in _SIDES:
-                target[i] = self.grip.centre + _SIDES[term.pinch] * opening * self.grip.closing
+            if term.pinch not in (NO_PINCH, _PAIR):
+                target[i] = self._pinched(term.pinch, opening)
                 weight[i] = self._pinch_weight * regime
             elif trust > 0.0:
                 vector = human.points[b] - human.points[a]
@@ -131,6 +137,12 @@ class DexterousRetargeter:
         weight[self._gives_way] *= 1.0 - _YIELD * regime
         return target, weight
 
+    def _pinched(self, finger: str, opening: float) -> FloatArray:
+        """Return (3,) [m] of a finger's tip when thumb and index pinch a thing so wide [m]."""
+        if self._way is not None:
+            return self._way.tip(finger, opening)
+        return self.grip.centre + _SIDES[finger] * opening * self.grip.closing
+
     def _share(self, distance: float) -> float:
         """Return how open a pinch of tips so far apart [m] is: 0 to 1."""
         share = (distance - self._closed) / (self._open - self._closed)
@@ -138,7 +150,7 @@ class DexterousRetargeter:
 
     def _pinch(self, distance: float) -> tuple[float, float]:
         """Return how much thumb and index pinch, 0 to 1, and the robot's opening [m]."""
-        if not np.isfinite(distance) or not any(t.pinch in _SIDES for t in self._terms):
+        if not np.isfinite(distance) or not self._pinches:
             return 0.0, 0.0
         far = (_FADE * self._open - distance) / ((_FADE - 1.0) * self._open)
         regime = _smooth(min(max(far, 0.0), 1.0))
@@ -173,40 +185,14 @@ class DexterousRetargeter:
         return float(weight[used] @ solution.errors[used] / weight[used].sum())
 
 
-@dataclass(frozen=True)
-class Grip:
-    """Where and along which line a hand holds things, in its palm frame."""
-
-    centre: FloatArray  # (3,) origin of grasp_center [m]
-    closing: FloatArray  # (3,) unit vector from thumb tip to index tip
-    reach: FloatArray  # (3,) unit vector from which it approaches things
-
-
-def dexterous_grip(robot: RobotModel) -> Grip:
-    """Return the grip of a dexterous hand: it reaches out of the palm.
-
-    The closing line is that of its tips on their way from open to the pinch posture (closed,
-    where it has none), when they are 60 mm apart.
-    """
-    assert robot.hand is not None  # a grip is asked for hands only
-    tips, count = robot.tip_frames(), len(robot.arm_joints)
-    shut = robot.hand_posture('pinch' if 'pinch' in robot.hand.postures else 'closed')
-    lines = []
-    for part in np.linspace(0.0, 1.0, 101):
-        q = robot.home.copy()
-        q[count:] = shut + part * (robot.hand_open - shut)
-        thumb, index = (robot.fk(q, tips[f], PALM)[:3, 3] for f in ('thumb', 'index'))
-        lines.append(index - thumb)
-    lengths = np.linalg.norm(lines, axis=1)
-    wide = int(np.argmax(lengths >= min(_GRIP_OPENING, float(lengths.max()))))
-    closing = lines[wide] / lengths[wide]
-    centre = robot.fk(robot.home, GRASP_CENTER, PALM)[:3, 3]
-    return Grip(centre, closing, np.array([1.0, 0.0, 0.0]))
-
-
 def _smooth(share: float) -> float:
     """Return 0 to 1 for 0 to 1, with level ends."""
     return share * share * (3.0 - 2.0 * share)
+
+
+def _has_way(hand: Device) -> bool:
+    """Tell whether a hand names the posture from which all its fingers pinch."""
+    return 'wide' in hand.postures
 
 
 def _terms(robot: RobotModel, method: Method) -> list[_Term]:
@@ -227,13 +213,13 @@ def _terms(robot: RobotModel, method: Method) -> list[_Term]:
     terms = [_Term(WRIST, INDEX[k], None, link, 1.0) for k, link in entry.keypoints.items()]
     if method == 'pinch':
         terms += [
-            _Term(INDEX[f'{a}_tip'], INDEX[f'{b}_tip'], tips[a], tips[b], 1.0, pinch='pair')
+            _Term(INDEX[f'{a}_tip'], INDEX[f'{b}_tip'], tips[a], tips[b], 1.0, pinch=_PAIR)
             for a, b in entry.pinch
             if a in tips and b in tips and (a, b) != _PINCHERS
         ]
         terms += [
             _Term(WRIST, INDEX[f'{finger}_tip'], None, tips[finger], 1.0, pinch=finger)
-            for finger in _PINCHERS
+            for finger in (tips if _has_way(robot.hand) else _PINCHERS)
             if _PINCHERS in entry.pinch
         ]
     return terms

@@ -27,8 +27,8 @@ class RetargetingParams:
     orientation: str = param(
         'full: of the palm; yaw_only: the grip straight down, turned as the line from thumb to '
         'index; yaw_relative: the same, counted from where robot and person were when the clutch '
-        'closed; fixed: of the home posture; auto: yaw_relative for dexterous hands, whose wrist '
-        'does not reach every heading, else yaw_only.',
+        'closed; fixed: of the home posture; auto: yaw_only for grippers and hands whose registry '
+        'entry gives their turn from that line, else yaw_relative.',
         'auto',
         choices=('auto', 'full', 'yaw_only', 'yaw_relative', 'fixed'),
     )

@@ -15,7 +15,8 @@ from mimic_description import RobotModel
 from mimic_retargeting.approach import Approach, ClosingLine, Orientation
 from mimic_retargeting.arm_ik import ArmIK
 from mimic_retargeting.clutch import Clutch, Mode
-from mimic_retargeting.dexterous import DexterousRetargeter, Grip, Method
+from mimic_retargeting.dexterous import DexterousRetargeter, Method
+from mimic_retargeting.grip import Grip
 from mimic_retargeting.gripper import Aperture, Gripper
 from mimic_retargeting.human import HumanHand, PinchPoint, observe
 from mimic_retargeting.jumps import JumpGuard
@@ -89,14 +90,18 @@ class Shadow:
             ArmIK(robot, self._frame, posture_speed=params.posture_speed) if self._count else None
         )
         orientation = params.orientation
+        entry = None if robot.hand is None else robot.hand.retargeting
+        turn = None if entry is None else entry.turn
         if orientation == 'auto':
-            orientation = 'yaw_only' if self._dexterous is None else 'yaw_relative'
+            follows = self._dexterous is None or turn is not None
+            orientation = 'yaw_only' if follows else 'yaw_relative'
         self._approach: Final = Approach(
             robot,
             cast(Orientation, orientation),
             self._frame,
             self._grip.closing,
             self._grip.reach,
+            turn or 0.0,
         )
         workspace = robot.arm.workspace if robot.arm is not None else None
         self._box: Final = (

@@ -175,6 +175,9 @@ def test_approach_from_above_turns_with_the_closing_line() -> None:
         np.testing.assert_allclose(R @ reach, [0, 0, -1], atol=1e-12)
     steep = approach.rotation(np.eye(3), np.array([0.01, 0.0, 1.0]))
     np.testing.assert_allclose(steep, R, atol=1e-12)  # no heading: that of before
+    beside = Approach(robot, 'yaw_only', 'palm', closing, reach, 0.5 * np.pi)
+    across = np.array([-level[1], level[0], 0.0])
+    np.testing.assert_allclose(beside.rotation(np.eye(3), level) @ closing, across, atol=1e-12)
     full = Approach(robot, 'full', 'palm', closing, reach)
     np.testing.assert_array_equal(full.rotation(R, level), R)
     fixed = Approach(robot, 'fixed', 'palm', closing, reach)

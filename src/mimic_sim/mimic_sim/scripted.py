@@ -18,7 +18,6 @@ from mimic_description import RobotModel
 from mimic_sim.twin import Twin
 
 _DOWN: Final = np.array([0.0, 0.0, -1.0])
-_PINCH: Final = 'pinch'
 _SQUEEZE: Final = 0.012  # [m], how far a pinch closes beyond the faces of the object
 _STEP: Final = 0.01  # [s], between commands
 _TURN_SPEED: Final = 1.0  # [rad/s]
@@ -53,8 +52,7 @@ def find_grasp(robot: RobotModel, width: float, clearance: float = 0.035) -> Gra
     if robot.hand is None or robot.hand.grasp is None:
         raise ConfigError('a robot without a hand holds nothing')
     parallel = robot.hand.grasp.kind == 'parallel'
-    opened = robot.hand_open
-    shut = robot.hand_posture(_PINCH) if _PINCH in robot.hand.postures else robot.hand_closed
+    opened, shut = robot.pinch_way
     shares = np.linspace(0.0, 1.0, 101)
     tips = np.array([_tips(robot, opened + s * (shut - opened)) for s in shares])
     pads = _tip_gap_at_contact(robot, shut)  # the tips' frames stay apart when the pads touch

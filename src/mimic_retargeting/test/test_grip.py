@@ -1,0 +1,90 @@
+"""Where hands hold things, how their fingers close on them, and whether the arm gets there."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from mimic_core.frames import transform
+from mimic_core.keypoints import NUM_KEYPOINTS
+from mimic_description import RobotModel, hand_model, load_robot
+from mimic_retargeting import ArmIK, DexterousRetargeter, HumanHand
+from mimic_retargeting.approach import Approach
+from mimic_retargeting.grip import Grip, PinchWay, dexterous_grip
+
+DT = 1 / 30
+FLOOR = 0.010  # [m] below which the gate lets no tip go
+HELD_AT = 0.022  # [m] height of the middle of a cube of 45 mm on the table
+
+
+def tips(robot: RobotModel, q: np.ndarray) -> dict[str, np.ndarray]:
+    return {f: robot.fk(q, link, 'palm')[:3, 3] for f, link in robot.tip_frames().items()}
+
+
+def depth(grip: Grip, point: np.ndarray) -> float:
+    """Return how far a point lies below grasp_center when the grip is level."""
+    down = grip.reach - (grip.reach @ grip.closing) * grip.closing
+    return float((point - grip.centre) @ down / np.linalg.norm(down))
+
+
+def human(points: np.ndarray) -> HumanHand:
+    return HumanHand(np.eye(4), points, np.ones(NUM_KEYPOINTS), left=False)
+
+
+@pytest.mark.parametrize('hand', ['allegro', 'leap', 'ability'])
+def test_the_way_closes_in_proportion(hand: str) -> None:
+    robot = hand_model(hand)
+    way, widest = PinchWay(robot), robot.hand.grasp.aperture_max
+    for opening in np.linspace(0.025, widest, 20):
+        line = way.tip('index', opening) - way.tip('thumb', opening)
+        assert np.linalg.norm(line) == pytest.approx(opening, abs=1e-3)
+        assert np.linalg.norm(way.closing(opening)) == pytest.approx(1.0)
+    far, near = (way.tip('index', opening) for opening in (1.0, 0.0))
+    wide, shut = (tips(robot, posture)['index'] for posture in robot.pinch_way)
+    np.testing.assert_allclose(far, wide, atol=1e-9)
+    np.testing.assert_allclose(near, shut, atol=2e-3)
+
+
+@pytest.mark.parametrize('curl', [0.0, 0.5, 1.2])
+def test_no_finger_is_in_the_way_of_a_pinch(make_points: Callable, curl: float) -> None:
+    """Fingers with one motor cannot be where a person's are: they lay on top of the thing."""
+    robot = hand_model('ability')
+    retargeter, grip = DexterousRetargeter(robot, smoothing=0.1), dexterous_grip(robot)
+    q, gaps = robot.hand_open, []
+    for aperture in np.linspace(0.1, 0.03, 40):
+        q = retargeter.solve(human(make_points(curl, aperture)), q).q
+        places = tips(robot, q)
+        gaps.append(np.linalg.norm(places['thumb'] - places['index']))
+        if aperture > 0.085:  # the person's fingers still count
+            continue
+        for finger in ('thumb', 'index', 'middle'):
+            assert HELD_AT - depth(grip, places[finger]) > FLOOR  # off the table
+        assert abs(depth(grip, places['thumb']) - depth(grip, places['index'])) < 0.006
+        for finger in ('ring', 'little'):
+            assert depth(grip, places[finger]) < -0.025  # over the cube
+    assert max(gaps) > 0.083  # 45 mm, two pads, and room
+    assert gaps[-1] < 0.02
+    assert np.abs(np.diff(gaps)).max() < 0.008
+
+
+@pytest.mark.parametrize('heading', [-0.4, -0.26, 0.0])
+def test_the_arm_holds_the_grip_level_over_the_table(heading: float) -> None:
+    """The palm straight down with the fingers to the front was beyond elbow and wrist."""
+    robot = load_robot('iiwa14', 'ability')
+    grip, ik = dexterous_grip(robot), ArmIK(robot)
+    turn = robot.hand.retargeting.turn
+    approach = Approach(robot, 'yaw_only', 'palm', grip.closing, grip.reach, turn)
+    level = np.array([np.cos(heading), np.sin(heading), 0.0])
+    rotation = approach.rotation(np.eye(3), level)
+    q, scale = robot.home[:7].copy(), np.repeat([1.0, 0.3], 3)[:, None]
+    for x in (0.47, 0.55, 0.63):
+        for y in (0.13, 0.0, -0.13):
+            for z in (0.2, 0.025):
+                target = transform(rotation, np.array([x, y, z]))
+                for _ in range(60):
+                    result = ik.step(q, target, DT, tool=grip.centre)
+                    q = result.q
+                assert result.position_error < 1e-3
+                assert result.rotation_error < 2e-2
+                weakest = np.linalg.svd(scale * ik.jacobian(q, grip.centre))[1][-1]
+                assert weakest > 0.06  # [m], as far from singular as a gripper's home
