@@ -109,6 +109,7 @@ SERVICES: Final = {
     'episode/start': 'mimic_interfaces/srv/StartEpisode',
     'episode/stop': 'std_srvs/srv/Trigger',
     'episode/discard': 'std_srvs/srv/Trigger',
+    'demonstrator/show': 'std_srvs/srv/Trigger',
     'twin/reset': 'mimic_interfaces/srv/ResetTwin',
     'alignment/align': 'mimic_interfaces/srv/AlignEpisodes',
     'plan_kinematic_path': 'moveit_msgs/srv/GetMotionPlan',  # of move_group

@@ -4,6 +4,7 @@ from threading import Event, Thread
 
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
+from std_srvs.srv import Trigger
 from tf2_msgs.msg import TFMessage
 
 from mimic_core.errors import MimicError, SourceError
@@ -27,7 +28,7 @@ from mimic_sim import demonstrator_conversions as conversions
 from mimic_sim.demonstrator import Plan, Sight, plan_of
 from mimic_sim.demonstrator_params import DemonstratorParams
 from mimic_sim.demonstrator_source import PacedDemonstrator
-from mimic_sim.showing_stream import open_stream
+from mimic_sim.showing_stream import ShowingStream, open_stream
 
 TYPES = {
     conversions.COLOR: Image,
@@ -60,7 +61,10 @@ class DemonstratorNode(Node):
         self._shown = self._dropped = 0
         self._reported = (0, 0)
         self._phase, self._failure = 'starting', ''
+        self._asked = 0  # times that demonstrator/show was called
+        self.create_service(Trigger, 'demonstrator/show', self._on_show)
         self._stopped = Event()
+        self._paced: PacedDemonstrator | None = None
         self._diagnostics = Diagnostics(self, self._report)
         # Rendering belongs to one thread; the executor stays free for what the twin says.
         self._thread = Thread(target=self._show, args=(plan,), name='demonstrator', daemon=True)
@@ -70,23 +74,28 @@ class DemonstratorNode(Node):
     def destroy_node(self) -> None:
         """Also end the thread that renders."""
         self._stopped.set()
+        if self._paced is not None:
+            self._paced.stop()  # it may wait for a clock that has ended
         self._thread.join(timeout=5.0)
         super().destroy_node()
 
     def _show(self, plan: Plan | None) -> None:
+        asked = self._asked
         try:
-            stream = open_stream(self._params, plan)
-            paced = PacedDemonstrator(stream, lambda: now(self))
+            stream = open_stream(self._params.shown(asked), plan)
+            self._paced = paced = PacedDemonstrator(stream, lambda: now(self))
         except MimicError as error:
             self._failure = str(error)
             self.get_logger().fatal(self._failure)
             return
-        pose = transform_to_msg(
-            stream.world_T_camera, WORLD, stream.studio.frame_id, to_stamp(now(self))
-        )
-        with publishing(self):
-            self._pubs['/tf_static'].publish(TFMessage(transforms=[pose]))
+        self._publish_pose(stream)
         while not self._stopped.is_set():
+            if asked != self._asked:
+                asked = self._asked
+                stream.close()
+                stream = open_stream(self._params.shown(asked), None)
+                paced.show(stream)
+                self._publish_pose(stream)
             if self._sight is not None:
                 stream.see(self._sight)
             try:
@@ -99,6 +108,18 @@ class DemonstratorNode(Node):
             self._shown, self._dropped = self._shown + 1, paced.dropped
             self._phase = stream.last.phase if stream.last is not None else ''
         stream.close()
+
+    def _publish_pose(self, stream: ShowingStream) -> None:
+        pose, stamp = stream.world_T_camera, to_stamp(now(self))
+        transform = transform_to_msg(pose, WORLD, stream.studio.frame_id, stamp)
+        with publishing(self):
+            self._pubs['/tf_static'].publish(TFMessage(transforms=[transform]))
+
+    def _on_show(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._asked += 1
+        response.success = True
+        response.message = f'seed {self._params.shown(self._asked).seed}'
+        return response
 
     def _on_twin(self, msg: TwinStatus) -> None:
         try:

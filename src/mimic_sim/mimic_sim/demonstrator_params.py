@@ -1,6 +1,7 @@
 """Parameters of the virtual demonstrator."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 from mimic_core.params import param
 
@@ -43,6 +44,7 @@ class DemonstratorParams:
     )
     eyes: bool = param('The person watches the robot (twin/status) and corrects.', True)
     loop: bool = param('Begin again after the end, each time with the next seed.', False)
+    wait: bool = param('Rest until demonstrator/show asks for the task.', False)
     start_delay: float = param('Rest before the first motion [s].', 1.0, low=0.0, high=60.0)
     rate: float = param('Pictures a second [Hz].', 30.0, low=1.0, high=120.0)
     width: int = param('Of the pictures [px].', 640, low=64, high=1920)
@@ -61,3 +63,13 @@ class DemonstratorParams:
         'Of the camera over the table [rad].', 0.55, low=0.05, high=1.5
     )
     camera_distance: float = param('Camera to workspace [m].', 0.68, low=0.3, high=2.0)
+
+    def shown(self, rounds: int) -> 'DemonstratorParams':
+        """Return the same person after the task was asked for so many times.
+
+        Each time the task begins anew, with the next seed. Who waits has not begun before the
+        first time.
+        """
+        if self.wait and not rounds:
+            return replace(self, start_delay=math.inf)
+        return replace(self, seed=self.seed + rounds - self.wait)

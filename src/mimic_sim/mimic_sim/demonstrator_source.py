@@ -28,12 +28,17 @@ class PacedDemonstrator:
 
     def __init__(self, stream: ShowingStream, clock: Clock) -> None:
         """Args: stream: at its beginning; clock: of the stamps [s]."""
-        self._stream, self._clock = stream, clock
+        self._clock = clock
+        self._stopped = Event()
+        self.dropped = 0  # pictures that could not be rendered in time
+        self.show(stream)
+
+    def show(self, stream: ShowingStream) -> None:
+        """Go on with another stream, from its beginning."""
+        self._stream = stream
         self._period = 1.0 / stream.params.rate
         self._index = 0  # of the next picture in the person's own time
         self._origin: float | None = None  # [s] stamp of picture 0
-        self._stopped = Event()
-        self.dropped = 0  # pictures that could not be rendered in time
         stream.studio.render(None)  # the first picture takes far longer than any other
 
     def read(self) -> tuple[Frame, GroundTruth]:

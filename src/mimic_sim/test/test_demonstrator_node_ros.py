@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -68,6 +69,64 @@ def test_topics_stamps_and_truth(ros_domain: int) -> None:
         assert transform.child_frame_id == 'camera_color_optical_frame'
     finally:
         process.terminate()
+        code = process.wait(timeout=15)
+        executor.shutdown()
+        node.destroy_node()
+        rclpy.try_shutdown(context=context)
+    assert code == 0
+
+
+def test_who_waits_shows_the_task_when_asked(ros_domain: int) -> None:
+    import rclpy
+    from rclpy.context import Context
+    from rclpy.executors import SingleThreadedExecutor
+    from rosgraph_msgs.msg import Clock
+    from std_srvs.srv import Trigger
+
+    from mimic_core.ros import publisher_qos, subscription_qos, to_stamp
+    from mimic_interfaces.msg import DemonstratorStatus
+
+    arguments = ['--ros-args', '-p', 'width:=160', '-p', 'height:=120', '-p', 'rate:=10.0']
+    more = ['-p', 'wait:=true', '-p', 'seed:=3', '-p', 'use_sim_time:=true']
+    process = subprocess.Popen([*COMMAND, *arguments, *more])
+    context = Context()
+    rclpy.init(context=context, domain_id=ros_domain)
+    node = rclpy.create_node('listener', context=context)
+    phases: list[str] = []
+    topic = 'demonstrator/status'
+    node.create_subscription(
+        DemonstratorStatus, topic, lambda msg: phases.append(msg.phase), subscription_qos(topic)
+    )
+    clock = node.create_publisher(Clock, '/clock', publisher_qos('/clock'))
+    client = node.create_client(Trigger, 'demonstrator/show')
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    started = time.monotonic()
+
+    def spin(until: Callable[[], bool]) -> None:
+        end = time.monotonic() + WAIT
+        while not until() and time.monotonic() < end:
+            clock.publish(Clock(clock=to_stamp(100.0 + time.monotonic() - started)))
+            executor.spin_once(timeout_sec=0.02)
+        assert until()
+
+    def show() -> str:
+        answer = client.call_async(Trigger.Request())
+        spin(answer.done)
+        return answer.result().message
+
+    try:
+        spin(lambda: len(phases) > 30)  # 3 s, of which the first would be the delay
+        assert set(phases) == {'rest'}
+        assert show() == 'seed 3'
+        spin(lambda: 'reach' in phases)
+        assert show() == 'seed 4'
+        begun = len(phases)
+        spin(lambda: 'rest' in phases[begun:])
+        begun = len(phases)
+        spin(lambda: 'reach' in phases[begun:])
+    finally:
+        process.terminate()  # and the clock stands still
         code = process.wait(timeout=15)
         executor.shutdown()
         node.destroy_node()

@@ -53,6 +53,16 @@ def test_stream_ends_with_the_task() -> None:
     stream.close()
 
 
+def test_who_waits_rests_until_asked() -> None:
+    params = replace(SMALL, wait=True, seed=3, rate=2.0)
+    stream = DemonstratorStream(params.shown(0), PLAN)
+    assert {truth.phase for _, truth in stream.frames(duration=30.0)} == {'rest'}
+    stream.close()
+    assert [params.shown(n).seed for n in (1, 2)] == [3, 4]
+    assert params.shown(1).start_delay == SMALL.start_delay
+    assert [SMALL.shown(n).seed for n in (0, 1)] == [0, 1]
+
+
 def test_a_loop_goes_on() -> None:
     stream = DemonstratorStream(replace(SMALL, loop=True, rate=4.0, speed=3.0), PLAN)
     phases = [truth.phase for _, truth in stream.frames(duration=14.0)]
