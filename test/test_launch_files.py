@@ -255,7 +255,7 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         (prefix / 'share/mimic_bringup' / name).symlink_to(ROOT / name)
     counter = iter(range(1000))
 
-    def plan(mode: str, **arguments: str) -> Plan:
+    def plan(mode: str, /, **arguments: str) -> Plan:
         folder = tmp_path / str(next(counter))
         folder.mkdir()
         path = prefix / f'share/mimic_bringup/launch/{mode}.launch.xml'
@@ -312,7 +312,15 @@ ROS2_CONTROL = ['ros2_control_node', 'spawner', 'spawner', 'spawner']
             {'composed': 'true'},
             ['container', 'control', 'state_publisher', 'twin', 'viewer'],
         ),
-        ('collect', {}, [*SHADOW, 'demonstrator', 'twin', 'recorder']),
+        ('collect', {}, [*SHADOW, 'demonstrator', 'twin', 'recorder', 'collector']),
+        ('collect', {'demonstrations': '0'}, [*SHADOW, 'demonstrator', 'twin', 'recorder']),
+        ('collect', {'camera': 'webcam'}, [*SHADOW, 'camera', 'twin', 'recorder']),
+        ('collect', {'mode': 'demonstrate'}, ['demonstrator', 'recorder', 'collector']),
+        (
+            'collect',
+            {'mode': 'demonstrate', 'camera': 'realsense'},
+            ['camera', 'recorder'],
+        ),
         ('replay', {}, ['control', 'replay', 'state_publisher', 'twin', 'viewer']),
         ('policy', {}, [*POLICY, 'twin', 'recorder']),
         (

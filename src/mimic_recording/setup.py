@@ -21,6 +21,7 @@ setup(
     entry_points={
         'console_scripts': [
             f'recorder = {PACKAGE}.node:main',
+            f'collector = {PACKAGE}.collect_node:main',
             f'replay = {PACKAGE}.replay_node:main',
             f'episodes = {PACKAGE}.episodes:main',
             f'show = {PACKAGE}.show_node:main',

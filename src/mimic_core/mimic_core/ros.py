@@ -521,6 +521,7 @@ def run(
     executor_of: Callable[[Context], Executor] = make_executor,
     *,
     first: bool = False,
+    done: Callable[[], bool] = lambda: False,
     failed: Callable[[], bool] = lambda: False,
 ) -> None:
     """Be the main() of a node: start, spin, and leave cleanly on SIGINT and SIGTERM.
@@ -533,6 +534,7 @@ def run(
         args: Command line; default: that of the process.
         executor_of: Makes the executor.
         first: The node holds a period: it runs before others where the system permits.
+        done: Asked all the time: whether there is nothing left to do.
         failed: Asked at the end: whether the exit code is 1 for another reason.
     """
     keep_malloc_pages()
@@ -559,7 +561,7 @@ def run(
     try:
         node = make_node()
         spinning = True
-        spin(node, executor_of, lambda: bool(signals))
+        spin(node, executor_of, lambda: bool(signals) or done())
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except MimicError as error:

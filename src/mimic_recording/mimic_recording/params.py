@@ -86,3 +86,18 @@ class ShowParams:
     episode: str = param('Folder of the episode.')
     speed: float = param('Of the recorded speed [1].', 1.0, low=0.05, high=10.0)
     loop: bool = param('Begin again at the end.', True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CollectorParams:
+    """How demonstrations of the virtual demonstrator are collected."""
+
+    task: str = param('Kept with each episode.')
+    count: int = param('Demonstrations that are wanted.', 5, low=1, high=10_000)
+    seed: int = param('Of the first start; each trial takes the next.', 0, low=0)
+    tries: int = param('Trials for each demonstration, before it gives up.', 4, low=1, high=100)
+    limit: float = param('Longest demonstration [s].', 120.0, low=5.0, high=3600.0)
+    teleoperated: bool = param(
+        'A robot follows in the twin: it begins at home, and its task must succeed. Else a bare '
+        'hand shows the task.', True
+    )  # fmt: skip
