@@ -32,6 +32,11 @@ setup(
     maintainer_email='maintainers@mimic.invalid',
     description='Launch files and configuration of the whole system.',
     license='Apache-2.0',
-    entry_points={'console_scripts': ['demo = mimic_bringup.demo:main']},
+    entry_points={
+        'console_scripts': [
+            f'demo = {PACKAGE}.demo:main',
+            f'film = {PACKAGE}.film:main',
+        ],
+    },
     extras_require={'test': ['pytest']},
 )

@@ -1,0 +1,53 @@
+"""`./mimic film`: what is there is not made again, what did not succeed is not kept."""
+
+from pathlib import Path
+
+import pytest
+
+from mimic_bringup import film
+from mimic_bringup.human_video import HumanVideo
+from mimic_sim.bare_hand import BareHandParams
+
+
+@pytest.fixture
+def made(monkeypatch) -> list[int]:
+    """Seeds of the videos that were made; those of odd seeds do not succeed."""
+    seeds: list[int] = []
+
+    def write(path: Path, params: BareHandParams, bags: Path | None) -> HumanVideo:
+        seeds.append(params.seed)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text('video')
+        bag = None if bags is None else bags / path.stem
+        if bag is not None:
+            bag.mkdir(parents=True)
+        return HumanVideo(path, bag, params.seed % 2 == 0, 1, 1.0)
+
+    monkeypatch.setattr(film, 'write_human_video', write)
+    return seeds
+
+
+def test_videos_that_succeeded(made, tmp_path, capsys):
+    command = [str(tmp_path / 'v'), '--task', 'push', '--bags', str(tmp_path / 'b')]
+    assert film.main([*command, '--count', '2', '--seed', '3']) == 0
+    assert made == [3, 4, 5, 6]
+    assert sorted(p.name for p in (tmp_path / 'v').iterdir()) == ['push_4.mp4', 'push_6.mp4']
+    assert sorted(p.name for p in (tmp_path / 'b').iterdir()) == ['push_4', 'push_6']
+    assert capsys.readouterr().out == f'2 videos in {tmp_path / "v"}\n'
+    made.clear()
+    assert film.main([*command, '--count', '3', '--seed', '4']) == 0
+    assert made == [5, 7, 8]  # what is there is not made again
+
+
+def test_what_cannot_be_filmed(made, tmp_path, monkeypatch, capsys):
+    assert film.main([str(tmp_path), '--count', '0']) == 1
+    assert '--count must be at least 1' in capsys.readouterr().err
+    monkeypatch.setattr(film, 'TRIES', 1)
+    assert film.main([str(tmp_path), '--count', '3']) == 1
+    assert 'pick_place: 2 of 3 trials succeeded' in capsys.readouterr().err
+
+
+def test_an_unknown_task(tmp_path, capsys):
+    assert film.main([str(tmp_path), '--task', 'flop']) == 1
+    assert 'flop' in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
