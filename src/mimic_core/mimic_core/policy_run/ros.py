@@ -22,7 +22,9 @@ from mimic_interfaces.srv import SetMode, StartEpisode
 STATUS_RATE: Final = 10.0  # [Hz]
 PATIENCE: Final = 60.0  # [s] for the gate to come up
 ANSWER: Final = 5.0  # [s] for it to answer, and to say that it did
+MOTION: Final = 60.0  # [s] for a motion to a posture to end
 GONE: Final = 1.0  # [s] without control/status after which there is no gate
+GATE_GONE: Final = 'the gate is gone: no control/status'
 PERSON: Final = 'shadow/command'  # the source of a person who took over
 FEEDBACK_PERIOD: Final = 0.2  # [s]
 
@@ -121,7 +123,7 @@ class GateClient:
         return ''
 
     def move(self, posture: str, cancelled: Callable[[], bool] = lambda: False) -> Course:
-        """Bring the robot to a posture, in mode IDLE."""
+        """Bring the robot to a posture, in mode IDLE; what is given up is cancelled."""
         if failure := (yield from self.choose(ControlStatus.IDLE)):
             return failure
         begin = ros.now(self._node)
@@ -129,23 +131,42 @@ class GateClient:
             if ros.now(self._node) - begin > ANSWER:
                 return 'nobody offers control/move_to'
             yield
+        begin = ros.now(self._node)
         sent = self._moves.send_goal_async(MoveTo.Goal(posture=posture))
         while not sent.done():
+            if why := self._why_give_up(begin, ANSWER, cancelled):
+                sent.add_done_callback(_cancel_late)
+                return why
             yield
         handle: ClientGoalHandle = sent.result()
         if not handle.accepted:
             return 'control/move_to refuses'
+        begin = ros.now(self._node)
         moved = handle.get_result_async()
         while not moved.done():
-            if cancelled():
+            if why := self._why_give_up(begin, MOTION, cancelled):
                 handle.cancel_goal_async()
-                return 'cancelled'
+                return why
             yield
         result = moved.result().result
         return '' if result.success else f'control/move_to: {result.message}'
 
+    def _why_give_up(self, begin: float, limit: float, cancelled: Callable[[], bool]) -> str:
+        now = ros.now(self._node)
+        if cancelled():
+            return 'cancelled'
+        if now - self.heard > GONE:
+            return GATE_GONE
+        return f'control/move_to takes longer than {limit:g} s' if now - begin > limit else ''
+
     def _on_status(self, msg: ControlStatus) -> None:
         self.status, self.heard = msg, ros.now(self._node)
+
+
+def _cancel_late(sent: Future) -> None:
+    """Cancel a motion that begins after nobody waits for it any more."""
+    if sent.exception() is None and sent.result().accepted:
+        sent.result().cancel_goal_async()
 
 
 class RunServer:
@@ -262,9 +283,18 @@ class RunServer:
             yield
         if answer.done() and answer.result().success:
             return True
-        why = answer.result().message if answer.done() else 'episode/start does not answer'
+        why = 'episode/start does not answer'
+        if answer.done():
+            why = answer.result().message
+        else:
+            answer.add_done_callback(self._stop_late)
         self._node.get_logger().warning(f'not recorded: {why}')
         return False
+
+    def _stop_late(self, answer: Future) -> None:
+        """End an episode that began after nobody waited for it any more: nothing else would."""
+        if answer.exception() is None and answer.result().success:
+            self._end_episode.call_async(Trigger.Request())
 
     def _drive(self, duration: float) -> Course:
         """Wait until the time or the policy is over, or a person or the gate ends it."""
@@ -274,7 +304,7 @@ class RunServer:
             if self._cancelled:
                 return 'cancelled'
             if self._now - self._gate.heard > GONE:
-                return 'the gate is gone: no control/status'
+                return GATE_GONE
             if (status := self._gate.status) is not None and status.mode != ControlStatus.POLICY:
                 return f'mode policy was left: {status.reason or "another was chosen"}'
             yield
