@@ -7,6 +7,7 @@ The file is what ImMimic's training reads, and holds nothing else:
 Episodes and frames are numbers from 0, as text where JSON wants keys.
 """
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +31,16 @@ class Mapping:
     def of(cls, warps: Sequence[Sequence[Warp]]) -> 'Mapping':
         """Return the mapping of warps: [human][robot]."""
         return cls(tuple(tuple(warp.column_of_rows() for warp in row) for row in warps))
+
+    @property
+    def digest(self) -> str:
+        """What tells this mapping from others."""
+        found = hashlib.sha256()
+        for row in self.frames:
+            for frames in row:
+                found.update(len(frames).to_bytes(8, 'little'))
+                found.update(np.asarray(frames, '<i8').tobytes())
+        return found.hexdigest()[:16]
 
     def save(self, file: Path) -> None:
         """Write the file; what was there before stays whole until the new one is."""

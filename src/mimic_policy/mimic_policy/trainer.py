@@ -46,7 +46,7 @@ from mimic_policy.schedule import (
     mapping_step,
     rate,
 )
-from mimic_policy.train_params import IMMIMIC_A, RANDOM_MAP, TrainParams
+from mimic_policy.train_params import IMMIMIC_A, IMMIMIC_V, RANDOM_MAP, TrainParams
 from mimic_policy.windows import Batch
 
 MAPPING: Final = 'mapping_visual.json'
@@ -89,7 +89,8 @@ class Trainer:
             mapping: Of humans to robots; None: made as the method wants it.
 
         Raises:
-            ConfigError: Sizes do not fit each other, or the mapping is of other episodes.
+            ConfigError: Sizes do not fit each other, or the mapping is of other episodes or for a
+                method that uses none.
         """
         self.data, self.params, self.run = data, params, run
         self._sizes, self._noise = network, diffusion
@@ -115,7 +116,10 @@ class Trainer:
         )
         self._precision = _precision(params.precision, self._device)
         self._mapping = mapping
+        self._mapped_by: str | None = None  # digest of the mapping of the run that goes on
         if mapping is not None:
+            if params.method not in (IMMIMIC_A, IMMIMIC_V):
+                raise ConfigError(f'mapping: {params.method} uses none')
             _check_mapping(mapping, data)
         self.step_number = 0
         self._updates = 0
@@ -235,7 +239,22 @@ class Trainer:
     def _mapping_now(self) -> Mapping:
         if self._mapping is None:
             self._mapping = self._make_mapping()
+            self._check_mapped()
         return self._mapping
+
+    def _check_mapped(self) -> None:
+        """Refuse another mapping than that of the run that goes on.
+
+        Raises:
+            ConfigError: It is another one.
+        """
+        now = None if self._mapping is None else self._mapping.digest
+        if self._mapped_by is not None and now is not None and now != self._mapped_by:
+            raise ConfigError(
+                f'{self.run}: training.mapping was {self._mapped_by!r} and is {now!r} now: give '
+                'the mapping of then, choose another folder with --out, or begin again with '
+                '--fresh'
+            )
 
     def _make_mapping(self) -> Mapping:
         """Return the mapping of the method, made or, where a killed run made it, read."""
@@ -244,7 +263,9 @@ class Trainer:
             return align(humans, robots, self._alignment).mapping
         file = self.run / MAPPING
         if self.step_number > mapping_step(self.params):  # made by what the network was then
-            return Mapping.load(file)
+            made = Mapping.load(file)
+            _check_mapping(made, self.data, str(file))
+            return made
         policy = self.policy()
         mapping = align(
             humans, robots, self._alignment, lambda p: policy.features(p).astype(np.float64)
@@ -292,6 +313,7 @@ class Trainer:
                 'alignment': asdict(self._alignment),
                 'dataset': self.data.fingerprint,
                 'processes': self._world,
+                'mapping': None if self._mapping is None else self._mapping.digest,
                 'updates': self._updates,
                 'sums': self._sums,
             },
@@ -308,7 +330,8 @@ class Trainer:
 
         Raises:
             CheckpointError: It is damaged, or of another network.
-            ConfigError: It was trained with other parameters or on another dataset; names them.
+            ConfigError: It was trained with other parameters, or on another dataset or mapping;
+                names them.
         """
         training = checkpoint.document.get('training')
         if not isinstance(training, dict):
@@ -336,45 +359,70 @@ class Trainer:
                     raise ConfigError(
                         f'{checkpoint.where}: {group}.{field} was {have!r} and is {value!r} now'
                     )
+        self._mapped_by = training.get('mapping')
+        self._check_mapped()
+        updates, sums = _progress(training, checkpoint.where)
         load_tensors(self._average, checkpoint.tensors(WEIGHTS), str(checkpoint.folder / WEIGHTS))
         where = str(checkpoint.folder / TRAINING)
         state = checkpoint.tensors(TRAINING)
         own = {k.removeprefix('network.'): v for k, v in state.items() if k.startswith('network.')}
         load_tensors(self.network, own, where)
-        self._load_optimiser(state)
-        self.step_number = checkpoint.step
-        self._updates = int(training['updates'])
-        self._sums = {str(kind): list(total) for kind, total in training['sums'].items()}
+        self._load_optimiser(state, where)
+        self.step_number, self._updates, self._sums = checkpoint.step, updates, sums
 
-    def _load_optimiser(self, state: dict[str, Tensor]) -> None:
+    def _load_optimiser(self, state: dict[str, Tensor], where: str) -> None:
         parameters = dict(self.network.named_parameters())
         for key, value in state.items():
             group, _, rest = key.partition('.')
             field, _, name = rest.partition('.')
-            if group == 'optimiser' and name in parameters:
-                target = value if field == 'step' else value.to(self._device)
-                self._optimiser.state[parameters[name]][field] = target
+            if group != 'optimiser':
+                continue
+            if name not in parameters:
+                raise CheckpointError(f'{where}: {key} is unknown')
+            if field != 'step' and value.shape != parameters[name].shape:
+                shape = tuple(parameters[name].shape)
+                raise CheckpointError(f'{where}: {key} is {tuple(value.shape)}, not {shape}')
+            target = value if field == 'step' else value.to(self._device)
+            self._optimiser.state[parameters[name]][field] = target
 
 
-def _check_mapping(mapping: Mapping, data: Data) -> None:
+def _progress(training: dict[str, Any], where: str) -> tuple[int, dict[str, list[float]]]:
+    """Return updates and sums of losses so far.
+
+    Raises:
+        CheckpointError: One is missing or wrong; names it.
+    """
+    updates, sums = training.get('updates'), training.get('sums')
+    if not isinstance(updates, int) or updates < 0:
+        raise CheckpointError(f'{where}: training.updates = {updates!r} is no count')
+    if not isinstance(sums, dict):
+        raise CheckpointError(f'{where}: training.sums is missing or wrong')
+    for kind, pair in sums.items():
+        numbers = isinstance(pair, list) and all(isinstance(x, int | float) for x in pair)
+        if kind not in KINDS or not numbers or len(pair) != 2:
+            raise CheckpointError(f'{where}: training.sums.{kind} = {pair!r} is no sum and count')
+    return updates, {str(kind): [float(x) for x in pair] for kind, pair in sums.items()}
+
+
+def _check_mapping(mapping: Mapping, data: Data, what: str = 'mapping') -> None:
     """Refuse a mapping of other episodes: its frames would be those of something else."""
     lengths = [] if data.human is None else data.human.lengths.tolist()
     if len(mapping.frames) < len(lengths):
         raise ConfigError(
-            f'mapping: of {len(mapping.frames)} human episodes, {len(lengths)} are trained on'
+            f'{what}: of {len(mapping.frames)} human episodes, {len(lengths)} are trained on'
         )
     robots = data.robot.lengths
     for h, length in enumerate(lengths):
         row = mapping.frames[h]
         if len(row) < len(robots):
             raise ConfigError(
-                f'mapping: of {len(row)} robot episodes, {len(robots)} are trained on'
+                f'{what}: of {len(row)} robot episodes, {len(robots)} are trained on'
             )
         for r, frames in enumerate(row[: len(robots)]):
             if len(frames) != length or frames.max(initial=0) >= robots[r]:
                 last = frames.max(initial=0)
                 raise ConfigError(
-                    f'mapping: human episode {h} on robot episode {r}: {len(frames)} frames up '
+                    f'{what}: human episode {h} on robot episode {r}: {len(frames)} frames up '
                     f'to {last}, the dataset has {length} and {robots[r]}: align it again'
                 )
 

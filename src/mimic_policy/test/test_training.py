@@ -1,5 +1,6 @@
 import dataclasses
 import errno
+import json
 import multiprocessing
 import os
 import socket
@@ -9,6 +10,7 @@ import pytest
 import torch
 from reaching import SIDE, dataset
 
+from mimic_alignment import Mapping
 from mimic_core.errors import ConfigError
 from mimic_policy import Observation
 from mimic_policy.checkpoint import CheckpointError, checkpoints, load_policy, read_checkpoint
@@ -126,6 +128,71 @@ def test_a_mapping_of_other_episodes_is_refused(episodes, tmp_path):
         with pytest.raises(ConfigError, match=text):
             train(data, settings, tmp_path, mapping=type(mapping)(wrong))
     assert not checkpoints(tmp_path)
+
+
+def test_a_run_goes_on_with_its_own_mapping_only(episodes, tmp_path):
+    """Another file, or none: the curve would be that of neither."""
+    settings = _settings(method='immimic_a')
+    data = prepare(episodes, settings.train)
+    made = Trainer(
+        data, settings.train, settings.network, settings.diffusion, tmp_path
+    )._make_mapping()
+    first = tuple(tuple(0 * frames for frames in row) for row in made.frames)
+    other = Mapping(first)
+    half = iter([False, False, True]).__next__
+    train(data, settings, tmp_path / 'own', stop=half, mapping=other)
+    assert read_checkpoint(tmp_path / 'own').document['training']['mapping'] == other.digest
+    for wrong in (made, None):
+        with pytest.raises(ConfigError, match=r'own: training\.mapping was'):
+            train(data, settings, tmp_path / 'own', mapping=wrong)
+    train(data, settings, tmp_path / 'own', mapping=Mapping(first))
+    assert read_checkpoint(tmp_path / 'own').step == 6
+    # The same mapping may come from a file, or be made anew
+    half = iter([False, False, True]).__next__
+    train(data, settings, tmp_path / 'made', stop=half)
+    train(data, settings, tmp_path / 'made', mapping=made)
+    with pytest.raises(ConfigError, match='mapping: co_train uses none'):
+        settings = _settings(method='co_train')
+        train(data, settings, tmp_path / 'unused', mapping=made)
+
+
+def test_what_immimic_v_saw_is_checked_when_it_goes_on(episodes, tmp_path):
+    settings = _settings(method='immimic_v')
+    data = prepare(episodes, settings.train)
+    train(data, settings, tmp_path, stop=iter([False] * 3 + [True]).__next__)
+    file = tmp_path / 'mapping_visual.json'
+    good = Mapping.load(file)
+    for frames, text in (
+        (good.frames[:1], r'mapping_visual\.json: of 1 human episodes, 3 are trained on'),
+        (tuple(tuple(0 * f for f in row) for row in good.frames), r'training\.mapping was'),
+    ):
+        Mapping(frames).save(file)
+        with pytest.raises(ConfigError, match=text):
+            train(data, settings, tmp_path)
+    good.save(file)
+    train(data, settings, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ('field', 'value', 'text'),
+    [
+        ('updates', None, r'training\.updates = None is no count'),
+        ('updates', 'many', r"training\.updates = 'many'"),
+        ('sums', None, r'training\.sums is missing or wrong'),
+        ('sums', {'robot': [1.0]}, r'training\.sums\.robot = \[1\.0\]'),
+    ],
+)
+def test_a_wrong_field_of_the_training_state_is_named(episodes, tmp_path, field, value, text):
+    last = _train(episodes, tmp_path, method='robot_only', steps=4, stop=lambda: True)
+    file = last / 'checkpoint.json'
+    document = json.loads(file.read_text())
+    if value is None:
+        del document['training'][field]
+    else:
+        document['training'][field] = value
+    file.write_text(json.dumps(document))
+    with pytest.raises(CheckpointError, match=rf'checkpoint\.json: {text}'):
+        _train(episodes, tmp_path, method='robot_only', steps=4)
 
 
 def test_fresh_begins_again(episodes, tmp_path):
