@@ -195,13 +195,22 @@ def is_of(path: Path, robot: RobotModel, task: str) -> bool:
     """
     try:
         with Episode(path) as episode:
-            topics = [episode.find(topic) for topic in (*GATE_TOPICS, *SOURCE_TOPICS)]
-            if not any(topic and episode.topics[topic].count for topic in topics):
+            if not _has_any(episode, (*GATE_TOPICS, *SOURCE_TOPICS)):
                 return False
             names = set(load_track(episode).names)
             return episode.task in ('', task) and names == set(robot.joint_names)
     except MimicError:
         return True
+
+
+def is_of_bare_hand(episode: Episode) -> bool:
+    """Tell whether an open bag is of a person without a robot."""
+    return not _has_any(episode, (*GATE_TOPICS, *SOURCE_TOPICS, STATES))
+
+
+def _has_any(episode: Episode, topics: Iterable[str]) -> bool:
+    names = [episode.find(topic) for topic in topics]
+    return any(name and episode.topics[name].count for name in names)
 
 
 def has_failed(path: Path) -> bool:

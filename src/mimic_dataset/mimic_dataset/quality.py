@@ -20,6 +20,7 @@ from mimic_dataset.bags import (
     commands,
     image_stamps,
     images,
+    is_of_bare_hand,
     states,
     success_of,
 )
@@ -40,6 +41,8 @@ OFFSET: Final = 0.1  # [s] median latency of a sensor beyond which its clock is 
 ALONE: Final = 0.05  # [1] share of pictures without a partner
 FASTEST: Final = 3.0  # [m/s] of a palm
 TURNING: Final = 15.0  # [rad/s] of a palm
+JUMP: Final = 1.5  # [1] of its largest speed: a late gate sends two commands of the limit at once
+BARE_HAND: Final = 'camera/color/image_raw'  # of a bag without commands
 AT_LIMIT: Final = 0.005  # [1] of its range that a joint is near its bound
 TOUCHED: Final = 0.2  # [1] of the time at a bound of the arm that makes an episode useless
 IDLE: Final = 1.0  # [s] standing still at head or tail
@@ -118,7 +121,9 @@ def inspect_bag(path: Path, robot: RobotModel | None) -> Quality:
         streams: dict[str, FloatArray] = {}
         shown: list[tuple[float, str]] = []
         findings += _sync_findings(episode)
-        for topic in [*CAMERAS.values(), STATES, *GATE_TOPICS]:
+        bare = is_of_bare_hand(episode)
+        cameras = (BARE_HAND, *CAMERAS.values()) if bare else tuple(CAMERAS.values())
+        for topic in [*cameras, STATES, *GATE_TOPICS]:
             name = episode.find(topic)
             if name is None:
                 continue
@@ -127,21 +132,21 @@ def inspect_bag(path: Path, robot: RobotModel | None) -> Quality:
             findings += gap_findings(topic, times)
         at, pose, joints = np.zeros(0), np.zeros((0, 6)), np.zeros((0, 0))
         try:
-            if robot is not None:
+            if robot is not None and not bare:
                 at, pose, joints, more = _bag_motion(episode, robot, start)
                 findings += more
-            for camera, ending in CAMERAS.items():
+            for ending in cameras:
                 topic_name = episode.find(ending)
                 if topic_name is None:
                     continue
                 more, small = _watch(episode, topic_name, ending, start, at, pose, joints)
                 findings += more
-                shown = small if camera == 'agent' else shown
+                shown = shown or small  # of the first camera that is there
             findings += task_findings(success_of(episode))
         except MimicError as error:
             findings.append(Finding('damaged', path.name, str(error), drop=True))
         return Quality(
-            path.name, str(path), 'robot', episode.duration,
+            path.name, str(path), 'human' if bare else 'robot', episode.duration,
             tuple(findings), streams, _speed(at, pose), tuple(shown),
         )  # fmt: skip
 
@@ -192,11 +197,9 @@ def _bag_motion(
     found = []
     for deviation in check_track(load_track(episode), robot.joint_names, robot.limits):
         if deviation.kind == 'speed':
-            found.append(
-                Finding(
-                    'jump', deviation.joint, str(deviation), deviation.time, deviation.time, True
-                )
-            )
+            share, at = deviation.value / deviation.bound, deviation.time
+            text = f'{100 * share:.0f} % of its largest speed at {at:.2f} s'
+            found.append(Finding('jump', deviation.joint, text, at, at, share > JUMP))
     count = len(robot.arm_joints)
     at = resample.grid(series.times[0], series.times[-1], 30.0)
     values = resample.linear(series.times, series.values, at)

@@ -5,12 +5,14 @@ import pytest
 import yaml
 
 from mimic_dataset import ConvertParams, convert, load, make_jobs
+from mimic_dataset import quality as quality_module
 from mimic_dataset.bags import success_of
 from mimic_dataset.command import main
 from mimic_dataset.quality import drop_reasons, inspect, inspect_arrays, limit_findings
 from mimic_dataset.quality_page import page, timeline, write_pages
 from mimic_description import load_robot
 from mimic_recording import Episode
+from mimic_recording.replay import Deviation
 
 from .conftest import META, episode
 from .synthetic_bags import ROBOT, BagSpec, write_bag
@@ -62,6 +64,25 @@ def test_a_bag_of_a_task_that_failed_is_dropped(good, tmp_path, tag, known):
         assert success_of(opened) is known
     (quality,) = inspect(bag)
     assert ('did not succeed' in str(drop_reasons(quality))) == (known is False)
+
+
+def test_a_bag_of_a_bare_hand_is_no_damaged_robot(tmp_path):
+    bag = write_bag(tmp_path / 'bag', BagSpec(commands=False, states=False))
+    (quality,) = inspect(bag, load_robot(*ROBOT))
+    assert quality.domain == 'human' and drop_reasons(quality) == []
+    assert len(quality.thumbnails) == 8
+    (quality,) = inspect(write_bag(tmp_path / 'b', BagSpec(commands=False)), load_robot(*ROBOT))
+    assert quality.domain == 'robot' and 'no commands' in drop_reasons(quality)[0]
+
+
+def test_a_gate_that_was_late_is_no_jump(good, monkeypatch):
+    """It sends what is due at once, each command within its limit."""
+    late = Deviation('iiwa_joint_2', 'speed', 1.3, 1.0, 2.0)
+    monkeypatch.setattr(quality_module, 'check_track', lambda *_: (late,))
+    (quality,) = inspect(good, load_robot(*ROBOT))
+    (found,) = [f for f in quality.findings if f.kind == 'jump']
+    assert '130 % of its largest speed at 2.00 s' in str(found)
+    assert drop_reasons(quality) == []
 
 
 def test_standing_still_is_found_but_kept(tmp_path):
