@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from av.error import FFmpegError
 
-from mimic_dataset.arrays import ACTION_POSE, STATE_POSE, DatasetMeta, Domain
+from mimic_dataset.arrays import ACTION_POSE, DOMAINS, STATE_POSE, DatasetMeta, Domain
 from mimic_dataset.errors import DatasetError, WriteError
 from mimic_dataset.parts import (
     Part,
@@ -74,7 +74,7 @@ def assemble(dataset: Path, domain: Domain) -> Path | None:
 
 def restore(dataset: Path) -> None:
     """Finish a swap that a kill interrupted: of old and new one is complete."""
-    for domain in ('robot', 'human'):
+    for domain in DOMAINS:
         old = dataset / f'.{domain}.old'
         if old.is_dir() and not (dataset / domain).exists():
             old.rename(dataset / domain)
@@ -317,7 +317,7 @@ def domain_meta(root: Path) -> tuple[Domain, DatasetMeta, list[dict[str, Any]]]:
     values = load_json(path)
     meta = DatasetMeta.from_map(values, str(path))
     domain, episodes = values.get('domain'), values.get('episodes')
-    if domain not in ('robot', 'human'):
+    if domain not in DOMAINS:
         raise DatasetError(f"{path}, domain: '{domain}' is not robot or human")
     if not isinstance(episodes, list):
         raise DatasetError(f'{path}, episodes: missing')

@@ -12,7 +12,15 @@ from scipy.spatial.transform import Rotation
 from mimic_core.arrays import BoolArray, FloatArray, Image
 from mimic_core.errors import MimicError
 from mimic_dataset import resample
-from mimic_dataset.arrays import AXIS_ANGLE, POSITION, Dataset, Domain, EpisodeArrays, Frames
+from mimic_dataset.arrays import (
+    AXIS_ANGLE,
+    DOMAINS,
+    POSITION,
+    Dataset,
+    Domain,
+    EpisodeArrays,
+    Frames,
+)
 from mimic_dataset.bags import (
     CAMERAS,
     STATES,
@@ -97,7 +105,7 @@ def inspect(path: Path, robot: RobotModel | None = None) -> list[Quality]:
         DatasetError: A file of the dataset is damaged.
     """
     if (path / 'meta' / 'info.json').exists() or any(
-        (path / domain / 'meta').is_dir() for domain in ('robot', 'human')
+        (path / domain / 'meta').is_dir() for domain in DOMAINS
     ):
         return _of_dataset(path)
     return [inspect_bag(bag, robot) for bag in find_sources([path])]

@@ -20,7 +20,7 @@ from mimic_dataset.arrays import (
     EpisodeArrays,
 )
 from mimic_dataset.cache import CACHE, cached_frames
-from mimic_dataset.errors import DatasetError
+from mimic_dataset.errors import DatasetError, EpisodeError
 from mimic_dataset.lerobot import (
     ACTION,
     DATA_PATH,
@@ -62,8 +62,8 @@ def load(
         pictures: Decode them; without, all are black: for those who look at numbers only.
 
     Raises:
-        DatasetError: There is no dataset, or a file of it is damaged; names file and field.
-        EpisodeError: An episode is wrong.
+        DatasetError: There is no dataset, a file of it is damaged, or an episode is wrong; names
+            file and field.
     """
     if (path / 'meta' / 'info.json').exists():
         roots = [path]
@@ -179,7 +179,10 @@ class _Reader:
                 else np.broadcast_to(np.uint8(0), (count, *size, 3))
             )
         info = PartInfo(name, self._domain, self._meta, success)
-        return as_arrays(info, action, state, pictures)
+        try:
+            return as_arrays(info, action, state, pictures)
+        except EpisodeError as error:
+            raise DatasetError(f'{self._root}: {error}') from error
 
     def _numbers(
         self, data: tuple[int, int], number: int, begin: int, count: int

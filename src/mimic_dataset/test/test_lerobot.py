@@ -2,6 +2,7 @@ import json
 import resource
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -237,6 +238,39 @@ def test_a_wrong_field_is_named(dataset):
         info.write_text(before[0])
         extra.write_text(before[1])
     load(folder, cache=False)
+
+
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        (lambda rows: rows[3]['action'].__setitem__(7, float('nan')), 'r0, action: .*nan'),
+        (lambda rows: rows[2]['observation.state'].__setitem__(0, float('inf')), 'r0, state: '),
+        (lambda rows: rows[2]['observation.state'].__setitem__(6, 3.0), 'r0, state: the quater'),
+    ],
+)
+def test_numbers_that_are_none_name_dataset_episode_and_field(dataset, change, words):
+    folder, _ = dataset
+    file = folder / 'robot/data/chunk-000/file-000.parquet'
+    table = pq.read_table(file)
+    rows = table.to_pylist()
+    change(rows)
+    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), file)
+    with pytest.raises(DatasetError, match=rf'{folder}/robot: episode {words}'):
+        load(folder, pictures=False)
+
+
+def test_an_episode_of_one_frame_in_the_files_is_refused_by_name(dataset):
+    folder, _ = dataset
+    numbers = folder / 'robot/data/chunk-000/file-000.parquet'
+    table = pq.read_table(numbers)
+    pq.write_table(table.slice(19), numbers)  # all but the last of the first episode are gone
+    episodes = folder / 'robot/meta/episodes/chunk-000/file-000.parquet'
+    rows = pq.read_table(episodes)
+    changed = rows.to_pylist()
+    changed[0] |= {'length': 1, 'dataset_from_index': 19}
+    pq.write_table(pa.Table.from_pylist(changed, schema=rows.schema), episodes)
+    with pytest.raises(DatasetError, match='robot: episode r0, stamps: 1 frames are no demonstr'):
+        load(folder, pictures=False)
 
 
 def test_no_dataset_is_an_error(tmp_path):
