@@ -26,6 +26,8 @@ BAR: Final = 36  # [px] caption
 RATE: Final = 30
 _FOVY: Final = 0.95  # [rad] wide enough to show the whole robot
 _INK, _PAPER = (235, 235, 240), (28, 30, 36)
+_SAME: Final = 0.0005  # [s] between the stamps of a picture and its landmarks, by rounding
+_YOUNG: Final = 0.3  # [s]
 _TICK: Final = Fraction(1, 90_000)  # [s]
 
 
@@ -91,7 +93,7 @@ def _pictures(episode: Path) -> Iterator[tuple[float, Image]]:
 
 def compose(color: Image, stamp: float, clock: float, streams: Streams, twin: Twin) -> Image:
     """Return one frame (SIZE[1] + BAR, 2 * SIZE[0], 3) of the video."""
-    hand = _hand_at(streams, stamp)
+    hand, seen = _hand_at(streams, stamp)
     left = draw_hand(color, hand) if hand is not None else color
     q = streams.joints.at(stamp)
     if q is not None and np.isfinite(q).all():
@@ -102,7 +104,7 @@ def compose(color: Image, stamp: float, clock: float, streams: Streams, twin: Tw
     canvas[BAR:, : SIZE[0]] = _fit(left)
     canvas[BAR:, SIZE[0] :] = right
     canvas[:BAR] = _PAPER
-    _write(canvas, 12, 'the camera sees' if hand is not None else 'the camera sees no hand')
+    _write(canvas, 12, seen)
     _write(canvas, SIZE[0] + 12, f'the robot does: {_state(streams, stamp)}')
     _write(canvas, 2 * SIZE[0] - 90, f'{clock:5.1f} s')
     return canvas
@@ -129,12 +131,25 @@ def _state(streams: Streams, stamp: float) -> str:
     return 'waiting' if value is None else STATES[int(value[0])]
 
 
-def _hand_at(streams: Streams, stamp: float) -> TrackedHand | None:
-    series = streams.hands
-    index = int(np.searchsorted(series.stamps, stamp - 0.0005))
-    if index >= len(series.stamps) or abs(series.stamps[index] - stamp) > 0.001:
-        return None
-    points: FloatArray = series.values[index]
+def _hand_at(streams: Streams, stamp: float) -> tuple[TrackedHand | None, str]:
+    """Return the hand to draw into the picture of a time [s], and what to say above it.
+
+    On full cores a newer picture may replace this one before it is tracked; then the landmarks of
+    the last tracked one are shown, while they are young.
+    """
+    stamps = streams.hands.stamps
+    index = int(np.searchsorted(stamps, stamp + _SAME)) - 1
+    age = stamp - float(stamps[index]) if index >= 0 else np.inf  # [s]
+    hand = _hand_of(streams, index) if age <= _YOUNG else None
+    if age <= _SAME:
+        return hand, 'the camera sees' if hand is not None else 'the camera sees no hand'
+    if hand is None:
+        return None, 'the camera sees (picture not tracked)'
+    return hand, f'the camera sees (landmarks {age * 1e3:.0f} ms older)'
+
+
+def _hand_of(streams: Streams, index: int) -> TrackedHand | None:
+    points: FloatArray = streams.hands.values[index]
     if not np.isfinite(points).any():
         return None
     side, method = streams.kinds.values[index].astype(int)
