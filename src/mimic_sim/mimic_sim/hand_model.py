@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from mimic_core.arrays import FloatArray, checked
+from mimic_core.arrays import FloatArray, IntArray, checked
 from mimic_core.errors import ConfigError, LimitError
 from mimic_core.frames import apply, hand_frame, inverse
 from mimic_core.hand import Side
@@ -38,6 +38,8 @@ DIP_OF_PIP: Final = 0.6  # a finger's last joint follows the middle one
 
 # Bones: the palm, then three a finger. Bone k of a finger begins at its keypoint k.
 NUM_BONES: Final = 1 + 3 * len(FINGERS)
+_NO_TURN: Final[FloatArray] = np.tile(np.eye(4), (NUM_BONES, 1, 1))
+_CHAINS: Final[IntArray] = np.array(CHAINS)  # (5, 4) keypoints
 
 # Joint centres of an adult's flat hand, 190 mm from wrist to middle tip [m].
 # Columns: palmar (x), to the thumb (y), to the fingers (z).
@@ -112,6 +114,10 @@ class HandModel:
         self.rest: FloatArray = apply(inverse(hand_frame(rest)), rest)  # (21, 3) [m] palm frame
         self.radii: FloatArray = _RADII * self.shape.scale * self.shape.thickness  # (21,) [m]
         self._axes = _joint_axes(self.rest)  # (5, 4, 3)
+        self._skew = _skew(self._axes)  # (5, 4, 3, 3)
+        self._skew_squared = self._skew @ self._skew
+        chains = self.rest[_CHAINS]  # (5, 4, 3) [m]
+        self._first, self._steps = chains[:, 0], np.diff(chains, axis=1)
 
     def bones(self, joints: FloatArray, fraction: float = 1.0) -> FloatArray:
         """Return `palm_T_bone` of every bone, (16, 4, 4); at rest they are pure translations.
@@ -122,30 +128,21 @@ class HandModel:
                 parents always take all of theirs. Half-turned bones keep skin from collapsing.
         """
         q = checked(joints, (NUM_JOINTS,), 'hand joints').reshape(5, 4)
-        out = np.tile(np.eye(4), (NUM_BONES, 1, 1))
-        turn, origin = np.tile(np.eye(3), (5, 1, 1)), self.rest[[c[0] for c in CHAINS]]
+        turns = self._turns(q)
+        own = turns if fraction == 1.0 else self._turns(q * fraction)
+        frames, origins = self._chains(turns)
+        out = _NO_TURN.copy()
         for level in range(3):
-            full = self._turn(level, q)
-            own = full if fraction == 1.0 else self._turn(level, q * fraction)
-            out[1 + level :: 3, :3, :3] = turn @ own
-            out[1 + level :: 3, :3, 3] = origin
-            turn = turn @ full
-            step = (
-                self.rest[[c[level + 1] for c in CHAINS]] - self.rest[[c[level] for c in CHAINS]]
-            )
-            origin = origin + np.einsum('cij,cj->ci', turn, step)
+            turn = own[0] if level == 0 else frames[level - 1] @ own[level]
+            out[1 + level :: 3, :3, :3] = turn
+            out[1 + level :: 3, :3, 3] = origins[level]
         return out
 
     def keypoints(self, joints: FloatArray) -> FloatArray:
         """Return the 21 keypoints (21, 3) [m] in the palm frame of a right hand."""
-        bones = self.bones(joints)
+        q = checked(joints, (NUM_JOINTS,), 'hand joints').reshape(5, 4)
         points = np.zeros((NUM_KEYPOINTS, 3))
-        for f, chain in enumerate(CHAINS):
-            points[chain[0]] = self.rest[chain[0]]
-            for level in range(3):
-                bone = bones[1 + 3 * f + level]
-                step = self.rest[chain[level + 1]] - self.rest[chain[level]]
-                points[chain[level + 1]] = bone[:3, 3] + bone[:3, :3] @ step
+        points[_CHAINS.T] = self._chains(self._turns(q))[1]
         return points
 
     def world_keypoints(self, state: HandState) -> FloatArray:
@@ -162,10 +159,21 @@ class HandModel:
     def _last_bones(self) -> FloatArray:
         return self.rest[[c[3] for c in CHAINS]] - self.rest[[c[2] for c in CHAINS]]
 
-    def _turn(self, level: int, q: FloatArray) -> FloatArray:
-        if level == 0:
-            return _rotation(self._axes[:, 0], q[:, 0]) @ _rotation(self._axes[:, 1], q[:, 1])
-        return _rotation(self._axes[:, level + 1], q[:, level + 1])
+    def _turns(self, q: FloatArray) -> list[FloatArray]:
+        """Return how the bones of the three levels turn, (5, 3, 3) each, by q (5, 4) [rad]."""
+        sin, cos = np.sin(q)[..., None, None], np.cos(q)[..., None, None]
+        by_joint = np.eye(3) + sin * self._skew + (1.0 - cos) * self._skew_squared
+        return [by_joint[:, 0] @ by_joint[:, 1], by_joint[:, 2], by_joint[:, 3]]
+
+    def _chains(self, turns: list[FloatArray]) -> tuple[list[FloatArray], list[FloatArray]]:
+        """Return `palm_R_bone` (5, 3, 3) of three levels, and four origins (5, 3) [m]."""
+        frames, origins = [turns[0]], [self._first]
+        for level in range(3):
+            if level > 0:
+                frames.append(frames[-1] @ turns[level])
+            step = np.einsum('cij,cj->ci', frames[-1], self._steps[:, level])
+            origins.append(origins[-1] + step)
+        return frames, origins
 
 
 def check_limits(joints: FloatArray) -> FloatArray:
@@ -212,13 +220,13 @@ def _unit(vectors: FloatArray) -> FloatArray:
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
-def _rotation(axes: FloatArray, angles: FloatArray) -> FloatArray:
-    """Return rotations (N, 3, 3) about unit axes (N, 3) by angles (N,) [rad]."""
-    x, y, z = axes.T
+def _skew(axes: FloatArray) -> FloatArray:
+    """Return the matrices (..., 3, 3) of the cross products with vectors (..., 3)."""
+    x, y, z = np.moveaxis(axes, -1, 0)
     zero = np.zeros_like(x)
-    skew = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=1).reshape(-1, 3, 3)
-    sin, cos = np.sin(angles)[:, None, None], np.cos(angles)[:, None, None]
-    return np.eye(3) + sin * skew + (1.0 - cos) * (skew @ skew)
+    rows = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1)
+    matrices: FloatArray = rows.reshape(*axes.shape[:-1], 3, 3)
+    return matrices
 
 
 THUMB_TIP: Final = INDEX['thumb_tip']

@@ -72,14 +72,15 @@ class Sensor:
         if self._holes > 0.0:
             near = cv2.erode(depth, np.ones((3, 3), np.uint8))
             far = cv2.dilate(depth, np.ones((3, 3), np.uint8))
-            edge = far - near > _EDGE_STEP
+            edge = np.flatnonzero(far - near > _EDGE_STEP)
             chance = self._cut(self._uniform, size, stamp, 2)
-            lost = chance < np.float32(_LOST_ANYWHERE * self._holes)
-            lost = lost | (edge & (chance < np.float32(_LOST_AT_EDGE * self._holes)))
-            flying = edge & (chance > np.float32(1.0 - _FLYING_AT_EDGE * self._holes))
-            share = self._cut(self._uniform, size, stamp, 3)[flying]
-            noisy[flying] = near[flying] + share * (far[flying] - near[flying])
-            noisy[lost] = 0.0
+            at_edge, flat = chance.ravel()[edge], noisy.reshape(-1)
+            flying = edge[at_edge > np.float32(1.0 - _FLYING_AT_EDGE * self._holes)]
+            share = self._cut(self._uniform, size, stamp, 3).ravel()[flying]
+            front, back = near.reshape(-1)[flying], far.reshape(-1)[flying]
+            flat[flying] = front + share * (back - front)
+            flat[edge[at_edge < np.float32(_LOST_AT_EDGE * self._holes)]] = 0.0
+            noisy[chance < np.float32(_LOST_ANYWHERE * self._holes)] = 0.0
         noisy[depth == 0] = 0.0
         np.rint(noisy, out=noisy)
         result: DepthImage = np.clip(noisy, 0.0, 65535.0, out=noisy).astype(np.uint16)

@@ -8,6 +8,7 @@ from typing import Final
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from mimic_core.arrays import DepthImage, FloatArray, Image
 from mimic_core.camera import Intrinsics
@@ -75,18 +76,49 @@ class SoftShadow:
         strength = np.exp(-height / _FADE)
         shadow = np.zeros((_CELLS, _CELLS), np.uint8)
         bones = sorted([*BONES, (21, 0)], key=lambda bone: -height[bone[0]] - height[bone[1]])
+        ends = np.clip(np.rint(cells), -999, 999).astype(np.int32)
         for a, b in bones:  # the lowest and darkest last
             value = 255.0 * _DARKEST * 0.5 * (strength[a] + strength[b])
             thickness = max(1, round(1.1 * (radii[a] + radii[b]) / _CELL))
-            ends = [np.clip(np.rint(cells[i]), -999, 999).astype(int).tolist() for i in (a, b)]
-            cv2.line(shadow, ends[0], ends[1], (float(value),), thickness)
-        palm = np.clip(np.rint(cells[[0, 1, 5, 9, 13, 17]]), -999, 999).astype(np.int32)
+            cv2.line(shadow, ends[a].tolist(), ends[b].tolist(), (float(value),), thickness)
+        palm = ends[[0, 1, 5, 9, 13, 17]]
         dark = float(255.0 * _DARKEST * strength[[0, 5, 17]].mean())
         cv2.fillConvexPoly(shadow, cv2.convexHull(palm), (dark,))
         blur = 1.0 + 8.0 * float(height[[4, 8, 12, 16, 20]].mean()) / _FADE
         soft = cv2.GaussianBlur(shadow, (0, 0), min(blur, 6.0))
-        seen = cv2.warpPerspective(soft, self._pixel_T_map, self._size, flags=cv2.INTER_LINEAR)
-        seen[cv2.absdiff(depth, self._table) > _SAME] = 0
+        around = self._around(soft)
+        if around is None:
+            return color
+        top, left, bottom, right = around
+        part = slice(top, bottom), slice(left, right)
+        moved = _shift(-left, -top) @ self._pixel_T_map
+        size = (right - left, bottom - top)
+        seen = cv2.warpPerspective(soft, moved, size, flags=cv2.INTER_LINEAR)
+        seen[cv2.absdiff(depth[part], self._table[part]) > _SAME] = 0
         shade = cv2.cvtColor(cv2.bitwise_not(seen), cv2.COLOR_GRAY2BGR)
-        painted: Image = cv2.multiply(color, shade, scale=1.0 / 255.0)  # type: ignore[assignment]
+        painted = color.copy()
+        painted[part] = cv2.multiply(color[part], shade, scale=1.0 / 255.0)
         return painted
+
+    def _around(self, shadow: npt.NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
+        """Return top, left, bottom, right [px] around a shadow on the map; None: out of sight."""
+        x, y, width, height = cv2.boundingRect(shadow)
+        if width == 0:
+            return None
+        # A cell beyond the last one that is dark, to which interpolation reaches.
+        x0, y0, x1, y1 = x - 1, y - 1, x + width, y + height
+        corners = self._pixel_T_map @ np.array([[x0, x1, x1, x0], [y0, y0, y1, y1], [1.0] * 4])
+        columns, rows = self._size
+        if (corners[2] <= 0.0).any():  # it reaches behind the camera
+            return 0, 0, rows, columns
+        pixels = corners[:2] / corners[2]
+        left, top = np.maximum(np.floor(pixels.min(axis=1)).astype(int) - 1, 0)
+        right, bottom = np.ceil(pixels.max(axis=1)).astype(int) + 2
+        right, bottom = min(int(right), columns), min(int(bottom), rows)
+        if right <= left or bottom <= top:
+            return None
+        return int(top), int(left), bottom, right
+
+
+def _shift(x: float, y: float) -> FloatArray:
+    return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])

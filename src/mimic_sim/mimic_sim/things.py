@@ -1,5 +1,6 @@
 """The task's objects in a MuJoCo model: where they are, where they are put, what touches them."""
 
+import math
 from collections.abc import Mapping, Set
 from typing import Final
 
@@ -155,14 +156,16 @@ def contacts(
         data: Its state.
         among: Bodies whose contacts with each other do not count.
     """
-    found, wrench = [], np.empty(6)
-    for i in range(data.ncon):
-        first, second = data.contact.geom[i]
-        bodies = (int(model.geom_bodyid[first]), int(model.geom_bodyid[second]))
-        if bodies[0] in among and bodies[1] in among:
+    found: list[tuple[tuple[int, int], float]] = []
+    if data.ncon == 0:
+        return found
+    wrench = np.empty(6)
+    for i, (first, second) in enumerate(model.geom_bodyid[data.contact.geom].tolist()):
+        if first in among and second in among:
             continue
         mujoco.mj_contactForce(model, data, i, wrench)
-        found.append((bodies, float(np.linalg.norm(wrench[:3]))))
+        x, y, z = wrench[:3].tolist()
+        found.append(((first, second), math.sqrt(x * x + y * y + z * z)))
     return found
 
 

@@ -66,7 +66,11 @@ class TrajectoryFollower:
 
     def sample(self, now: float) -> FloatArray:
         """Return (J,) positions at a time [s], which may be shortly before the present."""
-        q: FloatArray = np.empty(len(self._joints))
-        for joint in range(len(self._joints)):
-            q[joint] = np.interp(now, self._times, self._points[:, joint])
+        times, points = self._times, self._points
+        after = int(np.searchsorted(times, now, side='right'))
+        if after in (0, len(times)):
+            held: FloatArray = points[max(after - 1, 0)].copy()
+            return held
+        share = (now - times[after - 1]) / (times[after] - times[after - 1])
+        q: FloatArray = points[after - 1] + share * (points[after] - points[after - 1])
         return q

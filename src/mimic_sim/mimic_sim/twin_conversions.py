@@ -1,5 +1,6 @@
 """Messages of the twin."""
 
+from array import array
 from collections.abc import Mapping
 
 from builtin_interfaces.msg import Time
@@ -25,7 +26,8 @@ def joint_state_to_msg(twin: Twin, stamp: Time) -> JointState:
     """Return positions, velocities and efforts of the actuated joints."""
     msg = JointState(name=list(twin.robot.joint_names))
     msg.header.stamp = stamp
-    msg.position, msg.velocity, msg.effort = (list(map(float, v)) for v in twin.joint_state())
+    # Arrays of numbers are taken as they are; a list would be checked number by number.
+    msg.position, msg.velocity, msg.effort = (array('d', v.tobytes()) for v in twin.joint_state())
     return msg
 
 

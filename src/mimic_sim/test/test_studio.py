@@ -176,3 +176,23 @@ def test_bad_input_is_refused(clean: Studio) -> None:
     closed.close()
     with pytest.raises(SourceError, match='closed'):
         closed.render(HAND)
+
+
+def test_the_shadow_is_painted_where_it_falls_and_nowhere_else(monkeypatch):
+    """The part of the picture that is looked at is large enough, wherever the hand is."""
+    from mimic_sim.studio_shadow import SoftShadow
+
+    shadow = SoftShadow(INTRINSICS, CAMERA, np.zeros(2), np.array([0.3, 0.2, 0.9]))
+    grey = np.full((240, 320, 3), 200, np.uint8)
+    radii = np.full(22, 0.01)
+    rng = np.random.default_rng(0)
+    places = [rng.uniform((-0.5, -0.5, 0.0), (0.5, 0.5, 0.3)) for _ in range(40)]
+    hands = [place + rng.normal(0.0, 0.04, (22, 3)) for place in places]
+    parts = [shadow.paint(grey, shadow._table, points, radii) for points in hands]
+    monkeypatch.setattr(SoftShadow, '_around', lambda *_: (0, 0, 240, 320))
+    wholes = [shadow.paint(grey, shadow._table, points, radii) for points in hands]
+    for part, whole in zip(parts, wholes, strict=True):
+        assert np.abs(part.astype(int) - whole).max() <= 1  # where the map is interpolated
+    darkened = [int((whole < 190).sum()) for whole in wholes]
+    assert min(darkened) == 0 and max(darkened) > 1000  # some fall outside the picture
+    assert (grey == 200).all()
