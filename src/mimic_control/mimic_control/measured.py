@@ -1,11 +1,14 @@
 """Measured joint positions, put together from the messages of several drivers."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
-from mimic_core.arrays import FloatArray, checked
+from mimic_core.arrays import FloatArray, IntArray, checked
 from mimic_core.errors import NotFiniteError, ShapeError, StaleInputError
+
+_DRIVERS: Final = 16  # whose names are kept
 
 
 class Measured:
@@ -14,6 +17,7 @@ class Measured:
     def __init__(self, joints: Sequence[str]) -> None:
         self._names = tuple(joints)
         self._index = {name: i for i, name in enumerate(joints)}
+        self._places: dict[tuple[str, ...], IntArray] = {}  # of the names of each driver
         self.q = np.full(len(joints), np.nan)  # (J,) NaN where never seen
         self._stamp = np.full(len(joints), -np.inf)
 
@@ -31,19 +35,31 @@ class Measured:
             StaleInputError: Older than what is known.
         """
         q = checked(positions, (len(names),), 'joint positions', finite=False)
-        ours = [(self._index[n], i) for i, n in enumerate(names) if n in self._index]
-        if not ours:
+        joints, given = self._ours(tuple(names))
+        if not len(joints):
             raise ShapeError('joint states name none of the joints')
-        for joint, i in ours:
-            if not np.isfinite(q[i]):
-                raise NotFiniteError(f'joint {self._names[joint]} is measured as {q[i]}')
-            if stamp < self._stamp[joint]:
-                raise StaleInputError(
-                    f'joint state of {self._names[joint]} is {self._stamp[joint] - stamp:.3f} s '
-                    'older than the last one'
-                )
-        for joint, i in ours:
-            self.q[joint], self._stamp[joint] = q[i], stamp
+        ours, stamps = q[given], self._stamp[joints]
+        if not np.isfinite(ours).all():
+            i = int(np.flatnonzero(~np.isfinite(ours))[0])
+            raise NotFiniteError(f'joint {self._names[joints[i]]} is measured as {ours[i]}')
+        if (stamp < stamps).any():
+            i = int(np.flatnonzero(stamp < stamps)[0])
+            raise StaleInputError(
+                f'joint state of {self._names[joints[i]]} is {stamps[i] - stamp:.3f} s '
+                'older than the last one'
+            )
+        self.q[joints], self._stamp[joints] = ours, stamp
+
+    def _ours(self, names: tuple[str, ...]) -> tuple[IntArray, IntArray]:
+        """Return which of our joints are named, and at which places of the names."""
+        known = self._places.get(names)
+        if known is None:
+            ours = [(self._index[n], i) for i, n in enumerate(names) if n in self._index]
+            known = np.array(ours, dtype=np.int64).reshape(-1, 2).T
+            if len(self._places) >= _DRIVERS:
+                self._places.clear()
+            self._places[names] = known
+        return known[0], known[1]
 
     def forget_times(self) -> None:
         """Forget how old the positions are, after the clock was set back."""

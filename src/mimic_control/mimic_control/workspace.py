@@ -74,12 +74,20 @@ class WorkspaceBox:
         spare = (self._reach @ way.travel)[:, None]
         if (margins >= spare).all():
             return None
-        floor = np.minimum(self.margins(present), 0.0) - _ROUNDING
-        for q in way.points:
+        margins = self.margins(present)
+        floor = np.minimum(margins, 0.0) - _ROUNDING
+        points = way.points
+        moved = np.abs(np.diff(points, axis=0, prepend=present[None])) @ self._reach.T  # (K, P)
+        slack = (margins - floor).min(axis=1)  # (P,) [m] at least, carried from point to point
+        for q, by in zip(points, moved, strict=True):
+            slack = slack - by
+            if (slack >= 0.0).all():
+                continue  # no face can have been reached
             margins = self.margins(q)
             low = margins < floor
             if low.any():
                 return self._limit(margins, low)
+            slack = (margins - floor).min(axis=1)
         return None
 
     def project(self, q: FloatArray) -> tuple[FloatArray, ActiveLimit | None]:
