@@ -4,6 +4,7 @@ A transform is named `to_T_from`: it takes the coordinates of a point in `from` 
 Quaternions are xyzw. Rotations come from scipy, which is vectorised and well kept.
 """
 
+import math
 from typing import Final
 
 import numpy as np
@@ -12,6 +13,8 @@ from scipy.spatial.transform import Rotation
 from mimic_core.arrays import FloatArray, checked
 from mimic_core.errors import NotFiniteError, ShapeError
 from mimic_core.keypoints import INDEX, NUM_KEYPOINTS, WRIST
+
+_ROUNDING: Final = 1e-9  # [1]
 
 WORLD: Final = 'world'
 BASE: Final = 'base_link'
@@ -61,9 +64,28 @@ def from_xyz_rpy(xyz: FloatArray, rpy: FloatArray) -> FloatArray:
 
 
 def to_quat_xyzw(to_T_from: FloatArray) -> FloatArray:
-    """Return the rotation as a quaternion (4,) xyzw with w >= 0."""
-    quat: FloatArray = Rotation.from_matrix(to_T_from[:3, :3]).as_quat(canonical=True)
-    return quat
+    """Return the rotation as a quaternion (4,) xyzw with w >= 0.
+
+    Scipy takes many times as long; a matrix that is no rotation is left to it.
+    Source: S. W. Shepperd, "Quaternion from rotation matrix", 1978.
+    """
+    (a, b, c), (d, e, f), (g, h, i) = to_T_from[:3, :3].tolist()
+    largest = max(a, e, i, a + e + i)
+    if largest == a:
+        x, y, z, w = 1.0 + a - e - i, b + d, c + g, h - f
+    elif largest == e:
+        x, y, z, w = b + d, 1.0 - a + e - i, f + h, c - g
+    elif largest == i:
+        x, y, z, w = c + g, f + h, 1.0 - a - e + i, d - b
+    else:
+        x, y, z, w = h - f, c - g, d - b, 1.0 + a + e + i
+    length = math.sqrt(x * x + y * y + z * z + w * w)
+    # Of a rotation, these are four times the quaternion times its largest component.
+    if not abs(length * length - 4.0 * max(x, y, z, w)) <= _ROUNDING:
+        quat: FloatArray = Rotation.from_matrix(to_T_from[:3, :3]).as_quat(canonical=True)
+        return quat
+    first = next(value for value in (w, x, y, z) if value != 0.0)
+    return np.array([x, y, z, w]) / math.copysign(length, first)
 
 
 def rotation_angle(a: FloatArray, b: FloatArray) -> float:

@@ -343,9 +343,10 @@ def command_from_msg(msg: JointTrajectory) -> NamedPositions:
             raise ShapeError(
                 f'point {number} has {len(point.positions)} positions for {len(names)} joints'
             )
-        for name, value in zip(names, point.positions, strict=True):
-            if not math.isfinite(value):
-                raise NotFiniteError(f'{name} is {value} in point {number}')
+        if not all(map(math.isfinite, point.positions)):
+            for name, value in zip(names, point.positions, strict=True):
+                if not math.isfinite(value):
+                    raise NotFiniteError(f'{name} is {value} in point {number}')
     shape = (len(points), len(names))
     velocities = None
     if points and all(len(point.velocities) == len(names) for point in points):

@@ -61,6 +61,27 @@ def test_transform_inverse_and_quaternion_round_trip(seed):
     np.testing.assert_allclose(again, a_T_b, atol=1e-12)
 
 
+def test_quaternions_are_those_of_scipy_also_of_half_turns_and_of_what_is_no_rotation():
+    from scipy.spatial.transform import Rotation
+
+    rng = np.random.default_rng(0)
+    turns = [random_transform(rng)[:3, :3] for _ in range(200)]
+    turns += list(
+        Rotation.from_euler('xyz', rng.choice([0, np.pi / 2, np.pi], (60, 3))).as_matrix()
+    )
+    turns += [np.diag(d) for d in ((1.0, 1, 1), (1, -1, -1), (-1, 1, -1), (-1, -1, 1))]
+    for turn in turns:
+        quat = frames.to_quat_xyzw(frames.transform(turn, np.zeros(3)))
+        assert quat[3] >= 0.0
+        np.testing.assert_allclose(np.linalg.norm(quat), 1.0, atol=1e-12)
+        np.testing.assert_allclose(Rotation.from_quat(quat).as_matrix(), turn, atol=1e-12)
+    quat = frames.to_quat_xyzw(frames.transform(0.9 * turns[0], np.zeros(3)))
+    np.testing.assert_allclose(Rotation.from_quat(quat).as_matrix(), turns[0], atol=1e-12)
+    for flat in (np.diag([1.0, 1.0, -1.0]), np.diag([1.0, 1.0, 0.0])):
+        with pytest.raises(ValueError, match='determinant'):
+            frames.to_quat_xyzw(frames.transform(flat, np.zeros(3)))
+
+
 def test_quaternion_of_wrong_length_is_refused():
     with pytest.raises(NotFiniteError, match='unit'):
         frames.from_xyz_quat(np.zeros(3), np.array([0, 0, 0, 2.0]))
