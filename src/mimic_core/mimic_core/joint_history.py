@@ -78,13 +78,18 @@ class JointHistory:
         """Return (J,) the last positions.
 
         Raises:
-            StaleInputError: Those of a joint are older than `max_age` [s], or there are none.
+            StaleInputError: Those of a joint are older than `max_age` [s], or as far ahead of the
+                clock, or there are none.
         """
         for names, group in self._groups.items():
             age = now - group[-1][0]
             if age > max_age:
                 raise StaleInputError(
                     f'joint_states: {names[0]} is {age:.2f} s old (bound {max_age:g} s)'
+                )
+            if age < -max_age:  # it would never grow old
+                raise StaleInputError(
+                    f'joint_states: the stamp of {names[0]} is {-age:.2f} s ahead of the clock'
                 )
         return self.at(now)
 

@@ -130,6 +130,17 @@ def test_a_gate_that_dies_while_the_robot_moves_ends_the_run(world):
     assert world.server.outcome == 'the gate is gone: no control/status' and goal.cancelled
 
 
+def test_a_gate_that_dies_while_the_policy_drives_is_why_the_run_ended(world):
+    """Not that it does not answer afterwards, which is no news."""
+    world.server.start(0.0)
+    world.go(6.0)
+    assert world.runner.running
+    world.go(1.5, gate_there=False)
+    assert not world.runner.running
+    world.go(6.0, gate_there=False)
+    assert world.server.outcome == 'the gate is gone: no control/status'
+
+
 def test_an_episode_that_begins_too_late_is_ended(world):
     """The run goes on without it; a recorder that nobody stops would fill the disk."""
     world.server.start(2.0)

@@ -99,7 +99,8 @@ class Observer:
         """Raise if nothing can be observed at a time [s].
 
         Raises:
-            StaleInputError: A picture or joint is missing or too old; says which.
+            StaleInputError: A picture or joint is missing, too old, or ahead of the clock, so that
+                it would never grow old; says which.
         """
         bound = self._params.max_picture_age
         for camera, pictures in self._pictures.items():
@@ -109,6 +110,10 @@ class Observer:
             if age > bound:
                 raise StaleInputError(
                     f'{camera} camera: the last picture is {age:.2f} s old (bound {bound:g} s)'
+                )
+            if age < -bound:
+                raise StaleInputError(
+                    f'{camera} camera: the stamp is {-age:.2f} s ahead of the clock'
                 )
         self.joints.latest(now, self._params.max_state_age)
 

@@ -97,6 +97,25 @@ def test_what_is_gone_holds_and_comes_back(robot, lost):
     assert world.runner.counts.holds == 2
 
 
+@pytest.mark.parametrize('wrong', ['agent', 'joints'])
+def test_a_clock_that_is_ahead_holds(robot, wrong):
+    """A picture of the future would never grow old: a camera that stops would not be missed."""
+    world = World(robot)
+    world.runner.start(0.0)
+    assert world.run(1.0)[-1].q is not None
+    ahead = world.time + 5.0
+    if wrong == 'agent':
+        world.cameras.discard('agent')
+        blank = np.zeros((480, 640, 3), np.uint8)
+        world.runner.observer.picture('agent', lambda: blank, ahead)
+    else:
+        world.joints = False
+        world.runner.observer.joints.add(robot.joint_names, world.q, ahead)
+    said = world.run(0.5)
+    assert {tick.state for tick in said} == {State.HOLD}
+    assert wrong[:5] in said[-1].reason and 's ahead of the clock' in said[-1].reason
+
+
 def test_nan_from_the_network_holds_and_comes_back(robot):
     world = World(robot)
     world.runner.start(0.0)

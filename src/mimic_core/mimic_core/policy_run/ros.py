@@ -267,7 +267,8 @@ class RunServer:
         if recording:
             self._end_episode.call_async(Trigger.Request())
         if self._gate.status.mode == ControlStatus.POLICY:
-            failure = (yield from self._gate.choose(ControlStatus.IDLE)) or failure
+            left = yield from self._gate.choose(ControlStatus.IDLE)
+            failure = failure or left  # what came first says more
         return failure
 
     def _record(self) -> Generator[None, None, bool]:
