@@ -6,6 +6,9 @@ from typing import Any, Final
 SMALL: Final = 'small'
 PAPER: Final = 'paper'
 
+# preset -> frames a second [Hz] for which its strides are
+FRAME_RATES: Final[Mapping[str, float]] = {PAPER: 30.0}
+
 # preset -> group -> what differs from the defaults of its params
 PRESETS: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
     SMALL: {'network': {}, 'diffusion': {}, 'train': {}},

@@ -25,7 +25,7 @@ from mimic_policy.diffusion import DiffusionParams
 from mimic_policy.distributed import choose_device
 from mimic_policy.meta import CAMERAS
 from mimic_policy.networks.params import NetworkParams
-from mimic_policy.presets import PRESETS, SMALL
+from mimic_policy.presets import FRAME_RATES, PRESETS, SMALL
 from mimic_policy.train_params import TrainParams
 from mimic_policy.trainer import Trainer
 from mimic_policy.training import GROUPS, Settings, train
@@ -122,6 +122,7 @@ def _data(options: argparse.Namespace, settings: Settings, folder: Path) -> Any:
         asked, have = getattr(options, name), getattr(dataset.meta, name)
         if asked and asked != have:
             raise ConfigError(f'{folder}: {name} is {have}, not {asked}')
+    _check_strides(options, p, folder, dataset.meta.fps)
     robots, humans = list(dataset.of('robot')), list(dataset.of('human'))
     robots = robots[: options.robots] if options.robots else robots
     humans = humans[: options.humans] if options.humans >= 0 else humans
@@ -129,6 +130,21 @@ def _data(options: argparse.Namespace, settings: Settings, folder: Path) -> Any:
     root = folder if (folder / 'meta').is_dir() else folder / 'robot'
     stored = domain_meta(root)[1].cameras
     return prepare(dataset, p, {name: stored[name] for name in CAMERAS if name in stored})
+
+
+def _check_strides(
+    options: argparse.Namespace, params: TrainParams, folder: Path, fps: float
+) -> None:
+    """Refuse a dataset at whose rate the strides of a preset would last longer or shorter."""
+    rate = FRAME_RATES.get(options.preset, fps)
+    preset = PRESETS[options.preset]['train']
+    names = [n for n in ('robot_stride', 'human_stride') if getattr(params, n) == preset.get(n)]
+    if rate != fps and names:
+        same = ' '.join(f'--{n.replace("_", "-")} {preset[n] * fps / rate:.3g}' for n in names)
+        raise ConfigError(
+            f'{folder}: fps is {fps:g}, and the strides of preset {options.preset} are frames at '
+            f'{rate:g} fps: ingest with --fps {rate:g}, or give {same}, which last as long'
+        )
 
 
 class _Screen:

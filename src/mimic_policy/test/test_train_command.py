@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from reaching import META, SIDE, dataset
 
+from mimic_core.arguments import from_arguments
 from mimic_dataset import add_episode, assemble
 from mimic_policy.checkpoint import checkpoints, load_policy, read_checkpoint
 from mimic_policy.encoding import encoder, picture_size
 from mimic_policy.presets import PRESETS
-from mimic_policy.train_command import main, parse
+from mimic_policy.train_command import _check_strides, main, parse
+from mimic_policy.train_params import TrainParams
 from mimic_policy.training import Settings
 
 QUICK = [
@@ -88,6 +90,21 @@ def test_a_preset_gives_the_defaults_of_all_options():
             assert {name: getattr(options, name) for name in values} == dict(values)
         Settings.of(preset)
     assert parse(['--preset', 'paper', '--steps', '7']).steps == 7
+
+
+def test_strides_of_a_preset_are_for_its_frame_rate(folder, tmp_path, capsys):
+    """At 10 fps, 32 rows of 155 / 32 frames would be 15 s instead of 5."""
+    fitting = ['--robot-stride', '1.61', '--human-stride', '0.333']
+    assert _train(folder, tmp_path, '--preset', 'paper') == 1
+    said = capsys.readouterr().err.replace('\n', ' ')
+    assert 'fps is 10, and the strides of preset paper are frames at 30 fps' in said
+    assert 'ingest with --fps 30, or give ' + ' '.join(fitting) in said
+    assert checkpoints(tmp_path) == []
+    assert _train(folder, tmp_path, '--preset', 'paper', *fitting[:2]) == 1  # the other too
+    assert 'give --human-stride 0.333' in capsys.readouterr().err.replace('\n', ' ')
+    params = from_arguments(TrainParams, parse(['--preset', 'paper', *fitting]))
+    _check_strides(parse(['--preset', 'paper']), params, folder, 10.0)  # no word
+    _check_strides(parse(['--preset', 'paper']), Settings.of('paper').train, folder, 30.0)
 
 
 def test_a_killed_command_goes_on(folder, tmp_path):

@@ -3,7 +3,10 @@ import errno
 import json
 import multiprocessing
 import os
+import signal
 import socket
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -84,6 +87,46 @@ def test_a_killed_run_goes_on_with_the_same_numbers(episodes, tmp_path, method, 
     (tmp_path / 'killed' / CURVE).open('a').write('{"step": 5, "loss')  # cut off in a line
     again = train(data, settings, tmp_path / 'killed')
     assert (tmp_path / 'killed' / CURVE).read_text() == (tmp_path / 'whole' / CURVE).read_text()
+    for name in ('weights.safetensors', 'training.safetensors'):
+        assert (again / name).read_bytes() == (whole / name).read_bytes()
+
+
+CHILD = """
+import sys, time
+sys.path[:0] = {path!r}
+from pathlib import Path
+import torch
+from reaching import dataset
+from mimic_policy.data import prepare
+from mimic_policy.training import Settings, train
+torch.set_num_threads(1)
+settings = Settings.of('small', {changes!r})
+def watch(trainer, entry):
+    print(trainer.step_number, flush=True)
+    time.sleep(0.05)  # so that it is killed before its end, however slow the parent is
+train(prepare(dataset(robots=2, humans=3), settings.train), settings, Path({run!r}), watch=watch)
+"""
+
+
+def test_after_sigkill_the_loss_curve_is_that_of_a_run_that_was_not_killed(episodes, tmp_path):
+    """A real process, a real kill, in the middle between two checkpoints."""
+    changes = {**QUICK, 'method': 'immimic_a', 'steps': 40, 'log_every': 1, 'save_every': 8}
+    run = tmp_path / 'killed'
+    code = CHILD.format(path=[p for p in sys.path if p], changes=changes, run=str(run))
+    child = subprocess.Popen([sys.executable, '-c', code], stdout=subprocess.PIPE, text=True)
+    reached = next((step for line in child.stdout if (step := int(line)) >= 12), 0)
+    child.send_signal(signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL and reached == 12
+    child.stdout.close()
+    assert 8 <= read_checkpoint(run).step < 40
+    load_policy(run)  # what was finished is whole
+
+    settings = Settings.of('small', changes)
+    data = prepare(episodes, settings.train)
+    again = train(data, settings, run)
+    whole = train(data, settings, tmp_path / 'whole')
+    assert [line['step'] for line in read_curve(run)] == list(range(1, 41))
+    assert (run / CURVE).read_text() == (tmp_path / 'whole' / CURVE).read_text()
     for name in ('weights.safetensors', 'training.safetensors'):
         assert (again / name).read_bytes() == (whole / name).read_bytes()
 
