@@ -19,6 +19,7 @@ from benchmarks.experiment.settings import (
     key_of,
 )
 from benchmarks.harness import git_commit, machine
+from mimic_recording import bag
 
 if TYPE_CHECKING:  # torch is imported where it is used
     from mimic_policy.interface import Policy
@@ -187,8 +188,6 @@ class _Report:
 
 
 def write_json(file: Path, document: Any) -> None:
-    """Write a file as a whole or not at all."""
+    """Write a file as a whole or not at all, and its folder."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f'{file.name}.part')
-    part.write_text(json.dumps(document, indent=1) + '\n')
-    part.replace(file)
+    bag.write_json(file, document)

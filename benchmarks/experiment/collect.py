@@ -25,6 +25,7 @@ from benchmarks.experiment.settings import (
 )
 from mimic_core.errors import MimicError
 from mimic_dataset.spread import spread
+from mimic_recording.bag import write_json
 
 TRIES: Final = 4  # [1] trials for each demonstration that is wanted, at most
 PROCESSES: Final = 2
@@ -193,9 +194,7 @@ def _discard(bag: Path) -> None:
 
 def _write_record(folder: Path, seed: int, record: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f'.{seed}.part'
-    part.write_text(json.dumps(record) + '\n')
-    part.replace(folder / f'{seed}.json')
+    write_json(folder / f'{seed}.json', record)
 
 
 def in_processes(function: Callable[[J], R], jobs: Sequence[J], count: int) -> Iterator[R]:

@@ -1,6 +1,5 @@
 """A dataset's human episodes aligned with its robot episodes: names, warps, costs, files."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from mimic_alignment.params import AlignmentParams
 from mimic_core.arrays import FloatArray
 from mimic_core.errors import ConfigError, UnknownNameError
 from mimic_dataset.arrays import ACTION_POSE, AXIS_ANGLE, POSITION, EpisodeArrays
+from mimic_recording.bag import write_json
 
 Method = Literal['action', 'visual']
 METHODS: Final[tuple[Method, ...]] = ('action', 'visual')
@@ -66,9 +66,7 @@ class Alignment:
             },
         }
         self.mapping.save(file)
-        part = about.with_name(about.name + '.part')
-        part.write_text(json.dumps(document, indent=1) + '\n')
-        part.replace(about)
+        write_json(about, document)
         return about
 
 

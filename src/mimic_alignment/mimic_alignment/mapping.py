@@ -19,6 +19,7 @@ import numpy as np
 from mimic_alignment.dtw import Warp
 from mimic_core.arrays import IntArray
 from mimic_core.errors import ConfigError
+from mimic_recording.bag import write_text
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,7 @@ class Mapping:
             }
             for h, row in enumerate(self.frames)
         }
-        part = file.with_name(file.name + '.part')
-        part.write_text(json.dumps(data) + '\n')
-        part.replace(file)
+        write_text(file, json.dumps(data) + '\n')
 
     @classmethod
     def load(cls, file: Path) -> 'Mapping':

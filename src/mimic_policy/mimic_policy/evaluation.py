@@ -4,9 +4,9 @@ import dataclasses
 import hashlib
 import json
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -21,6 +21,7 @@ from mimic_dataset.video import VideoWriter
 from mimic_description import load_robot
 from mimic_policy.interface import Policy
 from mimic_policy.rollout import Moment, Rollout, RolloutParams, roll_out
+from mimic_recording.bag import write_json
 
 SETTINGS: Final = 'settings.json'
 SUMMARY: Final = 'summary.json'
@@ -103,7 +104,8 @@ def evaluate(
         progress: Called for each rollout that is there, in any order.
 
     Raises:
-        EvaluationError: The folder cannot be written, or holds another evaluation.
+        EvaluationError: The folder cannot be written, or holds another evaluation, or a process
+            died.
         WrongRobotError, UnknownNameError: As `roll_out`.
     """
     if folder is not None:
@@ -188,6 +190,10 @@ def _roll_out_all(
     try:
         for future in as_completed([pool.submit(_run, seed) for seed in seeds]):
             yield future.result()
+    except BrokenProcessPool as error:
+        raise EvaluationError(
+            'a process died (out of memory, or killed); finished rollouts stay, run it again'
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -255,14 +261,8 @@ def _json(file: Path) -> dict[str, Any]:
 
 def _write(file: Path, values: dict[str, Any]) -> None:
     """Write a file as a whole or not at all."""
-    part = file.with_suffix('.part')
     with _writing(file):
-        with part.open('w') as stream:
-            json.dump(values, stream, indent=1)
-            stream.write('\n')
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(file)
+        write_json(file, values)
 
 
 @contextmanager

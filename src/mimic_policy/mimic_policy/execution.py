@@ -11,11 +11,11 @@ from mimic_core.arrays import FloatArray, checked
 from mimic_core.command import NamedPositions
 from mimic_core.errors import MimicError, ShapeError
 from mimic_core.frames import transform
+from mimic_dataset.arrays import ACTION_POSE
 from mimic_description import RobotModel
 from mimic_policy.execution_params import ExecutionParams
 from mimic_retargeting import ArmIK
 
-POSE: Final = 6  # numbers of the pose in an action: position [m], axis-angle [rad]
 LEAST_WEIGHT: Final = 0.01  # [1] of the newest chunk's, below which a chunk is forgotten
 REACHED: Final = 0.02  # [m] from a position that counts as reached
 SEARCHES: Final = 4  # for a posture that reaches a position
@@ -64,11 +64,11 @@ class Chunk:
             NotFiniteError: NaN or infinity.
         """
         self.rows: Final = checked(rows, (None, None), 'chunk').copy()
-        if len(self.rows) < 2 or self.rows.shape[1] < POSE:
+        if len(self.rows) < 2 or self.rows.shape[1] < ACTION_POSE:
             raise ShapeError(f'a chunk of {self.rows.shape} holds no path')
         self.stamp: Final = stamp
         self.times: Final = stamp + np.arange(len(rows)) / fps
-        self._turns: Final = Slerp(self.times, Rotation.from_rotvec(self.rows[:, 3:POSE]))
+        self._turns: Final = Slerp(self.times, Rotation.from_rotvec(self.rows[:, 3:ACTION_POSE]))
 
     @property
     def end(self) -> float:
@@ -81,7 +81,7 @@ class Chunk:
         i = min(int(np.searchsorted(self.times, t, 'right')) - 1, len(self.times) - 2)
         share = (t - self.times[i]) / (self.times[i + 1] - self.times[i])
         row = (1.0 - share) * self.rows[i] + share * self.rows[i + 1]
-        return Action(row[:3], self._turns(t), row[POSE:])
+        return Action(row[:3], self._turns(t), row[ACTION_POSE:])
 
 
 def mean_action(actions: list[Action], weights: FloatArray) -> Action:
@@ -188,7 +188,7 @@ class Executor:
         return reason
 
     def _refusal(self, rows: FloatArray, stamp: float, now: float) -> str:
-        width = POSE + len(self._hand_limits)
+        width = ACTION_POSE + len(self._hand_limits)
         try:
             chunk = Chunk(checked(rows, (None, width), 'chunk'), stamp, self._fps)
         except MimicError as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import av
 import pytest
-from scripted_policy import stays_home
+from scripted_policy import dies, stays_home
 
 from mimic_policy.evaluation import EvaluationError, digest, evaluate
 from mimic_policy.rollout import RolloutParams
@@ -95,7 +95,7 @@ def test_a_killed_evaluation_goes_on(tmp_path: Path):
     code = (
         f'import sys; sys.path[:0] = {sys.path!r}\n'
         'from pathlib import Path\n'
-        'from scripted_policy import stays_home\n'
+        'from scripted_policy import dies, stays_home\n'
         'from mimic_policy.evaluation import evaluate\n'
         'from mimic_policy.rollout import RolloutParams\n'
         "evaluate(stays_home, RolloutParams('pick_place', 0, longest=0.6), range(50), "
@@ -119,6 +119,14 @@ def test_two_processes_give_what_one_gives(finished, tmp_path: Path):
     assert [r.as_map() for r in both.rollouts] == [r.as_map() for r in result.rollouts]
     with av.open(str(tmp_path / 'two' / 'rollout_000003.mp4')) as file:
         assert sum(1 for _ in file.decode(video=0)) == 6
+
+
+def test_a_process_that_dies_is_said_and_what_is_finished_stays(finished):
+    result, folder = finished
+    with pytest.raises(EvaluationError, match=r'a process died .*; finished rollouts stay'):
+        evaluate(dies, SHORT, [3, 5, 7, 9], folder, processes=2)
+    again = evaluate(loaded_again, SHORT, [3, 5], folder)
+    assert [r.as_map() for r in again.rollouts] == [r.as_map() for r in result.rollouts]
 
 
 def test_a_digest_tells_files_apart(tmp_path: Path):
