@@ -220,7 +220,8 @@ def _report(result: Converted, console: Console) -> int:
         if error:
             console.print(
                 f'  {outcome.name}: {outcome.notes["duration"]:.1f} s, interpolation error '
-                f'p95 {1e3 * error["p95"]:.2f} mm, largest {1e3 * error["largest"]:.2f} mm'
+                f'p95 {1e3 * error["p95"]:.2f} mm, largest {1e3 * error["largest"]:.2f} mm',
+                soft_wrap=True,
             )
     for folder in result.datasets:
         console.print(f'dataset: {folder}', soft_wrap=True)
