@@ -1,6 +1,7 @@
 """Listens to the running graph for the latency bench."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,8 +72,14 @@ class LatencyNode(Node):
         del self.status[:-1]
 
 
-def listen(warm_up: float, seconds: float, log: Path) -> Measured:
+def listen(warm_up: float, seconds: float, log: Path, began: Callable[[], None]) -> Measured:
     """Return what a running shadow mode does in a time [s].
+
+    Args:
+        warm_up: After the first command [s].
+        seconds: Measured [s].
+        log: Of the graph.
+        began: Called when the warm-up is over.
 
     Raises:
         DeviceError: The robot is not commanded in time; names the log.
@@ -96,6 +103,7 @@ def listen(warm_up: float, seconds: float, log: Path) -> Measured:
                 raise DeviceError(f'the robot was not commanded: {log.read_text()[-2000:]}')
         spin(warm_up)
         node.clear()
+        began()
         first = node.status[-1].missed_ticks
         spin(seconds)
     finally:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.harness import ROOT, Options, Row, at_most, info
+from benchmarks.processes import processor_time
 
 FULL, QUICK = 60.0, 10.0  # [s] of recording
 IMAGE_RATE, JOINT_RATE = 30, 100  # [Hz]
@@ -108,12 +109,6 @@ def publish(driver: str, duration: float, seed: int) -> None:
 
 
 # The measurement ----------------------------------------------------------------------------
-
-
-def processor_time(pid: int) -> float:
-    """Return the processor time of a process [s]."""
-    fields = Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
 def over_dds(options: Options) -> list[Row]:

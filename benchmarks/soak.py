@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from benchmarks.harness import RESULTS, Options, Row, at_most, info
+from benchmarks.processes import descendants, name_of, read
 from mimic_bringup.graph import graph, isolate
 from mimic_core.arrays import FloatArray
 
@@ -39,39 +40,12 @@ class Processes:
         if not self.memory:
             self._started = now
         self._due = now + SAMPLE_PERIOD
-        for pid in _descendants(self._root):
-            pages = _read(Path(f'/proc/{pid}/smaps_rollup'))
+        for pid in descendants(self._root):
+            pages = read(Path(f'/proc/{pid}/smaps_rollup'))
             own = [line.split()[1] for line in pages.splitlines() if line.startswith('Anonymous:')]
             if own:
-                self.names.setdefault(pid, _name(pid))
+                self.names.setdefault(pid, name_of(pid))
                 self.memory[pid].append((now - self._started, 1024.0 * int(own[0]) / MB))
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(errors='replace')
-    except OSError:  # it has ended meanwhile
-        return ''
-
-
-def _descendants(root: int) -> list[int]:
-    children = defaultdict(list)
-    for entry in Path('/proc').iterdir():
-        stat = _read(entry / 'stat') if entry.name.isdigit() else ''
-        if stat:
-            children[int(stat.rpartition(')')[2].split()[1])].append(int(entry.name))
-    found, queue = [], [root]
-    while queue:
-        below = children[queue.pop()]
-        found += below
-        queue += below
-    return found
-
-
-def _name(pid: int) -> str:
-    words = _read(Path(f'/proc/{pid}/cmdline')).split('\0')
-    node = next((w for w in words if w.startswith('__node:=')), '')
-    return node.removeprefix('__node:=') or Path(words[0]).name or str(pid)
 
 
 def growth(samples: list[tuple[float, float]]) -> float:
@@ -104,7 +78,7 @@ def run(options: Options) -> list[Row]:
         with graph('shadow', arguments, log) as launcher:
             processes = Processes(launcher.pid)
             heard = listen(60.0 * minutes, log, processes.look)
-            alive = set(_descendants(launcher.pid))
+            alive = set(descendants(launcher.pid))
     latency = np.array(heard.latency)
     _plot(processes, latency)
     first = {pid for pid, samples in processes.memory.items() if samples[0][0] < SAMPLE_PERIOD}
