@@ -59,7 +59,8 @@ class RetargetingNode(Node):
         except MimicError as error:
             self._skip(str(error))
             return
-        named = np.isin(self._joints, msg.name)
+        given = set(msg.name)
+        named = np.array([joint in given for joint in self._joints])
         self._measured[named] = q[named]
         self._measured_at[named] = ros.seconds(msg.header.stamp)
 
