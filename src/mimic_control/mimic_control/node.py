@@ -115,10 +115,18 @@ class ControlNode(Node):
         said = (self._gate.mode, output.state, bool(output.reason))
         if said != self._said or self._gate.ticks % self._status_ticks == 0:
             if said != self._said and output.reason:
-                self.get_logger().info(f'{output.state.name.lower()}: {output.reason}')
+                self._say(output.state, output.reason)
             self._said = said
             status = self._gate.status(now)
             self._status.publish(conversions.status_to_msg(status, self._names, now))
+
+    def _say(self, state: Mode, reason: str) -> None:
+        """Log why it holds, once a second; why it stopped, each time."""
+        text = f'{state.name.lower()}: {reason}'
+        if state == Mode.STOPPED:
+            self.get_logger().error(text)
+        else:
+            self.get_logger().info(text, throttle_duration_sec=1.0)
 
     def _report(self) -> tuple[bytes, str, dict[str, object]]:
         status = self._gate.status(ros.now(self))
