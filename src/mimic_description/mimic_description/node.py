@@ -63,13 +63,16 @@ class StatePublisherNode(Node):
         self._description_pub.publish(String(data=urdf))
 
     def _on_joint_states(self, msg: JointState) -> None:
+        if not self._rate.due(tuple(msg.name), seconds(msg.header.stamp)):
+            self._last_input = now(self)
+            return
         try:
             moved = self._transforms.move(msg.name, msg.position)
         except MimicError as error:
             self.get_logger().warning(f'no transform sent: {error}', throttle_duration_sec=1.0)
             return
         self._last_input = now(self)
-        if not moved.links or not self._rate.due(moved.links, seconds(msg.header.stamp)):
+        if not moved.links:
             return
         chosen = [self._messages[i] for i in moved.links]
         for item, xyz, quat in zip(
