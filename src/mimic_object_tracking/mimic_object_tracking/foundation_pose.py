@@ -11,7 +11,7 @@ import numpy as np
 
 from mimic_core.arrays import BoolArray, DepthImage, FloatArray, Image
 from mimic_core.camera import Intrinsics
-from mimic_core.errors import ConfigError
+from mimic_core.errors import ConfigError, SourceError
 from mimic_object_tracking.mesh import ObjectModel
 
 REGISTER_ITERATIONS: Final = 5
@@ -25,7 +25,7 @@ class FoundationPoseEstimator:
         """Load the networks.
 
         Raises:
-            ConfigError: It is not installed; says what is missing.
+            ConfigError: It is not installed, or finds no GPU or weights; says what is missing.
         """
         try:
             estimater: Any = importlib.import_module('estimater')
@@ -36,31 +36,44 @@ class FoundationPoseEstimator:
                 'install what it asks for, or use estimator shape'
             ) from error
         mesh = model.trimesh()
-        self._estimator: Any = estimater.FoundationPose(
-            model_pts=np.asarray(mesh.vertices),
-            model_normals=np.asarray(mesh.vertex_normals),
-            mesh=mesh,
-            scorer=estimater.ScorePredictor(),
-            refiner=estimater.PoseRefinePredictor(),
-            glctx=rasterizer.RasterizeCudaContext(),
-        )
+        try:
+            self._estimator: Any = estimater.FoundationPose(
+                model_pts=np.asarray(mesh.vertices),
+                model_normals=np.asarray(mesh.vertex_normals),
+                mesh=mesh,
+                scorer=estimater.ScorePredictor(),
+                refiner=estimater.PoseRefinePredictor(),
+                glctx=rasterizer.RasterizeCudaContext(),
+            )
+        except (RuntimeError, OSError) as error:  # no CUDA device, no weights
+            raise ConfigError(f'FoundationPose cannot be loaded: {error}') from error
 
     def start(
         self, color: Image, depth: DepthImage, intrinsics: Intrinsics, mask: BoolArray
     ) -> FloatArray | None:
         """See PoseEstimator."""
-        pose = self._estimator.register(
-            K=intrinsics.matrix, rgb=color, depth=_metres(depth), ob_mask=mask,
+        return self._asked(
+            'register', K=intrinsics.matrix, rgb=color, depth=_metres(depth), ob_mask=mask,
             iteration=REGISTER_ITERATIONS,
         )  # fmt: skip
-        return _pose(pose)
 
     def follow(self, color: Image, depth: DepthImage, intrinsics: Intrinsics) -> FloatArray | None:
         """See PoseEstimator."""
-        pose = self._estimator.track_one(
-            rgb=color, depth=_metres(depth), K=intrinsics.matrix, iteration=TRACK_ITERATIONS
-        )
-        return _pose(pose)
+        return self._asked(
+            'track_one', rgb=color, depth=_metres(depth), K=intrinsics.matrix,
+            iteration=TRACK_ITERATIONS,
+        )  # fmt: skip
+
+    def _asked(self, method: str, **values: Any) -> FloatArray | None:
+        """Return what a method of FoundationPose says.
+
+        Raises:
+            SourceError: It failed, as when the memory of the GPU is full.
+        """
+        try:
+            return _pose(getattr(self._estimator, method)(**values))
+        except RuntimeError as error:
+            raise SourceError(f'FoundationPose: {method}: {error}') from error
 
 
 def _metres(depth: DepthImage) -> Any:

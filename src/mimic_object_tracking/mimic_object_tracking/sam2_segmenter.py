@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from mimic_core.arrays import BoolArray, Image
-from mimic_core.errors import ConfigError
+from mimic_core.errors import ConfigError, SourceError
 from mimic_object_tracking.view import Box
 
 MODEL_VARIABLE: Final = 'MIMIC_SAM2_MODEL'
@@ -45,18 +45,28 @@ class Sam2Segmenter:
             ) from error
         config, _, checkpoint = name.partition(':')
         cls = predictor.SAM2ImagePredictor
-        if checkpoint:
-            self._predictor: Any = cls(build.build_sam2(config, checkpoint))
-        else:
-            self._predictor = cls.from_pretrained(name)
+        try:
+            if checkpoint:
+                self._predictor: Any = cls(build.build_sam2(config, checkpoint))
+            else:
+                self._predictor = cls.from_pretrained(name)
+        except (RuntimeError, OSError) as error:  # no such file, no GPU
+            raise ConfigError(f'SAM 2 cannot be loaded from {name}: {error}') from error
 
     def segment(self, color: Image, box: Box) -> BoolArray:
-        """See Segmenter."""
+        """See Segmenter.
+
+        Raises:
+            SourceError: It failed, as when the memory of the GPU is full.
+        """
         top, bottom, left, right = box
         prompt = np.array([left, top, right, bottom], np.float32)  # x and y, as SAM 2 counts
-        with self._torch.inference_mode(), self._precision():
-            self._predictor.set_image(np.ascontiguousarray(color))
-            masks, _, _ = self._predictor.predict(box=prompt, multimask_output=False)
+        try:
+            with self._torch.inference_mode(), self._precision():
+                self._predictor.set_image(np.ascontiguousarray(color))
+                masks, _, _ = self._predictor.predict(box=prompt, multimask_output=False)
+        except RuntimeError as error:
+            raise SourceError(f'SAM 2: {error}') from error
         mask: BoolArray = np.asarray(masks)[0] > 0.5
         return mask
 

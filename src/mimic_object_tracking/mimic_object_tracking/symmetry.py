@@ -28,6 +28,7 @@ class Symmetry:
     axis: FloatArray | None  # (3,) unit, in the object frame: round about it
     centre: FloatArray  # (3,) [m] in the object frame
     name: str
+    ball: bool = False  # round about any axis; `axis` is one of them
 
     def equivalents(self, camera_T_object: FloatArray) -> FloatArray:
         """Return the poses (S, 4, 4) that look the same, but for turns about a round axis."""
@@ -121,7 +122,7 @@ def find_symmetry(mesh: trimesh.Trimesh) -> Symmetry:
     axes += [a for a in principal.T if max(abs(a @ b) for b in axes) < 0.999]
     round_axes = [a for a in axes if same(_turn(a, _GENERAL_ANGLE))]
     if len(round_axes) > 1:  # a sphere: one axis is enough to hold it still
-        return Symmetry(np.eye(3)[None], round_axes[0], centre, 'round about any axis')
+        return Symmetry(np.eye(3)[None], round_axes[0], centre, 'round about any axis', ball=True)
     round_axis = round_axes[0] if round_axes else None
     generators: list[FloatArray] = []
     for axis in axes:

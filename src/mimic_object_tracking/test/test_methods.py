@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from mimic_core.errors import ConfigError
+from mimic_core.errors import ConfigError, SourceError
 from mimic_core.frames import transform
 from mimic_object_tracking import ObjectTracker, ObjectTrackingParams
 from mimic_object_tracking.sam2_segmenter import MODEL_VARIABLE
@@ -150,3 +150,28 @@ def test_what_is_not_there_is_told(box, monkeypatch):
         ObjectTracker([box], replace(PARAMS, estimator='magic'))
     with pytest.raises(ConfigError, match="segmenter 'no_module:Class' cannot be loaded"):
         ObjectTracker([box], replace(PARAMS, segmenter='no_module:Class'))
+
+
+def _fail(*_, **__):
+    raise RuntimeError('CUDA out of memory')
+
+
+def test_what_fails_on_the_gpu_is_told_and_ends_no_node(foundation_pose, sam2, box, box_stage):
+    first, truth = box_stage.still(HERE, 0.0)
+    foundation_pose.answer = truth.objects['box']
+    tracker = ObjectTracker([box], replace(PARAMS, estimator='foundation_pose'))
+    sys.modules['estimater'].FoundationPose.register = _fail
+    with pytest.raises(SourceError, match='FoundationPose: register: CUDA out of memory'):
+        tracker.process(first)
+    sys.modules['estimater'].FoundationPose.__init__ = _fail
+    with pytest.raises(ConfigError, match='FoundationPose cannot be loaded: CUDA'):
+        ObjectTracker([box], replace(PARAMS, estimator='foundation_pose'))
+    tracker = ObjectTracker([box], replace(PARAMS, segmenter='sam2'))
+    predictor = sys.modules['sam2.sam2_image_predictor'].SAM2ImagePredictor
+    predictor.predict = _fail
+    with pytest.raises(SourceError, match='SAM 2: CUDA out of memory'):
+        tracker.process(first)
+        tracker.process(box_stage.still(HERE, 1 / 30)[0])
+    predictor.from_pretrained = _fail
+    with pytest.raises(ConfigError, match='SAM 2 cannot be loaded from facebook/sam2'):
+        ObjectTracker([box], replace(PARAMS, segmenter='sam2'))

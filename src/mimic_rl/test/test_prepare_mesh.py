@@ -100,3 +100,10 @@ def test_a_round_axis_goes_through_the_body_not_the_middle_of_body_and_spout(tmp
     assert abs(model.symmetry.centre[0]) > 0.005
     body = _round_about_body(model, _fit(model, path, params))
     assert np.allclose(body.symmetry.centre[:2], 0.0, atol=1e-4)
+
+
+def test_of_a_ball_only_the_middle_counts(tmp_path):
+    trimesh.creation.icosphere(4, 0.04).export(tmp_path / 'ball.obj')
+    model = load_object(tmp_path / 'ball.obj')
+    assert model.symmetry.ball
+    np.testing.assert_array_equal(_anchors(model), [[0.0, 0.0, 0.0]])

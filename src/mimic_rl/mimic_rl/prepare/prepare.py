@@ -283,6 +283,8 @@ def _anchors(model: ObjectModel) -> FloatArray:
     axis = model.symmetry.axis
     if axis is None:
         return axes_anchors()
+    if model.symmetry.ball:
+        return axes_anchors(('x', 'y', 'z'))
     along = np.abs(axis)
     if along.max() < _ALONG:
         raise ConfigError(
