@@ -32,16 +32,16 @@ _MARKER_HEIGHT: Final = 0.0006  # [m]
 TIMESTEP: Final = 0.002  # [s]
 _IMPRATIO: Final = 20.0
 _NOSLIP_ITERATIONS: Final = 3
-_OBJECT_SOLREF: Final = (0.004, 1.0)  # [s], [1]: stiff, two steps, critically damped
-_OBJECT_SOLIMP: Final = (0.95, 0.99, 0.001, 0.5, 2.0)
-_TORSION, _ROLLING = 0.01, 0.0005  # [m]
+OBJECT_SOLREF: Final = (0.004, 1.0)  # [s], [1]: stiff, two steps, critically damped
+OBJECT_SOLIMP: Final = (0.95, 0.99, 0.001, 0.5, 2.0)
+TORSION, ROLLING = 0.01, 0.0005  # [m]
 _SLIDE_DAMPING: Final = 2.0  # [N s/m]
 _HINGE_DAMPING: Final = 0.002  # [N m s/rad]
 
 
 def add_scene(spec: mujoco.MjSpec, task: Task, params: TwinParams) -> None:
     """Add floor, table, lights, cameras and the task's things to a spec."""
-    _set_physics(spec)
+    set_physics(spec)
     _set_looks(spec, params)
     _add_room(spec)
     for marker in task.markers:
@@ -77,7 +77,8 @@ def optical_quat_wxyz(world_T_optical: FloatArray) -> FloatArray:
     return quat
 
 
-def _set_physics(spec: mujoco.MjSpec) -> None:
+def set_physics(spec: mujoco.MjSpec) -> None:
+    """Set how contacts are solved, and the step."""
     option = spec.option
     option.timestep = TIMESTEP
     option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
@@ -155,7 +156,7 @@ def _add_room(spec: mujoco.MjSpec) -> None:
         size=[0.5 * length, 0.5 * width, 0.5 * thickness],
         pos=[_TABLE_X, 0.0, -0.5 * thickness],
         material='table_top',
-        friction=[0.8, _TORSION, _ROLLING],
+        friction=[0.8, TORSION, ROLLING],
         condim=4,
     )
     for x in (-1, 1):
@@ -217,8 +218,8 @@ def _add_object(spec: mujoco.MjSpec, obj: SceneObject) -> None:
             name=obj.name,
             limited=True,
             frictionloss=way.friction,
-            solref_limit=_OBJECT_SOLREF,
-            solimp_limit=_OBJECT_SOLIMP,
+            solref_limit=OBJECT_SOLREF,
+            solimp_limit=OBJECT_SOLIMP,
         )
         if isinstance(way, Hinge):
             joint.type, joint.axis = mujoco.mjtJoint.mjJNT_HINGE, [1.0, 0.0, 0.0]
@@ -253,9 +254,9 @@ def _add_part(body: mujoco.MjsBody, name: str, part: Part, friction: float) -> N
         contype=int(collides),
         conaffinity=int(collides),
         condim=6 if part.form == 'sphere' else 4,
-        friction=[friction, _TORSION, _ROLLING],
-        solref=_OBJECT_SOLREF,
-        solimp=_OBJECT_SOLIMP,
+        friction=[friction, TORSION, ROLLING],
+        solref=OBJECT_SOLREF,
+        solimp=OBJECT_SOLIMP,
         priority=1,
     )
 
