@@ -18,12 +18,14 @@ from mimic_core.params import from_mapping
 from mimic_rl.network import Actor
 from mimic_rl.params import LearningParams, PracticeParams, RandomisationParams
 from mimic_rl.ppo import Learner
+from mimic_rl.run_folder import PracticeRun, load_run
 from mimic_rl.synergies import Synergies
 
 TENSORS: Final = 'tensors.safetensors'
 DOCUMENT: Final = 'state.json'
 SETTINGS: Final = 'settings.json'
 POLICY: Final = 'policy'
+TRAINING: Final = 'training'  # the usual name of a training in a run folder
 _PREFIX: Final = 'checkpoint-'
 _KEPT: Final = 2
 
@@ -88,6 +90,17 @@ def load_settings(folder: Path) -> Settings:
         raise ConfigError(f'{path}: {error}') from error
 
 
+def load_training(folder: Path, name: str = TRAINING) -> tuple[PracticeRun, Settings]:
+    """Return the run as it was practised in a training of a run folder, and its settings.
+
+    Raises:
+        ConfigError: It is no run folder, nothing was trained there, or a file is wrong.
+    """
+    load_run(folder)  # says what is wrong with the folder itself
+    settings = load_settings(folder / name)
+    return load_run(folder / name, files=folder), settings
+
+
 def save_checkpoint(learner: Learner, folder: Path) -> Path:
     """Write a checkpoint beside the others and remove the oldest; return its folder."""
     practice, generator = learner.practice, learner.generator
@@ -106,6 +119,7 @@ def save_checkpoint(learner: Learner, folder: Path) -> Path:
         'steps': learner.steps,
         'updates': learner.updates,
         'seconds': learner.seconds,
+        'processor': learner.processor,
         'rate': learner.rate,
         'recent': learner.recent,
         'demonstration_weight': learner.demonstration_weight,
@@ -156,6 +170,8 @@ def load_actor(folder: Path) -> Actor:
         ConfigError: It is missing, torn or of another shape.
     """
     path = folder / POLICY
+    if not path.exists() and _old(path).exists():
+        path = _old(path)  # killed between two renames: the policy before is whole
     document = _read_json(path / DOCUMENT)
     try:
         actor = Actor(
@@ -191,6 +207,7 @@ def _restore(
         learner.state, learner.begins = tensors['memory'], tensors['begins']
         learner.steps, learner.updates = int(document['steps']), int(document['updates'])
         learner.seconds = float(document['seconds'])
+        learner.processor = float(document['processor'])
         learner.recent = [bool(v) for v in document['recent']]
         learner.demonstration_weight = float(document['demonstration_weight'])
         learner.set_rate(float(document['rate']))
@@ -218,13 +235,17 @@ def _write(target: Path, tensors: dict[str, Tensor], document: dict[str, Any]) -
         with (part / name).open('rb') as file:
             os.fsync(file.fileno())
     if target.exists():
-        old = target.with_name(f'{target.name}.old')
+        old = _old(target)
         shutil.rmtree(old, ignore_errors=True)
         target.rename(old)
         part.rename(target)
         shutil.rmtree(old)
     else:
         part.rename(target)
+
+
+def _old(target: Path) -> Path:
+    return target.with_name(f'{target.name}.old')
 
 
 def _read_json(path: Path) -> dict[str, Any]:

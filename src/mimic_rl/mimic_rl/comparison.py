@@ -8,18 +8,25 @@ from typing import Final
 import numpy as np
 import torch
 
-from mimic_rl.checkpoint import Settings, load_actor, load_settings
+from mimic_core.errors import ConfigError
+from mimic_rl.checkpoint import TRAINING, Settings, load_actor, load_training
 from mimic_rl.environment import Practice
 from mimic_rl.evaluation import OUTSIDE, Act, Learned, Replay, Score, collect, evaluate, imitate
+from mimic_rl.gated import GatedTwin, through_gate
 from mimic_rl.network import Actor
 from mimic_rl.params import RandomisationParams
-from mimic_rl.run_folder import PracticeRun, load_run
-from mimic_rl.training import TRAINING
+from mimic_rl.policy import PracticePolicy, ReplayPolicy, RunPolicy
+from mimic_rl.run_folder import PracticeRun, run_text
+from mimic_rl.sighting import symmetry_of_run
 
 STARTS, PHYSICS = 'new starts', 'new starts, physics beyond the range'
+REPLAY, AWARE, CLONED = 'replay', 'object-aware replay', 'cloned'
+GATE: Final = 'new starts, through the gate in the twin'
 # What a tracker misses, not what practice exaggerates, and the same for every method.
 TRACKER: Final = {'object_position': 0.005, 'object_angle': 0.052, 'lost': 0.02}
-_CLONED_EPISODES: Final = 64
+_CLONED_EPISODES: Final = 64  # that succeeded
+_MOST_EPISODES: Final = 512  # among which they are sought
+_FEWEST: Final = 4  # with less, nothing is cloned
 _CLONING_STEPS: Final = 1500
 _COUNT: Final = 25  # environments
 
@@ -36,6 +43,7 @@ class Row:
     angle: float  # [rad], median
     reward: float  # mean of a step's
     episodes: int
+    remarks: str = ''  # what held it, if anything did
 
 
 def compare(
@@ -46,8 +54,9 @@ def compare(
     episodes: int = 50,
     seed: int = 1000,
     threads: int = 2,
+    gate: bool = True,
 ) -> list[Row]:
-    """Return a row for each method and setting. All meet the same starts and physics.
+    """Return a row for each method and setting. In a setting all meet the same starts and physics.
 
     Args:
         folder: The run folder.
@@ -56,37 +65,54 @@ def compare(
         episodes: For each row.
         seed: Of starts and physics; trainings have theirs.
         threads: Of the physics.
+        gate: Also through the gate in the twin.
 
     Raises:
-        ConfigError: A file is missing or wrong.
+        ConfigError: A file is missing or wrong, or an ablation is of another run.
     """
-    run = load_run(folder)
-    rows = []
-    settings = load_settings(folder / name)
-    acts: list[tuple[str, Settings, Act]] = [
-        ('learned', settings, Learned(load_actor(folder / name)))
-    ]
+    run, settings = load_training(folder, name)
+    actor = load_actor(folder / name)
+    acts: list[tuple[str, Settings, Act]] = [('learned', settings, Learned(actor))]
+    policies: list[tuple[str, RunPolicy]] = [('learned', PracticePolicy(run, settings, actor))]
     if run.demonstration is not None:
         acts += [
-            ('replay', settings, Replay(aware=False)),
-            ('object-aware replay', settings, Replay(aware=True)),
-            ('cloned', settings, Learned(clone(run, settings, seed + 1, threads))),
+            (REPLAY, settings, Replay(aware=False)), (AWARE, settings, Replay(aware=True)),
+        ]  # fmt: skip
+        policies += [
+            (REPLAY, ReplayPolicy(run, settings, aware=False)),
+            (AWARE, ReplayPolicy(run, settings, aware=True)),
         ]
+        cloned = clone(run, settings, seed + 1, threads)
+        if cloned is not None:
+            acts.append((CLONED, settings, Learned(cloned)))
+            policies.append((CLONED, PracticePolicy(run, settings, cloned)))
     for other in ablations:
-        acts.append((other, load_settings(folder / other), Learned(load_actor(folder / other))))
+        its_run, its_settings = load_training(folder, other)
+        if run_text(its_run) != run_text(run):
+            raise ConfigError(f'{folder / other}: it practised another run than {name}')
+        acts.append((other, its_settings, Learned(load_actor(folder / other))))
+    rows = []
     for met, outside in ((STARTS, 0.0), (PHYSICS, OUTSIDE)):
         for method, used, act in acts:
             practice = _practice(run, used, seed, threads, outside, min(episodes, _COUNT))
             score = evaluate(practice, method, act, episodes)
             rows.append(_row(met, score, practice.length))
             practice.close()
+    symmetry, varied = symmetry_of_run(run, folder), unseen(settings.randomisation, 0.0)
+    for method, policy in policies if gate else ():
+        twin = GatedTwin(policy, symmetry, settings.practice, varied)
+        score, remarks = through_gate(twin, method, episodes, seed)
+        rows.append(_row(GATE, score, 1, remarks))
     return rows
 
 
-def clone(run: PracticeRun, settings: Settings, seed: int, threads: int = 2) -> Actor:
-    """Return a network that imitates object-aware replays: what cloning has to learn from."""
+def clone(run: PracticeRun, settings: Settings, seed: int, threads: int = 2) -> Actor | None:
+    """Return a network that imitates object-aware replays, those that succeeded.
+
+    None: too few did, so that there is nothing to learn from.
+    """
     practice = _practice(run, settings, seed, threads, 0.0, _CLONED_EPISODES)
-    shown = collect(practice, Replay(aware=True), _CLONED_EPISODES)
+    shown = collect(practice, Replay(aware=True), _CLONED_EPISODES, most=_MOST_EPISODES)
     learning = settings.learning
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -95,6 +121,8 @@ def clone(run: PracticeRun, settings: Settings, seed: int, threads: int = 2) -> 
             learning.spread,
         )  # fmt: skip
     practice.close()
+    if shown.inputs.shape[1] < _FEWEST:
+        return None
     imitate(actor, shown, _CLONING_STEPS, seed)
     return actor
 
@@ -119,8 +147,9 @@ def _practice(
     return practice
 
 
-def _row(met: str, score: Score, length: int) -> Row:
+def _row(met: str, score: Score, length: int, remarks: str = '') -> Row:
     return Row(
         met, score.method, score.rate, score.interval, float(np.median(score.distance)),
         float(np.median(score.angle)), float(score.reward.mean() / length), len(score.success),
+        remarks,
     )  # fmt: skip

@@ -12,16 +12,17 @@ from mimic_rl.motion import Motion
 from mimic_rl.observation import Observer
 from mimic_rl.params import PracticeParams, RandomisationParams
 from mimic_rl.randomisation import ObjectEyes, Physics, object_pose
-from mimic_rl.rewards import anchor_distance, place_anchors, rotation_matrices, tracking_reward
+from mimic_rl.rewards import anchor_distance, axes_angle, place_anchors, tracking_reward
 from mimic_rl.run_folder import PracticeRun
 from mimic_rl.starts import Starts
 from mimic_rl.synergies import Synergies
-from mimic_rl.world import World, build_world
+from mimic_rl.world import World, build_world, overlap
 
 _CONTROL: Final = mujoco.mjtState.mjSTATE_CTRL | mujoco.mjtState.mjSTATE_QFRC_APPLIED
 
 
 _IMPOSSIBLE: Final = 1e3  # [m], [rad], [m/s], [rad/s]: what only broken physics reaches
+_STARTS: Final = 6  # times that a start is drawn if things overlap, the last as it was shown
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Practice:
         self.demonstration: Final = (
             None
             if run.demonstration is None
-            else _resample_rows(run.demonstration, run.rate, self.params.control_rate)
+            else resample_rows(run.demonstration, run.rate, self.params.control_rate)
         )
         self.starts: Final = Starts(run, self.motion, self.params, self.demonstration)
         self.target_anchors: Final = place_anchors(self.targets, run.anchors)  # (T, A, 3)
@@ -262,17 +263,37 @@ class Practice:
 
     def _begin(self, rows: IntArray) -> None:
         self.physics.draw(rows, self.randomisation, self.level, self.rng, self.outside)
-        pose, q = self.starts.draw(rows, self.randomisation, self.level, self.rng)
+        left = rows
+        for again in range(_STARTS):
+            level = self.level * (1.0 - again / (_STARTS - 1))
+            pose, q = self.starts.draw(left, self.randomisation, level, self.rng)
+            self._put(left, pose, q)
+            left = left[self._overlaps(left)]
+            if len(left) == 0:
+                break
+        self.time[rows], self.total[rows] = 0, 0.0
+        self.eyes.reset(rows, self.pose[rows], self.rng)
+        self.observer.begin(rows)
+
+    def _put(self, rows: IntArray, pose: FloatArray, q: FloatArray) -> None:
+        """Put objects (R, 7) and robots (R, J) at rest."""
         self.motion.begin(rows, q)
-        state = self._blank
-        self.state[rows] = state
+        self.state[rows] = self._blank
         full = q @ self.robot.coupling.T + self.robot.coupling_offset
         self.state[rows[:, None], 1 + self.world.robot.full_qpos] = full
         first = 1 + self.world.object_qpos
         self.state[rows, first : first + 7] = pose[:, [0, 1, 2, 6, 3, 4, 5]]
-        self.time[rows], self.total[rows] = 0, 0.0
-        self.eyes.reset(rows, pose, self.rng)
-        self.observer.begin(rows)
+
+    def _overlaps(self, rows: IntArray) -> BoolArray:
+        """Tell of which (R,) environments things are within each other, the robot's own aside."""
+        found = np.zeros(len(rows), dtype=bool)
+        data = self._data[0]
+        kind = int(mujoco.mjtState.mjSTATE_FULLPHYSICS)
+        for place, row in enumerate(rows):
+            model = self.physics.models[row]
+            mujoco.mj_setState(model, data, self.state[row], kind)
+            found[place] = overlap(self.world, model, data)
+        return found
 
     def _look(self) -> tuple[FloatArray, FloatArray]:
         return self.observer.look()
@@ -295,8 +316,8 @@ class Practice:
             'physics': self.physics.values, 'history': self.eyes.history, 'late': self.eyes.late,
             'motion_q': motion.q, 'motion_palm': motion.palm, 'motion_angles': motion.angles,
             'motion_start_R': motion.start_R, 'motion_hand_start': motion.hand_start,
-            'last_action': observer.last_action, 'seen': observer.seen, 'actor': observer.actor,
-            'critic': observer.critic,
+            'motion_change': motion.change, 'last_action': observer.last_action,
+            'seen': observer.seen, 'actor': observer.actor, 'critic': observer.critic,
         }  # fmt: skip
         copies = {name: np.ascontiguousarray(value).copy() for name, value in arrays.items()}
         return copies, {'rng': self.rng.bit_generator.state, 'level': self.level}
@@ -313,9 +334,8 @@ class Practice:
             ('physics', self.physics.values), ('late', self.eyes.late), ('motion_q', motion.q),
             ('motion_palm', motion.palm), ('motion_angles', motion.angles),
             ('motion_start_R', motion.start_R), ('motion_hand_start', motion.hand_start),
-            ('last_action', observer.last_action), ('seen', observer.seen),
-            ('actor', observer.actor),
-            ('critic', observer.critic),
+            ('motion_change', motion.change), ('last_action', observer.last_action),
+            ('seen', observer.seen), ('actor', observer.actor), ('critic', observer.critic),
         ):  # fmt: skip
             here[...] = checked(arrays[name], here.shape, name)
         self.eyes.history = checked(arrays['history'], self.eyes.history.shape, 'history').copy()
@@ -332,32 +352,14 @@ def resample(trajectory: FloatArray, rate: float, wanted: float) -> FloatArray:
     for row in range(1, len(values)):  # the same half of the sphere
         if values[row, 3:] @ values[row - 1, 3:] < 0:
             values[row, 3:] *= -1
-    out = _resample_rows(values, rate, wanted)
+    out = resample_rows(values, rate, wanted)
     out[:, 3:] /= np.linalg.norm(out[:, 3:], axis=1, keepdims=True)
     return out
 
 
-def _resample_rows(values: FloatArray, rate: float, wanted: float) -> FloatArray:
+def resample_rows(values: FloatArray, rate: float, wanted: float) -> FloatArray:
+    """Return rows (T, N) at another rate, linear between them."""
     duration = (len(values) - 1) / rate
     times = np.arange(0.0, duration + 1e-9, 1.0 / wanted) * rate
     rows = np.arange(len(values))
     return np.stack([np.interp(times, rows, column) for column in values.T], axis=1)
-
-
-def axes_angle(quat_xyzw: FloatArray, target_quat: FloatArray, anchors: FloatArray) -> FloatArray:
-    """Return (E,) the angle [rad] to a target orientation, of the axes that the anchors hold.
-
-    Three anchors: the angle of the rotation. One axis: that between the axes. None: 0.
-    """
-    count = int((np.linalg.norm(anchors, axis=1) > 0).sum())
-    if count == 0 or len(quat_xyzw) == 0:
-        return np.zeros(len(quat_xyzw))
-    actual, wanted = rotation_matrices(quat_xyzw), rotation_matrices(target_quat)
-    if count >= 2:
-        cosine = 0.5 * (np.einsum('eij,ij->e', actual, wanted) - 1.0)
-    else:
-        axis = anchors[np.argmax(np.linalg.norm(anchors, axis=1))]
-        axis = axis / np.linalg.norm(axis)
-        cosine = (actual @ axis) @ (wanted @ axis)
-    angle: FloatArray = np.arccos(np.clip(cosine, -1.0, 1.0))
-    return angle

@@ -124,27 +124,41 @@ class Replay:
         return practice.step_joints(self._path[np.arange(practice.count), row])
 
 
-def collect(practice: Practice, act: Act, episodes: int) -> Demonstrations:
-    """Return what was seen and done in episodes of another method, as actions of the palm.
+def collect(
+    practice: Practice, act: Act, episodes: int, most: int | None = None
+) -> Demonstrations:
+    """Return what was seen and done in episodes of another method that succeeded.
 
     The action that a step amounts to is what changes of the palm's target, its angles and the
     posture of the hand between two steps, in the units of actions, cut off where it is faster.
+
+    Args:
+        practice: Its level says how hard it is.
+        act: Advances by one step.
+        episodes: How many are wanted.
+        most: How many are tried at most; None: as many. Perhaps fewer succeed, even none.
     """
     inputs, actions, valid = [], [], []
-    for _ in range(-(-episodes // practice.count)):
+    found = tried = 0
+    while found < episodes and tried < (most or episodes):
         practice.reset()
         over = np.zeros(practice.count, dtype=bool)
+        good = np.zeros(practice.count, dtype=bool)
         seen_now, done_now, valid_now = [], [], []
         for _ in range(practice.length):
             seen_now.append(practice.observer.actor.copy())
             going = ~over
             step = act(practice)
+            first = ~over[step.ended.rows]
+            good[step.ended.rows[first]] = step.ended.success[first]
             over[step.ended.rows] = True
             done_now.append(practice.observer.last_action.copy())  # 0 where an episode ended
             valid_now.append(going & ~step.done)
-        inputs.append(np.stack(seen_now))
-        actions.append(np.stack(done_now))
-        valid.append(np.stack(valid_now))
+        rows = np.flatnonzero(good)[: episodes - found]
+        found, tried = found + len(rows), tried + practice.count
+        inputs.append(np.stack(seen_now)[:, rows])
+        actions.append(np.stack(done_now)[:, rows])
+        valid.append(np.stack(valid_now)[:, rows])
 
     def joined(parts: list[FloatArray]) -> torch.Tensor:
         return torch.from_numpy(np.concatenate(parts, axis=1).astype(np.float32))

@@ -9,8 +9,13 @@ import mujoco
 import numpy as np
 
 from mimic_core.arrays import Image
+from mimic_core.errors import ConfigError
 from mimic_rl.environment import Practice
 
+# What MuJoCo raises, by what of OpenGL is missing.
+_NO_GRAPHICS: Final = (
+    ImportError, AttributeError, RuntimeError, OSError, ValueError, mujoco.FatalError,
+)  # fmt: skip
 _SIZE: Final = (320, 240)  # [px] width, height
 _GHOST: Final = (0.30, 0.62, 0.35, 0.35)  # [1] rgba, where the object should be
 
@@ -19,10 +24,17 @@ class Camera:
     """Draws an environment of a Practice."""
 
     def __init__(self, practice: Practice, size: tuple[int, int] = _SIZE) -> None:
-        """Args: practice: whose twins; size: of the pictures [px], width and height."""
+        """Args: practice: whose twins; size: of the pictures [px], width and height.
+
+        Raises:
+            ConfigError: Nothing can be drawn on this machine.
+        """
         self._practice = practice
         self._model = practice.world.model
-        self._renderer = mujoco.Renderer(self._model, size[1], size[0])
+        try:
+            self._renderer = mujoco.Renderer(self._model, size[1], size[0])
+        except _NO_GRAPHICS as error:
+            raise ConfigError(f'nothing can be drawn on this machine: {error}') from error
         self._data = mujoco.MjData(self._model)
         self._view = mujoco.MjvCamera()
         self._view.lookat[:] = [*practice.run.trajectory[:, :2].mean(axis=0), 0.08]

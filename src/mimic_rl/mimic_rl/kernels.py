@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mimic_core.arrays import FloatArray
+from mimic_core.arrays import FloatArray, IntArray
 from mimic_retargeting.arm_kernels import tool_error, tool_jacobian
 from mimic_retargeting.compiled import compiled
 from mimic_retargeting.kernels import cholesky, cholesky_solve, place_points
@@ -124,3 +124,59 @@ def place(chain: Chain, q: FloatArray, points: FloatArray, palm_R: FloatArray) -
                     + rotation[j, r, 1] * fixed[1, c]
                     + rotation[j, r, 2] * fixed[2, c]
                 )
+
+
+@compiled
+def missing(
+    chain: Chain,
+    q: FloatArray,
+    lower: FloatArray,
+    upper: FloatArray,
+    table: float,
+    joint: IntArray,
+    place_: FloatArray,
+    turn: FloatArray,
+    form: FloatArray,
+    out: FloatArray,
+) -> None:
+    """Write by what each robot must move for its points to be in a box, its shapes over a table.
+
+    Args:
+        chain: Its points are those of the box.
+        q: (B, J) joints.
+        lower: (3,) of the box [m].
+        upper: (3,) of the box [m].
+        table: Lowest height of a shape [m].
+        joint: (S,) of the chain, that carries a shape.
+        place_: (S, 3) of the middle of a shape in the frame of its joint [m].
+        turn: (S, 3, 3) joint_R_shape.
+        form: (S, 5) half the edges x, y, z, radius of a rim about z, radius of a ball all around
+            [m].
+        out: (B, 3) out [m].
+    """
+    links = chain.parent.shape[0]
+    rotation = np.empty((links, 3, 3))
+    position = np.empty((links, 3))
+    points = np.empty((chain.point_joint.shape[0], 3))
+    for b in range(q.shape[0]):
+        place_points(chain, q[b], rotation, position, points)
+        for a in range(3):
+            up = 0.0
+            down = 0.0
+            for k in range(points.shape[0]):
+                up = max(up, lower[a] - points[k, a])
+                down = max(down, points[k, a] - upper[a])
+            out[b, a] = up - down
+        for s in range(joint.shape[0]):
+            j = joint[s]
+            height = position[j, 2]
+            reach_ = form[s, 4]
+            along = 0.0
+            for c in range(3):
+                height += rotation[j, 2, c] * place_[s, c]
+                along = 0.0
+                for e in range(3):
+                    along += rotation[j, 2, e] * turn[s, e, c]
+                reach_ += abs(along) * form[s, c]
+            reach_ += form[s, 3] * np.sqrt(max(1.0 - along * along, 0.0))
+            out[b, 2] = max(out[b, 2], table - (height - reach_))

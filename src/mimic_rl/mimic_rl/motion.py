@@ -12,6 +12,7 @@ from mimic_core.frames import BASE, PALM
 from mimic_description import RobotModel
 from mimic_retargeting.compiled import plain
 from mimic_retargeting.tables import build_chain
+from mimic_rl.bounds import GateBounds
 from mimic_rl.kernels import place, reach
 from mimic_rl.params import PracticeParams
 from mimic_rl.synergies import Synergies
@@ -22,8 +23,10 @@ _DAMPING: Final = 1e-3  # [m^2]
 _SEARCH_DAMPING: Final = 1e-5  # [m^2]
 _PULL: Final = 0.01  # [1]
 _ITERATIONS, _SEARCH_ITERATIONS = 2, 60
-_LOW_PALM: Final = 0.02  # [m], lowest palm over the table
-_ARM_SPEED: Final = 0.8  # [1], of the joints' own bound that practice uses
+_ARM_SPEED: Final = 0.8  # [1], of the joints' own bounds that practice uses
+_ARM_ACCELERATION: Final = 0.8  # [1]
+_LIFTS: Final = 2  # times that a hand is brought back into the gate's bounds
+_INSIDE: Final = 1e-4  # [m] at which it is
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class Motion:
 
     An action (B, 6 + C) in [-1, 1]: speed of the palm's target [palm_speed], rates of its Euler
     angles (x, y, z about the fixed axes, after the orientation at the start) [palm_turn], and the
-    posture of the hand as the posture at the start plus synergies.
+    posture of the hand as the posture at the start plus synergies. What is commanded stays where
+    the gate lets it through (`GateBounds`), at speeds and accelerations of the arm that it does.
     """
 
     def __init__(
@@ -49,12 +53,12 @@ class Motion:
         """Args: robot: with arm and hand; params, synergies: of the run; count: B."""
         if not robot.arm_joints or robot.hand is None or robot.arm is None:
             raise ConfigError('practice needs an arm with a hand')
-        assert robot.arm.workspace is not None  # the registry demands it of arms
         size, arm = len(robot.joint_names), len(robot.arm_joints)
         tips = list(robot.tip_frames().values())
         self.robot: Final = robot
         self.actions: Final = PALM_ACTIONS + len(synergies.components)
         self.q: Final = np.tile(robot.home, (count, 1))  # (B, J) targets of the joints
+        self.change: Final = np.zeros((count, arm))  # of the arm's in the last step [rad]
         self.palm: Final = np.zeros((count, 3))  # targets of the palm [m]
         self.angles: Final = np.zeros((count, 3))  # [rad], of the palm from its start
         self.start_R: Final = np.tile(np.eye(3), (count, 1, 1))
@@ -72,13 +76,9 @@ class Motion:
         self._lower, self._upper = plain(limits.lower), plain(limits.upper)
         share = np.where(np.arange(size) < arm, _ARM_SPEED, params.hand_speed)
         self._step = plain(share * limits.max_speed * self._dt)
-        space = robot.arm.workspace
-        reach_of_hand = 0.12  # [m], palms stay over the box of the grasp centre, and around it
-        self._box = (
-            np.array(space.box_min) - [reach_of_hand, reach_of_hand, 0.0],
-            np.array(space.box_max) + reach_of_hand,
-        )
-        self._box[0][2] = max(space.box_min[2], _LOW_PALM)
+        change = _ARM_ACCELERATION * limits.max_acceleration[:arm] * self._dt**2
+        self._more = plain(change)  # (A,) by which the change of a step may differ from the last
+        self._bounds = GateBounds(robot, params.bounds_margin)
 
     def places(self, q: FloatArray) -> Places:
         """Return where palms and tips are at (B, J) joints."""
@@ -112,7 +112,7 @@ class Motion:
     def begin(self, rows: IntArray, q: FloatArray) -> None:
         """Begin an episode of some robots (R,) at postures (R, J)."""
         places = self.places(q)
-        self.q[rows] = q
+        self.q[rows], self.change[rows] = q, 0.0
         self.palm[rows], self.start_R[rows] = places.palm, places.palm_R
         self.angles[rows] = 0.0
         self.hand_start[rows] = q[:, self._arm :]
@@ -124,31 +124,29 @@ class Motion:
             action: (B, 6 + C) in [-1, 1].
             palm_now: (B, 3) where the palms are [m].
         """
-        params, arm = self._params, self._arm
+        params, before = self._params, self.q.copy()
         offset = self.palm + params.palm_speed * self._dt * action[:, :3] - palm_now
         length = np.linalg.norm(offset, axis=1, keepdims=True)
         offset *= np.minimum(1.0, params.leash / np.maximum(length, 1e-9))
-        self.palm[:] = np.clip(palm_now + offset, *self._box)
+        self.palm[:] = palm_now + offset
         angles = self.angles + params.palm_turn * self._dt * action[:, 3:PALM_ACTIONS]
         self.angles[:] = np.clip(angles, -params.max_turn, params.max_turn)
-        target_R = euler_matrices(self.angles) @ self.start_R
-        q_arm = np.ascontiguousarray(self.q[:, :arm])
-        reach(
-            self._chain, q_arm, self.palm, target_R, plain(self._lower[:arm]),
-            plain(self._upper[:arm]), plain(self._step[:arm]), plain(self.robot.home[:arm]),
-            _PULL, _LEVER, _DAMPING, _ITERATIONS, np.empty((len(q_arm), 2)),
-        )  # fmt: skip
-        self.q[:, :arm] = q_arm
-        wanted = self.hand_start + action[:, PALM_ACTIONS:] @ self._synergies.directions
-        self._move_hand(wanted)
+        turn = euler_matrices(self.angles) @ self.start_R
+        self._move_hand(self.hand_start + action[:, PALM_ACTIONS:] @ self._synergies.directions)
+        self._move_arm(np.arange(len(before)), before, turn)
+        self._stay_inside(before, turn)
         return self.q
 
     def follow(self, wanted: FloatArray) -> FloatArray:
-        """Return (B, J) targets on the way to wanted joints (B, J), no faster than actions may."""
+        """Return (B, J) targets on the way to wanted joints (B, J), as actions may go."""
         arm = self._arm
-        change = np.clip(wanted[:, :arm] - self.q[:, :arm], -self._step[:arm], self._step[:arm])
-        self.q[:, :arm] = np.clip(self.q[:, :arm] + change, self._lower[:arm], self._upper[:arm])
+        before = self.q.copy()
+        change = np.clip(wanted - before, -self._step, self._step)[:, :arm]
+        self.q[:, :arm] = np.clip(before[:, :arm] + change, self._lower[:arm], self._upper[:arm])
         self._move_hand(wanted[:, arm:])
+        places = self.places(self.q)
+        self.palm[:] = places.palm
+        self._stay_inside(before, places.palm_R)
         places = self.places(self.q)
         self.palm[:] = places.palm
         turn = places.palm_R @ np.swapaxes(self.start_R, 1, 2)
@@ -172,6 +170,73 @@ class Motion:
         shape = offset @ np.linalg.pinv(self._synergies.directions)
         action: FloatArray = np.clip(np.concatenate([move, turn, shape], axis=1), -1.0, 1.0)
         return action
+
+    def _move_arm(self, rows: IntArray, before: FloatArray, palm_R: FloatArray) -> None:
+        """Bring some arms from where they were as near to the targets of palms as a step may.
+
+        Args:
+            rows: (R,) which.
+            before: (B, J) [rad] or [m].
+            palm_R: (B, 3, 3).
+        """
+        arm = self._arm
+        q = before[rows, :arm]
+        reach(
+            self._chain, q, self.palm[rows], np.ascontiguousarray(palm_R[rows]),
+            plain(self._lower[:arm]), plain(self._upper[:arm]), plain(self._step[:arm]),
+            plain(self.robot.home[:arm]), _PULL, _LEVER, _DAMPING, _ITERATIONS,
+            np.empty((len(rows), 2)),
+        )  # fmt: skip
+        self.q[rows, :arm] = q
+
+    def _stay_inside(self, before: FloatArray, palm_R: FloatArray) -> None:
+        """Keep the targets within the gate's bounds and the arms within their accelerations.
+
+        As at the gate, what counts is where an arm would come to rest. The bounds come first: a
+        robot that would go beyond them, or further beyond, stays where it was before.
+
+        Args:
+            before: (B, J) targets of the joints before this step [rad] or [m].
+            palm_R: (B, 3, 3) wanted of the palms.
+        """
+        arm = self._arm
+        for _ in range(_LIFTS):
+            move = self._missing(self.q, before)
+            rows = np.flatnonzero(np.abs(move).max(axis=1) > _INSIDE)
+            if len(rows) == 0:
+                break
+            self.palm[rows] += move[rows]
+            self._move_arm(rows, before, palm_R)
+        inside, old = self.q[:, :arm].copy(), before[:, :arm]
+        change = np.clip(inside - old, self.change - self._more, self.change + self._more)
+        self.q[:, :arm] = np.clip(old + change, self._lower[:arm], self._upper[:arm])
+        rows = np.flatnonzero(self._beyond(self.q, before) > _INSIDE)
+        self.q[rows, :arm] = inside[rows]
+        there, here = before[rows], self.q[rows]
+        further = self._beyond(here, there) > np.maximum(self._beyond(there, there), _INSIDE)
+        self.q[rows[further]] = there[further]
+        self.change[:] = self.q[:, :arm] - old
+
+    def _missing(self, q: FloatArray, before: FloatArray) -> FloatArray:
+        """Return (R, 3) by what hands must move to be inside, there and where they come to rest.
+
+        Args:
+            q: (R, J) [rad] or [m].
+            before: (R, J) a step earlier.
+        """
+        arm, limits = self._arm, self.robot.limits
+        a, jerk = limits.max_acceleration[:arm], limits.max_jerk[:arm]
+        speed = (q[:, :arm] - before[:, :arm]) / self._dt
+        rest = q.copy()
+        rest[:, :arm] += speed * (0.5 * np.abs(speed) / a + 0.5 * a / jerk)
+        here, there = self._bounds.missing(q), self._bounds.missing(rest)
+        more: FloatArray = np.where(np.abs(here) > np.abs(there), here, there)
+        return more
+
+    def _beyond(self, q: FloatArray, before: FloatArray) -> FloatArray:
+        """Return (R,) how far beyond the bounds that is [m]."""
+        beyond: FloatArray = np.abs(self._missing(q, before)).max(axis=1)
+        return beyond
 
     def _move_hand(self, wanted: FloatArray) -> None:
         arm = self._arm

@@ -33,6 +33,12 @@ class PracticeParams:
     hand_speed: float = param(
         'Fastest joint of the hand, over its limit [1].', 0.35, low=0.01, high=1.0
     )
+    bounds_margin: float = param(
+        "Of what is commanded to the gate's bounds: table and workspace [m].",
+        0.008,
+        low=0,
+        high=0.1,
+    )
     start: str = param('Posture at the start.', 'demonstrated', choices=STARTS)
     reward: str = param('What is rewarded.', 'trajectory', choices=REWARDS)
     success_distance: float = param(
@@ -82,7 +88,7 @@ class RandomisationParams:
     push: float = param('Share of steps with a push on the object [1].', 0.05, low=0, high=1)
     push_force: float = param('Force of a push over the mass [m/s^2].', 50.0, low=0, high=200)
     min_delay: int = param('Newest pose that is seen, in steps.', 0, low=0, high=8)
-    delay: int = param('Oldest pose of the object that is seen, in steps.', 1, low=0, high=8)
+    delay: int = param('Oldest pose of the object that is seen, in steps.', 2, low=0, high=8)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +102,8 @@ class LearningParams:
     clip: float = param('Of the ratio of probabilities [1].', 0.2, low=0.01, high=1.0)
     epochs: int = param('Passes over the steps of an update.', 4, low=1, high=32)
     minibatches: int = param('Parts of a pass, of whole sequences.', 4, low=1, high=64)
-    learning_rate: float = param('At the beginning [1].', 5e-4, low=1e-6, high=0.1)
+    learning_rate: float = param('Of the policy, at the beginning [1].', 5e-4, low=1e-6, high=0.1)
+    critic_rate: float = param('Of the critic [1].', 1e-3, low=1e-6, high=0.1)
     divergence: float = param(
         'Wanted KL divergence of an update, to which the rate adapts; 0: fixed.',
         0.012,

@@ -1,5 +1,6 @@
 """What a robot runs: a learned policy, one step at a time."""
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Final
 
@@ -8,61 +9,64 @@ import torch
 
 from mimic_core.arrays import FloatArray, checked
 from mimic_core.errors import ConfigError, LimitError
-from mimic_rl.checkpoint import load_actor, load_settings
-from mimic_rl.environment import resample
+from mimic_rl.checkpoint import TRAINING, Settings, load_actor, load_training
+from mimic_rl.environment import resample, resample_rows
 from mimic_rl.motion import Motion
 from mimic_rl.network import Actor
 from mimic_rl.observation import policy_view
+from mimic_rl.params import RandomisationParams
 from mimic_rl.randomisation import multiply_quat
 from mimic_rl.rewards import anchor_distance, place_anchors
-from mimic_rl.run_folder import PracticeRun, load_run
+from mimic_rl.run_folder import PracticeRun
 from mimic_rl.starts import Starts
 
 
-class PracticePolicy:
-    """Turns joints and the object's pose into joint targets, at `rate`. J joints of the robot.
+class RunPolicy(ABC):
+    """Decides joint targets of one robot at `rate`, from beside the object on. J joints.
 
-    Call `reset` with the robot at `start`, then `step` every 1 / `rate` seconds.
+    Call `reset` with the robot at a start, then `step` every 1 / `rate` seconds.
     """
 
-    def __init__(self, run: PracticeRun, training: Path) -> None:
-        """Read what a training left.
-
-        Args:
-            run: What was practised.
-            training: Folder of the training.
+    def __init__(self, run: PracticeRun, settings: Settings) -> None:
+        """Args: run: what was practised; settings: of the training.
 
         Raises:
-            ConfigError: A file is missing, torn, or of another run.
             WrongRobotError: The registry has another robot of that name.
         """
-        settings = load_settings(training)
+        params = settings.practice
         self.robot: Final = run.robot()
         self.run: Final = run
-        self.rate: Final = settings.practice.control_rate  # [Hz]
-        self.max_distance: Final = settings.practice.max_distance  # [m] that ended an episode
-        self._motion = Motion(self.robot, settings.practice, settings.synergies, 1)
-        self._actor: Actor = load_actor(training)
-        self._starts = Starts(run, self._motion, settings.practice, None)
+        self.rate: Final = params.control_rate  # [Hz]
+        self.max_distance: Final = params.max_distance  # [m] that ended an episode
+        self._motion = Motion(self.robot, params, settings.synergies, 1)
+        shown = run.demonstration
+        self._shown = None if shown is None else resample_rows(shown, run.rate, self.rate)
+        self._starts = Starts(run, self._motion, params, self._shown)
         self._path = resample(run.trajectory, run.rate, self.rate)
         self._anchors = place_anchors(self._path, run.anchors)
-        self.length: Final = len(self._path) - 1 + settings.practice.hold  # steps
-        self._fixed = settings.practice.reward == 'fixed_target'
-        self._state = self._actor.blank(1)
-        self._last = np.zeros((1, self._motion.actions))
+        self.length: Final = len(self._path) - 1 + params.hold  # steps
+        self._fixed = params.reward == 'fixed_target'
         self._step = 0
-        self.reset(run.start)
-        size = self._view(run.start, np.zeros(len(run.start)), run.trajectory[0]).shape[1]
-        if size != len(self._actor.normaliser.mean):
-            raise ConfigError(
-                f'{training}: the policy sees {len(self._actor.normaliser.mean)} numbers, '
-                f'this run shows {size}'
-            )
 
-    @property
-    def start(self) -> FloatArray:
-        """(J,) the posture from which it begins [rad] or [m]."""
-        return self.run.start.copy()
+    @abstractmethod
+    def step(self, q: FloatArray, speed: FloatArray, world_object: FloatArray) -> FloatArray:
+        """Return (J,) joint targets for the end of this step, within limits.
+
+        Args:
+            q: (J,) measured [rad] or [m].
+            speed: (J,) measured.
+            world_object: (7,) pose of the object as it is seen: xyz [m], quaternion xyzw.
+
+        Raises:
+            ShapeError: An array has the wrong shape.
+            NotFiniteError: A number is NaN or infinite.
+        """
+
+    def reset(self, q: FloatArray) -> None:
+        """Begin at (J,) joint positions."""
+        start = checked(q, (len(self.robot.joint_names),), 'q')
+        self._motion.begin(np.array([0]), start[None])
+        self._step = 0
 
     def start_beside(self, world_object: FloatArray) -> FloatArray:
         """Return (J,) the posture from which to begin with the object where it is.
@@ -103,6 +107,22 @@ class PracticePolicy:
         )
 
     @property
+    def last(self) -> FloatArray:
+        """(7,) where the object should be in the end: xyz [m], quaternion xyzw."""
+        return self.run.trajectory[-1].copy()
+
+    def draw_start(
+        self, randomisation: RandomisationParams, level: float, rng: np.random.Generator
+    ) -> FloatArray:
+        """Return (7,) a pose of the object from which to begin, as practice draws it."""
+        return self._starts.draw(np.array([0]), randomisation, level, rng)[0][0]
+
+    @property
+    def start(self) -> FloatArray:
+        """(J,) the posture from which it begins [rad] or [m]."""
+        return self.run.start.copy()
+
+    @property
     def done(self) -> bool:
         """The trajectory and the time to hold its end are over."""
         return self._step >= self.length
@@ -112,26 +132,40 @@ class PracticePolicy:
         """(7,) where the object should be after the next step: xyz [m], quaternion xyzw."""
         return self._path[self._row()].copy()
 
-    def reset(self, q: FloatArray) -> None:
-        """Begin at (J,) joint positions."""
-        start = checked(q, (len(self.robot.joint_names),), 'q')
-        self._motion.begin(np.array([0]), start[None])
-        self._state = self._actor.blank(1)
-        self._last[:] = 0.0
-        self._step = 0
+    def _row(self) -> int:
+        last = len(self._path) - 1
+        return last if self._fixed else min(self._step + 1, last)
 
-    def step(self, q: FloatArray, speed: FloatArray, world_object: FloatArray) -> FloatArray:
-        """Return (J,) joint targets for the end of this step, within limits.
 
-        Args:
-            q: (J,) measured [rad] or [m].
-            speed: (J,) measured.
-            world_object: (7,) pose of the object as it is seen: xyz [m], quaternion xyzw.
+class PracticePolicy(RunPolicy):
+    """What was learned, or imitated: a network decides."""
+
+    def __init__(self, run: PracticeRun, settings: Settings, actor: Actor) -> None:
+        """Args: run: what was practised; settings: of the training; actor: what it left.
 
         Raises:
-            ShapeError: An array has the wrong shape.
-            NotFiniteError: A number is NaN or infinite.
+            ConfigError: The network is of another run.
+            WrongRobotError: The registry has another robot of that name.
         """
+        super().__init__(run, settings)
+        self._actor = actor
+        self._state = actor.blank(1)
+        self._last = np.zeros((1, self._motion.actions))
+        self.reset(run.start)
+        size = self._view(run.start, np.zeros(len(run.start)), run.trajectory[0]).shape[1]
+        if size != len(actor.normaliser.mean):
+            raise ConfigError(
+                f'the policy sees {len(actor.normaliser.mean)} numbers, this run shows {size}'
+            )
+
+    def reset(self, q: FloatArray) -> None:
+        """Begin at (J,) joint positions."""
+        super().reset(q)
+        self._state = self._actor.blank(1)
+        self._last[:] = 0.0
+
+    def step(self, q: FloatArray, speed: FloatArray, world_object: FloatArray) -> FloatArray:
+        """Return (J,) joint targets for the end of this step; see `RunPolicy.step`."""
         size = len(self.robot.joint_names)
         measured = checked(q, (size,), 'q')
         pose = checked(world_object, (7,), 'pose of the object')
@@ -146,10 +180,6 @@ class PracticePolicy:
         self._step += 1
         return targets[0].copy()
 
-    def _row(self) -> int:
-        last = len(self._path) - 1
-        return last if self._fixed else min(self._step + 1, last)
-
     def _view(self, q: FloatArray, speed: FloatArray, pose: FloatArray) -> FloatArray:
         limits, motion = self.robot.limits, self._motion
         return policy_view(
@@ -162,10 +192,46 @@ class PracticePolicy:
         )  # fmt: skip
 
 
-def load_practice_policy(folder: Path, training: str = 'training') -> PracticePolicy:
-    """Return the policy of a run folder.
+class ReplayPolicy(RunPolicy):
+    """The shown motion once more; `aware`: moved along with the object's place at the start."""
+
+    def __init__(self, run: PracticeRun, settings: Settings, *, aware: bool) -> None:
+        """Args: run: what was shown; settings: how fast it may be; aware: of the object.
+
+        Raises:
+            ConfigError: The run has no demonstration of the hand.
+            WrongRobotError: The registry has another robot of that name.
+        """
+        super().__init__(run, settings)
+        if self._shown is None:
+            raise ConfigError('the run has no demonstration of the hand: nothing to replay')
+        self._aware, self._motion_path = aware, self._shown
+
+    def start_beside(self, world_object: FloatArray) -> FloatArray:
+        """Return (J,) the posture from which to begin; see `RunPolicy.start_beside`."""
+        if not self._aware:
+            return self.start
+        start = super().start_beside(world_object)
+        self._motion_path = self._starts.along(world_object[None])[0]
+        return start
+
+    def step(self, q: FloatArray, speed: FloatArray, world_object: FloatArray) -> FloatArray:
+        """Return (J,) joint targets for the end of this step; nothing that is seen matters."""
+        self._step += 1
+        row = min(self._step, len(self._motion_path) - 1)
+        return self._motion.follow(self._motion_path[[row]])[0].copy()
+
+
+def load_practice_policy(folder: Path, training: str = TRAINING) -> PracticePolicy:
+    """Return the policy of a run folder, for the run as it was practised.
 
     Raises:
-        ConfigError: It is no run folder, or nothing was trained in it.
+        ConfigError: It is no run folder, nothing was trained in it, or a file is missing, torn or
+            of another run.
+        WrongRobotError: The registry has another robot of that name.
     """
-    return PracticePolicy(load_run(folder), folder / training)
+    run, settings = load_training(folder, training)
+    try:
+        return PracticePolicy(run, settings, load_actor(folder / training))
+    except ConfigError as error:
+        raise ConfigError(f'{folder / training}: {error}') from error

@@ -38,7 +38,7 @@ class Report:
     reward: float  # mean of a step
     episodes: int  # that ended
     success: float  # share of them, NaN if there were none
-    distance: float  # [m], mean over them, NaN if there were none
+    distance: float  # [m], median over them, NaN if there were none
     policy_loss: float
     value_loss: float
     divergence: float
@@ -70,12 +70,18 @@ class Learner:
                 actor.shape[1], practice.actions, params.layers, params.memory, params.spread
             )
             self.critic: Final = Critic(critic.shape[1], params.critic_layers)
-        weights = [*self.actor.parameters(), *self.critic.parameters()]
-        self.optimiser: Final = torch.optim.Adam(weights, lr=params.learning_rate, eps=1e-5)
+        self.optimiser: Final = torch.optim.Adam(
+            [
+                {'params': list(self.actor.parameters()), 'lr': params.learning_rate},
+                {'params': list(self.critic.parameters()), 'lr': params.critic_rate},
+            ],
+            eps=1e-5,
+        )
         self.rate = params.learning_rate
         self.steps = 0
         self.updates = 0
         self.seconds = 0.0  # that updates took, of all processes that trained it
+        self.processor = 0.0  # [s] of processors that they took
         self.recent: list[bool] = []  # successes at the present level
         self.state = self.actor.blank(practice.count)
         self.begins = torch.ones(practice.count)
@@ -91,14 +97,13 @@ class Learner:
         self._known = _tensor(self.practice.observer.critic)
 
     def set_rate(self, rate: float) -> None:
-        """Learn at a rate from now on."""
+        """Let the policy learn at a rate from now on; the critic keeps its own."""
         self.rate = rate
-        for group in self.optimiser.param_groups:
-            group['lr'] = rate
+        self.optimiser.param_groups[0]['lr'] = rate
 
     def update(self) -> Report:
         """Collect `horizon` steps of each environment and learn from them."""
-        began = time.perf_counter()
+        began, processor = time.perf_counter(), time.process_time()
         batch = self._collect()
         policy, value, divergence = self._learn(batch)
         self.updates += 1
@@ -108,12 +113,13 @@ class Learner:
         std = self.actor.std()
         success, distance = batch['success'], batch['distance']
         self.seconds += time.perf_counter() - began
+        self.processor += time.process_time() - processor
         return Report(
             steps=self.steps,
             reward=float(batch['reward'].mean()),
             episodes=len(success),
             success=float(np.mean(success)) if len(success) else float('nan'),
-            distance=float(np.mean(distance)) if len(distance) else float('nan'),
+            distance=float(np.median(distance)) if len(distance) else float('nan'),
             policy_loss=policy,
             value_loss=value,
             divergence=divergence,

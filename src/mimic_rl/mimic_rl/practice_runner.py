@@ -17,7 +17,6 @@ from mimic_description import RobotModel
 from mimic_object_tracking.symmetry import Symmetry
 from mimic_retargeting import ArmIK
 from mimic_rl.approach import Way, way_to_start
-from mimic_rl.floor import Floor
 from mimic_rl.run_folder import PracticeRun
 from mimic_rl.runner_params import PracticeRunnerParams
 from mimic_rl.sighting import Sightings, names_of
@@ -104,7 +103,6 @@ class PracticeRunner:
         self.phase = Phase.SEEK
         self._policy = policy
         self._ik = ArmIK(self.robot, PALM)
-        self._floor = Floor(self.robot, self._ik)
         self._arm = len(self.robot.arm_joints)
         self._sightings = Sightings(symmetry, policy.run.anchors, params.max_object_age)
         self._shown = policy.run.trajectory[0]
@@ -369,4 +367,4 @@ class PracticeRunner:
         fresh = not -EARLY <= late < period
         self._from = self._q if fresh else self._to
         self._begun = now if fresh else self._begun + period
-        self._to = self._floor.lifted(wanted)
+        self._to = wanted

@@ -58,6 +58,9 @@ def add_commands(commands: Any) -> dict[str, Callable[[argparse.Namespace], None
     evaluate.add_argument('--episodes', type=int, default=50, help='for each row of the table')
     evaluate.add_argument('--seed', type=int, default=1000, help='of starts and physics')
     evaluate.add_argument('--threads', type=int, default=2, help='of the physics')
+    evaluate.add_argument(
+        '--no-gate', action='store_true', help='only in practice, not through the gate in the twin'
+    )
     return {'draft': _draft, 'train': _train, 'evaluate': _evaluate}
 
 
@@ -142,6 +145,8 @@ def _train(arguments: argparse.Namespace) -> None:
 
         training.run(arguments.steps, film_every=arguments.film_every, report=report)
     training.close()
+    if training.no_films:
+        console.print(f'no films: {training.no_films}')
     console.print(f'{training.learner.steps:,} steps, in {training.folder}')
 
 
@@ -149,18 +154,19 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     from mimic_rl.comparison import compare
 
     table = Table(title=f'{arguments.run}, {arguments.episodes} episodes each')
-    for column in ('met', 'method', 'success', '95 %', 'distance, median', 'turn, median'):
-        table.add_column(column, justify='left' if column in ('met', 'method') else 'right')
+    words = ('met', 'method', 'remarks')
+    for column in (*words[:2], 'success', '95 %', 'distance, median', 'turn, median', words[2]):
+        table.add_column(column, justify='left' if column in words else 'right')
     rows = compare(
         arguments.run, arguments.name, arguments.ablation, episodes=arguments.episodes,
-        seed=arguments.seed, threads=arguments.threads,
+        seed=arguments.seed, threads=arguments.threads, gate=not arguments.no_gate,
     )  # fmt: skip
     for row in rows:
         low, high = row.interval
         table.add_row(
             row.met, row.method, f'{100 * row.success:.0f} %',
             f'{100 * low:.0f} to {100 * high:.0f} %', f'{100 * row.distance:.1f} cm',
-            f'{row.angle:.2f} rad',
+            f'{row.angle:.2f} rad', row.remarks,
         )  # fmt: skip
     Console().print(table)
     path = arguments.run / f'evaluation-{arguments.name}.json'

@@ -187,8 +187,12 @@ def save_run(run: PracticeRun, folder: Path) -> Path:
     return path
 
 
-def load_run(folder: Path) -> PracticeRun:
+def load_run(folder: Path, files: Path | None = None) -> PracticeRun:
     """Read a run folder.
+
+    Args:
+        folder: That holds run.json.
+        files: Folder of the files that it names; None: the same.
 
     Raises:
         ConfigError: It is no run folder, or a field is missing or wrong; names file and field.
@@ -215,7 +219,7 @@ def load_run(folder: Path) -> PracticeRun:
             friction=float(thing.get('friction', (int, float))),
             mesh=thing.get('mesh', str),
         )
-        if obj.mesh and not (folder / obj.mesh).is_file():
+        if obj.mesh and not ((files or folder) / obj.mesh).is_file():
             raise ConfigError(f'object.mesh: there is no file {obj.mesh} in the folder')
         return PracticeRun(
             arm=reader.get('arm', str),

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from mimic_core.errors import ConfigError
-from mimic_rl.policy import PracticePolicy
+from mimic_rl.policy import load_practice_policy
 from mimic_rl.practice_runner import PracticeRunner
 from mimic_rl.run_folder import WrongRobotError, load_run
 from mimic_rl.runner_params import PracticeNodeParams
@@ -27,5 +27,6 @@ def load_runner(params: PracticeNodeParams) -> tuple[PracticeRunner, str]:
     run.check_robot(params.arm or run.arm, params.hand or run.hand)
     if params.task not in ('', run.task):
         raise WrongRobotError(f"task: '{run.task}' was practised, not '{params.task}'")
-    policy = PracticePolicy(run, folder / params.training)
-    return PracticeRunner(policy, symmetry_of_run(run, folder), params, params.prefix), run.task
+    policy = load_practice_policy(folder, params.training)
+    symmetry = symmetry_of_run(policy.run, folder)
+    return PracticeRunner(policy, symmetry, params, params.prefix), run.task

@@ -23,6 +23,7 @@ RATE: Final = 15.0  # [Hz]
 _AREA: Final = WorkArea((0.55, 0.0), 0.18)  # [m], where arms of human reach work
 _GAP: Final = 0.035  # [m], from the tips' frames to the face before contact
 _PAD: Final = 0.012  # [m], of it that the pads themselves fill
+_TILT: Final = 0.75  # [rad] of a gripper, so that its tips push and not the thick fingers above
 _CLOSE_TIME: Final = 0.4  # [s] in which a person closes it
 
 
@@ -108,7 +109,9 @@ def _hold(robot: RobotModel, shown: Shown) -> _Hold:
         closed, gap = robot.hand_posture('closed'), 0.0
     else:
         posture = robot.posture(hand='closed' if parallel else 'home')
-        x, z = push, np.array([0.0, 0.0, -1.0])
+        tilt, down = _TILT if parallel else 0.0, np.array([0.0, 0.0, -1.0])
+        x = np.cos(tilt) * push - np.sin(tilt) * down
+        z = np.sin(tilt) * push + np.cos(tilt) * down
         links = robot.tip_frames()
         tips = [
             robot.fk(posture, links[f], PALM)[:3, 3] for f in links if parallel or f != 'thumb'

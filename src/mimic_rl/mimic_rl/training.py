@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from mimic_core.errors import ConfigError
+from mimic_core.errors import ConfigError, MimicError
 from mimic_rl.checkpoint import (
     SETTINGS,
     Settings,
@@ -24,8 +24,8 @@ from mimic_rl.film import Camera, write_film
 from mimic_rl.ppo import Demonstrations, Learner, Report
 from mimic_rl.run_folder import RUN_FILE, PracticeRun, run_text, save_run
 
-TRAINING: Final = 'training'
-_SHOWN_EPISODES: Final = 64
+_SHOWN_EPISODES: Final = 64  # that succeeded
+_MOST_EPISODES: Final = 512  # among which they are sought
 _IMITATION_STEPS: Final = 400
 
 
@@ -66,6 +66,7 @@ class Training:
         self.resumed: Final = restore_checkpoint(self.learner, folder)
         if shown is not None and not self.resumed:
             imitate(self.learner.actor, shown, _IMITATION_STEPS, settings.seed)
+        self.no_films = ''  # why there are none
         self._events: Final = EventWriter(folder / 'events')
 
     def close(self) -> None:
@@ -99,8 +100,9 @@ class Training:
             if learner.updates % save_every == 0:
                 save_checkpoint(learner, self.folder)
                 save_policy(learner, self.folder)
-            if film_every and before // film_every != learner.steps // film_every:
-                self.film(self.folder / 'films' / f'{learner.steps:09d}.mp4')
+            wanted = film_every and before // film_every != learner.steps // film_every
+            if wanted and not self.no_films:
+                self._try_to_film()
             if report is not None and not report(result):
                 break
         save_checkpoint(learner, self.folder)
@@ -123,16 +125,32 @@ class Training:
         practice.close()
         write_film(pictures, path, self.settings.practice.control_rate)
 
+    def _try_to_film(self) -> None:
+        """Film if that is possible here; a training does not end for want of pictures."""
+        try:
+            self.film(self.folder / 'films' / f'{self.learner.steps:09d}.mp4')
+        except (MimicError, OSError) as error:
+            self.no_films = str(error)
+
     def _shown(self) -> Demonstrations:
-        """Return episodes of the replayed motion, for DAPG."""
+        """Return episodes of the replayed motion that succeed, for DAPG.
+
+        Raises:
+            ConfigError: None does.
+        """
         practice = Practice(
             self.practice.run, self.settings.synergies, count=_SHOWN_EPISODES,
             seed=self.settings.seed + 1, threads=1, params=self.settings.practice,
             randomisation=self.settings.randomisation,
         )  # fmt: skip
         practice.level = 1.0
-        shown = collect(practice, Replay(aware=True), _SHOWN_EPISODES)
+        shown = collect(practice, Replay(aware=True), _SHOWN_EPISODES, most=_MOST_EPISODES)
         practice.close()
+        if shown.inputs.shape[1] == 0:
+            raise ConfigError(
+                f'demonstration: no replay of the shown motion succeeds in {_MOST_EPISODES} '
+                'episodes, so there is nothing to imitate; leave it at 0'
+            )
         return shown
 
 

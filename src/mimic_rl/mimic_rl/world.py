@@ -6,11 +6,12 @@ from typing import Final
 import mujoco
 import numpy as np
 
-from mimic_core.arrays import IntArray
+from mimic_core.arrays import BoolArray, IntArray
 from mimic_core.frames import FLANGE
 from mimic_description import RobotModel
 from mimic_description.mujoco_model import RobotIndices, robot_indices, robot_spec
 from mimic_rl.run_folder import Part, PracticeRun
+from mimic_sim.scene import OBJECT_SOLIMP, OBJECT_SOLREF, ROLLING, TORSION, set_physics
 
 OBJECT: Final = 'practice object'
 TABLE: Final = 'practice table'
@@ -18,9 +19,9 @@ TABLE: Final = 'practice table'
 _ARM, _OBJECT, _HAND = 1, 2, 4  # bits
 _TABLE_HALF: Final = (0.75, 0.85, 0.02)  # [m]
 _TABLE_X: Final = 0.35  # [m]
-_TORSION, _ROLLING = 0.01, 0.0005  # [m]
 _FIXTURE_FRICTION: Final = 0.8  # [1]
 _COLOUR: Final = (0.86, 0.33, 0.28, 1.0)
+_OVERLAP: Final = 2e-3  # [m] of two things, which contacts do not reach
 _FIXTURE_COLOUR: Final = (0.58, 0.62, 0.68, 1.0)
 _FORMS: Final = {
     'box': mujoco.mjtGeom.mjGEOM_BOX,
@@ -40,21 +41,23 @@ class World:
     object_dof: int  # first of six
     object_geoms: IntArray
     robot_dofs: IntArray  # (J,)
+    things: BoolArray  # (G,) which geoms are no part of the robot
 
 
-def build_world(run: PracticeRun, robot: RobotModel, timestep: float) -> World:
+def build_world(run: PracticeRun, robot: RobotModel, timestep: float | None = None) -> World:
     """Return the model of a run.
+
+    Contacts are those of the twin, in which the policy is tried before it meets a robot.
 
     Args:
         run: What is on the table.
         robot: Of the run.
-        timestep: Of the physics [s].
+        timestep: Of the physics [s]; None: that of the twin.
     """
     spec = robot_spec(robot)
-    spec.option.timestep = timestep
-    # Pyramids cost 20 % less time than cones; what they let slip, practice sees as less friction.
-    spec.option.cone = mujoco.mjtCone.mjCONE_PYRAMIDAL
-    spec.option.impratio = 1.0
+    set_physics(spec)
+    if timestep is not None:
+        spec.option.timestep = timestep
     spec.visual.quality.offsamples = 0
     spec.visual.quality.shadowsize = 0
     spec.visual.headlight.ambient = [0.45, 0.45, 0.45]
@@ -81,13 +84,15 @@ def build_world(run: PracticeRun, robot: RobotModel, timestep: float) -> World:
         geom = _add_part(body, part, _COLOUR)
         geom.mass = run.object.mass * _volume(part) / volume
         geom.condim = 4
-        geom.friction = [run.object.friction, _TORSION, _ROLLING]
+        geom.friction = [run.object.friction, TORSION, ROLLING]
         geom.priority = 1
+        geom.solref, geom.solimp = OBJECT_SOLREF, OBJECT_SOLIMP
         geom.contype, geom.conaffinity = _OBJECT, _ARM | _OBJECT
     model = spec.compile()
     body_id = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, OBJECT)
     joint = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_JOINT, OBJECT)
     indices = robot_indices(robot, model)
+    table_id = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, TABLE)
     return World(
         model=model,
         robot=indices,
@@ -96,7 +101,22 @@ def build_world(run: PracticeRun, robot: RobotModel, timestep: float) -> World:
         object_dof=int(model.jnt_dofadr[joint]),
         object_geoms=np.flatnonzero(model.geom_bodyid == body_id).astype(np.int64),
         robot_dofs=indices.qvel,
+        things=np.isin(model.geom_bodyid, [table_id, body_id]),
     )
+
+
+def overlap(world: World, model: mujoco.MjModel, data: mujoco.MjData) -> bool:
+    """Tell if things are within each other or within the robot, where positions were just set.
+
+    Args:
+        world: What is in the model.
+        model: The world's, perhaps with other physics.
+        data: Of it.
+    """
+    mujoco.mj_fwdPosition(model, data)
+    contact = data.contact
+    deep = contact.dist < -_OVERLAP
+    return bool((deep & world.things[contact.geom].any(axis=1)).any())
 
 
 def _sort_contacts(spec: mujoco.MjSpec, robot: RobotModel) -> None:
@@ -113,7 +133,7 @@ def _sort_contacts(spec: mujoco.MjSpec, robot: RobotModel) -> None:
 
 def _fixed(geom: mujoco.MjsGeom) -> None:
     geom.contype, geom.conaffinity = 0, _ARM | _OBJECT
-    geom.friction = [_FIXTURE_FRICTION, _TORSION, _ROLLING]
+    geom.friction = [_FIXTURE_FRICTION, TORSION, ROLLING]
     geom.condim = 4
 
 

@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from mimic_core.errors import NotFiniteError, ShapeError
 from mimic_rl import Practice, PracticeParams, RandomisationParams, robot_synergies
-from mimic_rl.run_folder import axes_anchors
+from mimic_rl.run_folder import Part, axes_anchors
 from mimic_rl.shown import known_shown, show
 
 
@@ -134,6 +134,28 @@ def test_a_joint_that_slides_errs_over_its_range():
     span = (limits.upper - limits.lower)[arm:]
     assert span.max() < 0.2  # [m]
     np.testing.assert_array_equal(practice.motion.unit, [1.0] * arm + span.tolist())
+
+
+def test_a_start_within_something_is_drawn_again(synergies):
+    """A wall where the box may begin: it never begins there, nor does a hand in the box."""
+    run = show('box_push', 'iiwa14', 'allegro')
+    x, y = run.trajectory[0, :2]
+    wall = Part('box', (0.3, 0.04, 0.1), (float(x), float(y) + 0.09, 0.05))
+    blocked = dataclasses.replace(run, fixtures=(wall,))
+    practice = _practice(blocked, synergies, count=64)
+    practice.level = 1.0
+    practice.reset()
+    pose = practice.pose
+    near = run.object.parts[0].size[1] / 2
+    assert (pose[:, 1] + near <= y + 0.07 + 3e-3).all()
+    assert np.ptp(pose[:, 0]) > 0.1 and np.ptp(pose[:, 1]) > 0.05  # they still vary
+    free = _practice(run, synergies, count=64)
+    free.level = 1.0
+    free.reset()
+    assert (free.pose[:, 1] + near > y + 0.07).any()
+    before = free.pose
+    free.drive(free.motion.q, free.motion.q)
+    assert np.abs(free.pose[:, :3] - before[:, :3]).max() < 0.02  # nothing flies apart
 
 
 def test_what_of_a_turn_counts_for_the_start(run, synergies, quiet):

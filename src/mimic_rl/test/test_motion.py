@@ -2,10 +2,15 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from mimic_control import GateParams
+from mimic_control.collision import CollisionGuard
+from mimic_control.workspace import WorkspaceBox
 from mimic_core.errors import ConfigError
 from mimic_description import hand_model, load_robot
+from mimic_rl.bounds import GateBounds
 from mimic_rl.motion import PALM_ACTIONS, Motion, euler_matrices
 from mimic_rl.params import PracticeParams
+from mimic_rl.shown import show
 from mimic_rl.synergies import find_synergies, finger_groups, hand_postures, robot_synergies
 
 HANDS = ('allegro', 'leap', 'robotiq_2f85')
@@ -87,7 +92,7 @@ def test_the_palm_goes_where_it_is_told(robot):
     np.testing.assert_allclose(moved[1], [-0.25 * seconds, 0, 0], atol=0.02)
     np.testing.assert_allclose(moved[2], [0, 0, -0.25 * seconds], atol=0.02)
     turn = motion.places(q).palm_R[3] @ start.palm_R[3].T
-    np.testing.assert_allclose(Rotation.from_matrix(turn).as_rotvec(), [0, 0, 0.8], atol=0.05)
+    np.testing.assert_allclose(Rotation.from_matrix(turn).as_rotvec(), [0, 0, 0.8], atol=0.1)
 
 
 def test_limits_hold_whatever_is_asked(robot):
@@ -102,8 +107,61 @@ def test_limits_hold_whatever_is_asked(robot):
             assert (after <= robot.limits.upper + 1e-9).all()
             speed = np.abs(after - q) * 15.0
             assert (speed <= robot.limits.max_speed + 1e-6).all()
-            assert (motion.palm[:, 2] >= 0.02 - 1e-12).all()
             q = after
+
+
+@pytest.mark.parametrize('hand', HANDS)
+def test_what_is_commanded_stays_where_the_gate_lets_it(hand):
+    """Also in its own words: its box, and its shapes over the table."""
+    run = show('box_push', 'iiwa14', hand)
+    robot, gate = run.robot(), GateParams()
+    motion = Motion(robot, PracticeParams(), robot_synergies(robot), 16)
+    motion.begin(np.arange(16), np.tile(run.start, (16, 1)))
+    bounds, box, guard = (
+        GateBounds(robot, 0.008),
+        WorkspaceBox(robot, gate),
+        CollisionGuard(robot, gate),
+    )
+    rng = np.random.default_rng(0)
+    lowest = np.inf
+    for step in range(40):
+        if step % 5 == 0:
+            action = rng.uniform(-1.0, 1.0, size=(16, motion.actions))
+            action[:, 2] = -1.0  # down
+        q = motion.act(action, motion.places(motion.q).palm)
+        assert np.abs(bounds.missing(q)).max() < 2e-4
+        for row in range(0, 16, 5):
+            margins = box.margins(q[row])
+            assert margins.min() > 0.0
+            lowest = min(lowest, margins[:, 2].min())
+            table = guard.measure(robot.full(q[row]), np.flatnonzero(guard._flat))
+            assert table.min() >= gate.table_clearance
+    assert lowest < 0.012  # it went down to the floor
+
+
+def test_what_is_missing_is_what_the_gate_misses(robot):
+    """To its box: the largest of its own margins on each side."""
+    rng = np.random.default_rng(3)
+    q = robot.home + 0.5 * rng.normal(size=(50, len(robot.home)))
+    bounds, box = GateBounds(robot, 0.005), WorkspaceBox(robot, GateParams())
+    for row, missing in zip(q, bounds.missing(q), strict=True):
+        margins = box.margins(row) - 0.005
+        low, high = np.maximum(-margins, 0.0).max(axis=0).reshape(2, 3)
+        np.testing.assert_allclose(missing[:2], (low - high)[:2], atol=1e-9)
+        assert missing[2] >= (low - high)[2] - 1e-9
+
+
+def test_arms_speed_up_no_faster_than_they_may(robot):
+    motion = _motion(robot, 8)
+    rng, before = np.random.default_rng(0), np.zeros((8, 7))
+    limit = robot.limits.max_acceleration[:7] / 15**2
+    for _ in range(30):
+        q = motion.q.copy()
+        after = motion.act(rng.uniform(-1, 1, (8, motion.actions)), motion.places(q).palm)
+        change = after[:, :7] - q[:, :7]
+        inside = np.abs(change).max(axis=1) > 0  # it did not stop at a bound
+        assert (np.abs(change - before) <= limit + 1e-9)[inside].all()
+        before = change
 
 
 def test_the_hand_follows_its_synergies(robot):

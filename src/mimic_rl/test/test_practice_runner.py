@@ -7,11 +7,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from mimic_core.errors import LimitError, MimicError, NotFiniteError, StaleInputError
-from mimic_core.frames import PALM, from_xyz_quat, transform
+from mimic_core.frames import from_xyz_quat, transform
 from mimic_core.policy_run import State
 from mimic_object_tracking.symmetry import symmetry_of
-from mimic_retargeting import ArmIK
-from mimic_rl.floor import Floor
 from mimic_rl.practice_runner import Phase, PracticeRunner
 from mimic_rl.runner_params import PracticeRunnerParams
 
@@ -332,25 +330,6 @@ def test_nothing_is_commanded_before_the_start_and_after_the_stop(world):
     world.runner.stop()
     count = len(world.commands)
     assert world.go(1.0).state == State.IDLE and len(world.commands) == count
-
-
-def test_finger_tips_stay_over_the_floor_of_the_gate(run):
-    robot = run.robot()
-    ik = ArmIK(robot, PALM)
-    floor, links = Floor(robot, ik), tuple(robot.tip_frames().values())
-    q = run.start.copy()
-    np.testing.assert_array_equal(floor.lifted(q), q)  # high enough
-    palm = ik.pose(q[:7])
-    for low in (0.03, 0.06):
-        palm[2, 3] -= low
-        q[:7] = ik.solve(palm, q[:7]).q
-        lifted = floor.lifted(q)
-        lowest = min(robot.fk(lifted, link)[2, 3] for link in links)
-        assert floor.height - 1e-3 < lowest < floor.height + 2e-3
-        pose = ik.pose(lifted[:7])
-        np.testing.assert_allclose(pose[:3, :3], palm[:3, :3], atol=0.01)
-        np.testing.assert_allclose(pose[:2, 3], palm[:2, 3], atol=5e-3)  # few linear steps
-        np.testing.assert_array_equal(lifted[7:], q[7:])
 
 
 CHANGED = {

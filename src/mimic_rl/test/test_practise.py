@@ -1,4 +1,6 @@
+import dataclasses
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -8,7 +10,7 @@ torch = pytest.importorskip('torch', reason='what learning needs is not installe
 
 from mimic_core.errors import ConfigError, LimitError, NotFiniteError, UnknownNameError  # noqa: E402
 from mimic_rl import Practice, load_run, practise, robot_synergies, save_run  # noqa: E402
-from mimic_rl.comparison import PHYSICS, STARTS, compare  # noqa: E402
+from mimic_rl.comparison import GATE, PHYSICS, STARTS, compare  # noqa: E402
 from mimic_rl.params import LearningParams, RandomisationParams  # noqa: E402
 from mimic_rl.policy import load_practice_policy  # noqa: E402
 from mimic_rl.shown import show  # noqa: E402
@@ -94,27 +96,42 @@ def test_the_start_is_beside_the_object(folder):
         policy.start_beside(far)
 
 
-def test_a_policy_of_another_run_is_refused(folder, tmp_path):
+def test_a_policy_is_of_the_run_as_it_was_practised(folder, tmp_path):
     other = show('plate_push', 'iiwa14', 'robotiq_2f85')  # two anchors instead of three
     save_run(other, tmp_path)
-    (tmp_path / 'training').symlink_to(folder / 'training')
-    with pytest.raises(ConfigError, match='the policy sees'):
+    shutil.copytree(folder / 'training', tmp_path / 'training')
+    shutil.copy(folder / 'box.obj', tmp_path)  # the mesh of what was practised
+    assert load_practice_policy(tmp_path).run.task == 'box_push'
+    (tmp_path / 'training' / 'run.json').write_text((tmp_path / 'run.json').read_text())
+    with pytest.raises(ConfigError, match='training: the policy sees'):
+        load_practice_policy(tmp_path)
+    (tmp_path / 'training' / 'run.json').unlink()
+    with pytest.raises(ConfigError, match='training is no run folder'):
         load_practice_policy(tmp_path)
 
 
 def test_comparison_has_a_row_for_each_method_and_setting(folder, monkeypatch):
     monkeypatch.setattr('mimic_rl.comparison._CLONED_EPISODES', 4)
     monkeypatch.setattr('mimic_rl.comparison._CLONING_STEPS', 5)
-    rows = compare(folder, ablations=['training'], episodes=4, threads=1)
+    rows = compare(folder, ablations=['training'], episodes=2, threads=1)
     methods = ['learned', 'replay', 'object-aware replay', 'cloned', 'training']
     assert [(r.met, r.method) for r in rows] == [
-        (m, n) for m in (STARTS, PHYSICS) for n in methods
+        *((m, n) for m in (STARTS, PHYSICS) for n in methods),
+        *((GATE, n) for n in methods[:-1]),
     ]
     for row in rows:
-        assert row.episodes == 4
+        assert row.episodes == 2
         assert 0.0 <= row.interval[0] <= row.success <= row.interval[1] <= 1.0
     # The same starts for the same seed: the training is the learned one once more.
     assert rows[0].distance == rows[4].distance
+    shutil.copytree(folder / 'training', folder / 'other')
+    try:
+        run = load_run(folder)
+        save_run(dataclasses.replace(run, task='else'), folder / 'other')
+        with pytest.raises(ConfigError, match='other: it practised another run than training'):
+            compare(folder, ablations=['other'], episodes=2, threads=1, gate=False)
+    finally:
+        shutil.rmtree(folder / 'other')
 
 
 @pytest.mark.parametrize(
