@@ -1,0 +1,71 @@
+"""Policies through the gate in the twin, as they would run on a robot."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip('torch', reason='what learning needs is not installed')
+
+from mimic_control import GateParams  # noqa: E402
+from mimic_object_tracking.symmetry import symmetry_of  # noqa: E402
+from mimic_rl import Practice, PracticeParams, RandomisationParams, robot_synergies  # noqa: E402
+from mimic_rl.checkpoint import Settings  # noqa: E402
+from mimic_rl.gated import CourseParams, GatedTwin, through_gate  # noqa: E402
+from mimic_rl.network import Actor  # noqa: E402
+from mimic_rl.params import LearningParams  # noqa: E402
+from mimic_rl.policy import PracticePolicy, ReplayPolicy  # noqa: E402
+from mimic_rl.runner_params import PracticeRunnerParams  # noqa: E402
+from mimic_rl.shown import show  # noqa: E402
+
+FAST = PracticeRunnerParams(approach_speed=0.6)
+
+
+@pytest.fixture(scope='module')
+def run():
+    return show('box_push', 'iiwa14', 'robotiq_2f85')
+
+
+@pytest.fixture(scope='module')
+def settings(run):
+    synergies = robot_synergies(run.robot())
+    return Settings(0, PracticeParams(), RandomisationParams(), LearningParams(), synergies)
+
+
+def _twin(policy, randomisation, **params):
+    symmetry = symmetry_of('none', np.zeros(3))
+    course = CourseParams(runner=FAST, **params)
+    return GatedTwin(policy, symmetry, PracticeParams(), randomisation, course)
+
+
+def test_a_shown_motion_goes_through_the_gate(run, settings, quiet):
+    twin = _twin(ReplayPolicy(run, settings, aware=True), quiet)
+    course = twin.run(np.random.default_rng(0))
+    assert course.success and course.reason == ''
+    assert course.distance < 0.04 and course.reward > 0.5
+    assert course.limited == 0.0  # practice asks for nothing that the gate would not let through
+    again = twin.run(np.random.default_rng(0))
+    assert again == course  # the same, number by number
+
+
+def test_what_does_not_come_to_its_end_is_no_success_and_says_why(run, settings, quiet):
+    policy = ReplayPolicy(run, settings, aware=True)
+    blind = _twin(policy, quiet, camera_rate=1.0, longest=2.9)
+    score, remarks = through_gate(blind, 'blind', 2, 0)
+    assert score.rate == 0.0 and remarks.startswith("2 × 'box' is")  # lost, or not seen steadily
+    stopped = _twin(policy, quiet, gate=GateParams(min_height_offset=0.2), longest=12.0)
+    course = stopped.run(np.random.default_rng(0))
+    assert not course.success and course.reason  # the gate keeps it from the start
+
+
+def test_a_network_runs_and_everything_varies(run, settings):
+    torch.manual_seed(0)
+    practice = Practice(run, settings.synergies, count=1, threads=1)
+    seen, actions = practice.observer.actor.shape[1], practice.actions
+    practice.close()
+    policy = PracticePolicy(run, settings, Actor(seen, actions, (8,), 4, 0.5))
+    varied = RandomisationParams(object_position=0.005, object_angle=0.05, lost=0.02)
+    twin = _twin(policy, varied)
+    ends = [twin.run(np.random.default_rng([7, row])) for row in range(2)]
+    # To its end, or until the box is so far from its target that practice gave up.
+    assert all(c.reason == '' or 'from where it should be' in c.reason for c in ends)
+    assert ends[0].distance != ends[1].distance
+    assert (twin._physics.values[0] != [1.0, 1.0, 1.0, 1.0, 0.0]).all()
