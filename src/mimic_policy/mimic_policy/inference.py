@@ -13,7 +13,7 @@ from mimic_description import RobotModel
 from mimic_policy.diffusion import Diffusion
 from mimic_policy.interface import Images, Observation
 from mimic_policy.meta import AGENT, WRIST, PolicyMeta
-from mimic_policy.networks.policy import PolicyNetwork, pictures
+from mimic_policy.networks.policy import PolicyNetwork, View, view
 from mimic_policy.poses import encode_state
 
 
@@ -63,15 +63,15 @@ class DiffusionPolicy:
         with torch.inference_mode():
             for start in range(0, len(agent), 64):
                 frames = self._frames(AGENT, agent[start : start + 64], free=True)
-                batches.append(self.network.agent(frames[0]).float().cpu().numpy())
+                batches.append(self.network.agent(frames.pixels[0]).float().cpu().numpy())
         features: npt.NDArray[np.float32] = np.concatenate(batches)
         return features
 
     def _tensor(self, values: FloatArray) -> Tensor:
         return torch.from_numpy(values.astype(np.float32)).to(self._device)
 
-    def _frames(self, name: str, frames: Images | None, *, free: bool = False) -> Tensor:
-        """Return (1, N, 3, H, W) pictures, checked."""
+    def _frames(self, name: str, frames: Images | None, *, free: bool = False) -> View:
+        """Return a view of (1, N, 3, H, W), checked."""
         size = self._meta.cameras[name]
         count = self._meta.observation_steps
         if frames is None:
@@ -81,4 +81,4 @@ class DiffusionPolicy:
         if frames.shape[1:] != (*size, 3) or not (free or len(frames) == count):
             raise ShapeError(f'{name} has shape {frames.shape}, not {(count, *size, 3)}')
         tensor = torch.from_numpy(np.array(frames)).to(self._device)
-        return pictures(tensor[None], self.network.params.crop)
+        return view(tensor[None], self.network.params.crop)

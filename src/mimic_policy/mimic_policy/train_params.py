@@ -25,7 +25,7 @@ class TrainParams:
         3000, low=1, high=10_000_000,
     )  # fmt: skip
     batch: int = param('Windows of a batch of one process.', 64, low=1, high=65536)
-    learning_rate: float = param('Of AdamW.', 5e-4, low=1e-7, high=0.1)
+    learning_rate: float = param('Of AdamW.', 2e-3, low=1e-7, high=0.1)
     warm_up: int = param('Steps until the full learning rate.', 100, low=0, high=1_000_000)
     rate_schedule: str = param(
         'Of the learning rate after the warm-up.', 'cosine', choices=('cosine', 'constant')

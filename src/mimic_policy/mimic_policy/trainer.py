@@ -35,7 +35,7 @@ from mimic_policy.distributed import average_gradients, mean_over_processes
 from mimic_policy.forecast import Forecast
 from mimic_policy.inference import DiffusionPolicy
 from mimic_policy.networks.params import NetworkParams
-from mimic_policy.networks.policy import pictures
+from mimic_policy.networks.policy import View, view
 from mimic_policy.schedule import (
     KINDS,
     Kind,
@@ -280,14 +280,14 @@ class Trainer:
         p, crop = self.params, self._sizes.crop
         count = len(batch.agent)
 
-        def view(frames: np.ndarray[Any, Any]) -> Tensor:
+        def cut(frames: np.ndarray[Any, Any]) -> View:
             gain = 1.0 + p.colour_jitter * rng.uniform(-1.0, 1.0, (count, 3))
             corner = torch.from_numpy(rng.integers(0, crop + 1, (count, 2)))
             bytes_ = torch.from_numpy(frames).to(self._device, non_blocking=True)
-            return pictures(bytes_, crop, self._tensor(gain), corner)
+            return view(bytes_, crop, self._tensor(gain), corner)
 
-        agent = view(batch.agent)
-        wrist = None if batch.wrist is None else view(batch.wrist)
+        agent = cut(batch.agent)
+        wrist = None if batch.wrist is None else cut(batch.wrist)
         state = None if batch.state is None else self._tensor(batch.state)
         absent = None
         if state is not None and p.state_dropout:

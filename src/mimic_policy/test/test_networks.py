@@ -5,7 +5,7 @@ import torch
 from mimic_policy.diffusion import Diffusion, DiffusionParams
 from mimic_policy.networks.encoders import ResNet18, SpatialSoftmax
 from mimic_policy.networks.params import NetworkParams
-from mimic_policy.networks.policy import PolicyNetwork, pictures
+from mimic_policy.networks.policy import PolicyNetwork, View, view
 from mimic_policy.networks.unet import ConditionalUnet
 
 TINY = dict(channels=8, keypoints=8, feature=16, state_feature=16, widths=(16, 32), crop=4)
@@ -20,16 +20,28 @@ def _network(**changes):
 
 def _views(count=3, side=40):
     torch.manual_seed(1)
-    return torch.randn(count, 2, 3, side, side)
+    return View(torch.randn(count, 2, 3, side, side))
 
 
 def test_the_spatial_softmax_finds_where_a_map_is_strong():
     pool = SpatialSoftmax(1, 1)
     torch.nn.init.constant_(pool.maps.weight, 1.0)
-    torch.nn.init.zeros_(pool.maps.bias)
     x = torch.zeros(1, 1, 9, 5)
     x[0, 0, 6, 1] = 50.0
-    np.testing.assert_allclose(pool(x).detach().numpy(), [[0.5, -0.5]], atol=1e-5)
+    np.testing.assert_allclose(pool(x).detach().numpy(), [[4 / 9, -0.4]], atol=1e-4)
+    shifted = pool(x, torch.tensor([[0.25, 0.0]])).detach().numpy()
+    np.testing.assert_allclose(shifted, [[4 / 9 + 0.25, -0.4]], atol=1e-4)
+
+
+def test_where_a_thing_is_does_not_depend_on_how_a_picture_is_cropped():
+    pool = SpatialSoftmax(3, 1)
+    torch.nn.init.constant_(pool.maps.weight, 1.0)
+    torch.nn.init.constant_(pool.log_sharpness, 3.0)
+    frames = torch.zeros(3, 1, 48, 40, 3, dtype=torch.uint8)
+    frames[:, :, 30:34, 10:14] = 255
+    cut = view(frames, 8, None, torch.tensor([[0, 0], [8, 3], [4, 4]]))
+    found = pool(cut.pixels[:, 0], cut.shift).detach()
+    np.testing.assert_allclose(found, [[(32 - 24) / 20, (12 - 20) / 16]] * 3, atol=1e-3)
 
 
 def test_a_missing_view_is_a_token_that_learns_or_zeros():
@@ -58,19 +70,21 @@ def test_dropped_states_are_the_missing_token():
 
 def test_pictures_are_cropped_and_scaled():
     frames = torch.arange(2 * 1 * 6 * 8 * 3, dtype=torch.uint8).view(2, 1, 6, 8, 3)
-    middle = pictures(frames, 2)
-    assert middle.shape == (2, 1, 3, 4, 6)
+    middle = view(frames, 2)
+    assert middle.pixels.shape == (2, 1, 3, 4, 6)
     wanted = frames[1, 0, 1:5, 1:7, 2].float() / 127.5 - 1.0
-    np.testing.assert_allclose(middle[1, 0, 2], wanted, atol=1e-6)
+    np.testing.assert_allclose(middle.pixels[1, 0, 2], wanted, atol=1e-6)
     corner = torch.tensor([[0, 2], [2, 0]])
     gain = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.5, 1.0]])
-    cut = pictures(frames, 2, gain, corner)
+    cut = view(frames, 2, gain, corner)
     np.testing.assert_allclose(
-        cut[1, 0, 1], frames[1, 0, 2:6, 0:6, 1].float() * 0.5 / 127.5 - 1.0, atol=1e-6
+        cut.pixels[1, 0, 1], frames[1, 0, 2:6, 0:6, 1].float() * 0.5 / 127.5 - 1.0, atol=1e-6
     )
     np.testing.assert_allclose(
-        cut[0, 0, 0], frames[0, 0, 0:4, 2:8, 0].float() / 127.5 - 1.0, atol=1e-6
+        cut.pixels[0, 0, 0], frames[0, 0, 0:4, 2:8, 0].float() / 127.5 - 1.0, atol=1e-6
     )
+    np.testing.assert_allclose(cut.shift, [[-2 / 4, 2 / 6], [2 / 4, -2 / 6]])
+    assert middle.shift is None
 
 
 @pytest.mark.parametrize('kernel', [3, 5])

@@ -1,5 +1,6 @@
 """Pictures to features."""
 
+import math
 from typing import Final
 
 import torch
@@ -8,49 +9,65 @@ from torch.nn import functional
 
 _NORM_CHANNELS: Final = 16  # channels of one group of a ResNet's normalisation
 _STAGES: Final = (64, 128, 256, 512)  # of a ResNet-18
+_REACH: Final = (2, 4)  # dilation of the small encoder's convolutions
+_SHARPNESS: Final = 2.0  # of a spatial softmax before training
+_SMALL_NORM_CHANNELS: Final = 8  # channels of one group of the small encoder's normalisation
 
 
 class SpatialSoftmax(nn.Module):
     """Where in the picture each of K maps is strongest: expected coordinates, -1..1.
+
+    Maps are brought to zero mean and unit variance before, so that they are peaks from the first
+    step on; otherwise all coordinates begin near the middle and take thousands of steps to leave.
 
     Source: Finn et al., Deep Spatial Autoencoders, 2016.
     """
 
     def __init__(self, channels: int, keypoints: int) -> None:
         super().__init__()
-        self.maps = nn.Conv2d(channels, keypoints, 1)
-        self.log_temperature = nn.Parameter(torch.zeros(()))
+        self.maps = nn.Conv2d(channels, keypoints, 1, bias=False)
+        self.log_sharpness = nn.Parameter(torch.tensor(math.log(_SHARPNESS)))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (N, 2 K) coordinates of (N, channels, H, W)."""
-        maps = self.maps(x)
+    def forward(self, x: Tensor, shift: Tensor | None = None) -> Tensor:
+        """Return (N, 2 K) coordinates, y before x, of (N, channels, H, W).
+
+        Args:
+            x: What the maps are made of.
+            shift: (N, 2) where its middle is in the whole picture, for parts of pictures.
+        """
+        maps = functional.instance_norm(self.maps(x).float())
         height, width = maps.shape[2:]
-        weight = functional.softmax(maps.flatten(2).float() * self.log_temperature.exp(), -1)
-        ys = torch.linspace(-1.0, 1.0, height, device=x.device)
-        xs = torch.linspace(-1.0, 1.0, width, device=x.device)
-        grid = torch.stack(torch.meshgrid(ys, xs, indexing='ij'), -1).reshape(-1, 2)
-        return (weight @ grid).flatten(1)
+        weight = functional.softmax(maps.flatten(2) * self.log_sharpness.exp(), -1)
+        axes = [
+            (torch.arange(n, device=x.device) + 0.5) * (2.0 / n) - 1.0 for n in (height, width)
+        ]
+        found = weight @ torch.stack(torch.meshgrid(*axes, indexing='ij'), -1).reshape(-1, 2)
+        return (found if shift is None else found + shift[:, None]).flatten(1)
 
 
 class SmallEncoder(nn.Module):
-    """Three convolutions and a spatial softmax: what a processor can train in minutes."""
+    """One coarse and some wide convolutions, and a spatial softmax: minutes on a processor.
+
+    Maps stay at a quarter of the picture, fine enough for a softmax; convolutions that grow wider
+    instead of maps that shrink let them tell things by what is around.
+    """
 
     def __init__(self, feature: int, keypoints: int, channels: int) -> None:
         super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(3, channels, 6, 4, 1),
-            nn.SiLU(),
-            nn.Conv2d(channels, 2 * channels, 3, 2, 1),
-            nn.SiLU(),
-            nn.Conv2d(2 * channels, 2 * channels, 3, 1, 1),
-            nn.SiLU(),
-        )
-        self.pool = SpatialSoftmax(2 * channels, keypoints)
+        layers: list[nn.Module] = [nn.Conv2d(3, channels, 6, 4, 1)]
+        for reach in _REACH:
+            layers += [
+                _small_norm(channels),
+                nn.SiLU(),
+                nn.Conv2d(channels, channels, 3, 1, reach, reach),
+            ]
+        self.body = nn.Sequential(*layers, _small_norm(channels), nn.SiLU())
+        self.pool = SpatialSoftmax(channels, keypoints)
         self.head = nn.Linear(2 * keypoints, feature)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (N, feature) of pictures (N, 3, H, W)."""
-        features: Tensor = self.head(self.pool(self.body(x)))
+    def forward(self, x: Tensor, shift: Tensor | None = None) -> Tensor:
+        """Return (N, feature) of pictures (N, 3, H, W); see `SpatialSoftmax` for the shift."""
+        features: Tensor = self.head(self.pool(self.body(x), shift))
         return features
 
 
@@ -76,9 +93,9 @@ class ResNet18(nn.Module):
         self.pool = SpatialSoftmax(channels, keypoints)
         self.head = nn.Linear(2 * keypoints, feature)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (N, feature) of pictures (N, 3, H, W)."""
-        features: Tensor = self.head(self.pool(self.body(x)))
+    def forward(self, x: Tensor, shift: Tensor | None = None) -> Tensor:
+        """Return (N, feature) of pictures (N, 3, H, W); see `SpatialSoftmax` for the shift."""
+        features: Tensor = self.head(self.pool(self.body(x), shift))
         return features
 
 
@@ -104,3 +121,7 @@ class _Block(nn.Module):
 
 def _norm(channels: int) -> nn.GroupNorm:
     return nn.GroupNorm(channels // _NORM_CHANNELS, channels)
+
+
+def _small_norm(channels: int) -> nn.GroupNorm:
+    return nn.GroupNorm(max(1, channels // _SMALL_NORM_CHANNELS), channels)

@@ -1,5 +1,7 @@
 """Encoders and U-Net together: what is trained."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
@@ -7,6 +9,13 @@ from mimic_core.errors import ConfigError
 from mimic_policy.networks.encoders import ResNet18, SmallEncoder
 from mimic_policy.networks.params import NetworkParams
 from mimic_policy.networks.unet import ConditionalUnet
+
+
+class View(NamedTuple):
+    """Pictures of one camera as encoders want them."""
+
+    pixels: Tensor  # (B, N, 3, H, W) about -1..1
+    shift: Tensor | None = None  # (B, 2) of a crop's middle from the picture's, in half crops
 
 
 class PolicyNetwork(nn.Module):
@@ -54,26 +63,26 @@ class PolicyNetwork(nn.Module):
 
     def latent(
         self,
-        agent: Tensor,
-        wrist: Tensor | None,
+        agent: View,
+        wrist: View | None,
         state: Tensor | None,
         absent: Tensor | None = None,
     ) -> Tensor:
         """Return (B, L) latents of B observations.
 
         Args:
-            agent: (B, N, 3, H, W) pictures from `pictures`.
+            agent: From `view`.
             wrist: The same of the wrist view; None where the stream has none.
             state: (B, N, S) scaled states; None where the stream has none.
             absent: (B,) whose state is taken as missing.
         """
-        size, steps = agent.shape[:2]
-        parts = [self.agent(agent.flatten(0, 1)).view(size, steps, -1)]
+        size, steps = agent.pixels.shape[:2]
+        parts = [_encoded(self.agent, agent)]
         if self.wrist is not None:
             parts.append(
                 self.no_wrist.expand(size, steps, -1)
                 if wrist is None
-                else self.wrist(wrist.flatten(0, 1)).view(size, steps, -1)
+                else _encoded(self.wrist, wrist)
             )
         missing = self.no_state.expand(size, steps, -1)
         felt = missing if state is None else self.state(state)
@@ -86,10 +95,10 @@ class PolicyNetwork(nn.Module):
         return predicted
 
 
-def pictures(
+def view(
     frames: Tensor, crop: int, gain: Tensor | None = None, corner: Tensor | None = None
-) -> Tensor:
-    """Return pictures as encoders want them.
+) -> View:
+    """Return pictures as encoders want them, and where they are cut from.
 
     Args:
         frames: (B, N, H, W, 3) uint8.
@@ -98,13 +107,15 @@ def pictures(
         corner: (B, 2) first row and column, 0..crop; None: the middle.
 
     Returns:
-        (B, N, 3, H - crop, W - crop) about -1..1, channels last in memory.
+        (B, N, 3, H - crop, W - crop) pixels, channels last in memory.
     """
     height, width = frames.shape[2] - crop, frames.shape[3] - crop
+    shift = None
     if corner is None:
         first = crop // 2
         cut = frames[:, :, first : first + height, first : first + width]
     elif crop:
+        shift = (2.0 * corner - crop) / torch.tensor([height, width])
         corners: list[list[int]] = corner.tolist()
         cut = torch.stack(
             [frames[i, :, y : y + height, x : x + width] for i, (y, x) in enumerate(corners)]
@@ -116,7 +127,15 @@ def pictures(
         scaled = scaled.mul_(2.0 / 255.0).sub_(1.0)
     else:
         scaled = scaled.mul_((gain * (2.0 / 255.0))[:, None, None, None]).sub_(1.0)
-    return scaled.movedim(-1, 2)
+    return View(scaled.movedim(-1, 2), None if shift is None else shift.to(frames.device))
+
+
+def _encoded(encoder: nn.Module, view: View) -> Tensor:
+    """Return (B, N, D) features of a view."""
+    size, steps = view.pixels.shape[:2]
+    shift = None if view.shift is None else view.shift.repeat_interleave(steps, 0)
+    features: Tensor = encoder(view.pixels.flatten(0, 1), shift)
+    return features.view(size, steps, -1)
 
 
 def _encoder(params: NetworkParams) -> nn.Module:
