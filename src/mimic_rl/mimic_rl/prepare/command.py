@@ -17,7 +17,7 @@ from mimic_core.errors import ConfigError
 from mimic_core.frames import from_xyz_quat
 from mimic_rl.prepare.params import PrepareParams
 from mimic_rl.prepare.prepare import Prepared, check_folder, prepare, write_run
-from mimic_rl.prepare.video import DemonstrationVideo
+from mimic_rl.prepare.video import DemonstrationVideo, recorded_task
 from mimic_rl.run_folder import Part, parts_of
 from mimic_rl.shown import known_shown, shown_task
 
@@ -33,7 +33,8 @@ def add_commands(commands: Any) -> dict[str, Callable[[argparse.Namespace], None
     parser.add_argument(
         '--task',
         default='',
-        help='name of the task; what stands on the table of known ones '
+        help='name of the task; default: what the recorder kept with the bag, else its folder; '
+        'what stands on the table of known ones '
         f'({", ".join(known_shown())}) is known',
     )
     parser.add_argument(
@@ -59,7 +60,8 @@ def _prepare(given: argparse.Namespace) -> None:
     params = from_arguments(PrepareParams, given)
     folder = given.out or Path('runs') / f'{given.bag.name}_{given.hand}'
     check_folder(folder, given.arm, given.hand)
-    fixtures, start_box = _table(given.task, given.fixtures)
+    task = given.task or recorded_task(given.bag) or given.bag.name
+    fixtures, start_box = _table(task, given.fixtures)
     video = DemonstrationVideo(given.bag, given.camera, _pose(given.camera_pose))
     columns = (SpinnerColumn(), TextColumn('{task.description}'), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
@@ -69,7 +71,7 @@ def _prepare(given: argparse.Namespace) -> None:
             given.object,
             given.arm,
             given.hand,
-            task=given.task or given.bag.name,
+            task=task,
             params=params,
             fixtures=fixtures,
             start_box=start_box,

@@ -14,8 +14,21 @@ from mimic_core.arrays import FloatArray
 from mimic_core.camera import Frame, Intrinsics
 from mimic_core.errors import ConfigError, SourceError
 from mimic_core.frames import WORLD, from_xyz_quat, inverse
+from mimic_recording import BagError, Episode
 
 TF: Final = 'tf_static'
+
+
+def recorded_task(path: Path) -> str:
+    """Return the task that the recorder kept with a bag; '' when there is none.
+
+    Whether the bag can be read at all is found by who looks at its pictures.
+    """
+    try:
+        with Episode(path) as episode:
+            return episode.task
+    except BagError:
+        return ''
 
 
 class DemonstrationVideo:
