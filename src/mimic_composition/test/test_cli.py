@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from mimic_composition.launcher import cli
 from mimic_composition.launcher.cli import run
 
 BODY = """<launch>
@@ -54,3 +55,12 @@ def test_starting_by_path(package: str, prefix: Path, capsys: pytest.CaptureFixt
 def test_what_is_not_there(package: str, words: list[str], says: str, capsys):
     assert run(words) == 1
     assert says in capsys.readouterr().err
+
+
+def test_ctrl_c_before_anything_runs_ends_it_quietly(package: str, monkeypatch, capsys):
+    def read(*_: object) -> None:
+        raise KeyboardInterrupt  # while a $(command …) runs, say
+
+    monkeypatch.setattr(cli.Reader, 'read', read)
+    assert run([package, 'mode.launch.xml']) == 130
+    assert capsys.readouterr().err == ''

@@ -36,6 +36,8 @@ def run(argv: Sequence[str]) -> int:
         except LaunchFileError as error:
             sys.stderr.write(f'launch: {error}\n')
             return 1
+        except KeyboardInterrupt:  # nothing runs yet
+            return 130
         if options.print:
             return _print(plan)
         console = Console(log_folder(os.environ))
