@@ -41,7 +41,7 @@ def _rate(
     wall, cpu = time.perf_counter(), time.process_time()
     for action in actions[10:]:
         if bare:
-            practice.drive(still, still)
+            practice.drive(still, still, still)
         else:
             practice.step(action)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu

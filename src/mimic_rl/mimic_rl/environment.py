@@ -8,7 +8,7 @@ import numpy as np
 from mujoco import rollout
 
 from mimic_core.arrays import BoolArray, FloatArray, IntArray, checked
-from mimic_rl.motion import Motion
+from mimic_rl.motion import Motion, curve
 from mimic_rl.observation import Observer
 from mimic_rl.params import PracticeParams, RandomisationParams
 from mimic_rl.randomisation import ObjectEyes, Physics, object_pose
@@ -104,6 +104,7 @@ class Practice:
         self.length: Final = len(self.targets) - 1 + self.params.hold
         model = self.world.model
         self.state: Final = self._blank_state(count)  # (B, S)
+        self.earlier: Final = self.motion.q.copy()  # (B, J) targets of the step before the last
         self.time: Final = np.zeros(count, dtype=np.int64)  # steps since the start
         self.total: Final = np.zeros(count)  # sum of rewards
         self._pool: Final = rollout.Rollout(nthread=threads if threads > 1 else 0)
@@ -195,7 +196,8 @@ class Practice:
     # --- inside --------------------------------------------------------------------------------
 
     def _advance(self, before: FloatArray, after: FloatArray, action: FloatArray) -> Step:
-        self.drive(before, after)
+        self.drive(self.earlier, before, after)
+        self.earlier[:] = before
         self.time[:] += 1
         self.observer.acted(action)
         row = np.minimum(self.time, len(self.targets) - 1)
@@ -228,16 +230,18 @@ class Practice:
         actor, critic = self._look()
         return Step(actor, critic, reward, done, ended)
 
-    def drive(self, before: FloatArray, after: FloatArray) -> None:
-        """Move the physics alone by a policy step.
+    def drive(self, earlier: FloatArray, before: FloatArray, after: FloatArray) -> None:
+        """Move the physics alone by a policy step; a push on an object lasts one of the physics.
 
-        The targets of the joints run straight from `before` to `after`, (B, J); a push on an
-        object lasts one step of the physics.
+        Args:
+            earlier: (B, J) targets of the joints of the step before the last; see `curve`.
+            before: (B, J) of the last step.
+            after: (B, J) of this step.
         """
         control, actuators = self._control, self.world.robot.ctrl
         control[:] = 0.0
-        path = before[:, None] + self._share[None, :, None] * (after - before)[:, None]
-        control[:, :, actuators] = path
+        points = (earlier[:, None], before[:, None], after[:, None])
+        control[:, :, actuators] = curve(*points, self._share[None, :, None])
         pushed = self.rng.random(self.count) < self.level * self.randomisation.push
         direction = self.rng.normal(size=(self.count, 3))
         direction /= np.linalg.norm(direction, axis=1, keepdims=True)
@@ -278,6 +282,7 @@ class Practice:
     def _put(self, rows: IntArray, pose: FloatArray, q: FloatArray) -> None:
         """Put objects (R, 7) and robots (R, J) at rest."""
         self.motion.begin(rows, q)
+        self.earlier[rows] = q
         self.state[rows] = self._blank
         full = q @ self.robot.coupling.T + self.robot.coupling_offset
         self.state[rows[:, None], 1 + self.world.robot.full_qpos] = full
@@ -312,7 +317,7 @@ class Practice:
         """Return arrays and JSON values from which `restore` goes on with the same numbers."""
         motion, observer = self.motion, self.observer
         arrays: dict[str, Any] = {
-            'state': self.state, 'time': self.time, 'total': self.total,
+            'state': self.state, 'time': self.time, 'total': self.total, 'earlier': self.earlier,
             'physics': self.physics.values, 'history': self.eyes.history, 'late': self.eyes.late,
             'motion_q': motion.q, 'motion_palm': motion.palm, 'motion_angles': motion.angles,
             'motion_start_R': motion.start_R, 'motion_hand_start': motion.hand_start,
@@ -331,6 +336,7 @@ class Practice:
         motion, observer = self.motion, self.observer
         for name, here in (
             ('state', self.state), ('time', self.time), ('total', self.total),
+            ('earlier', self.earlier),
             ('physics', self.physics.values), ('late', self.eyes.late), ('motion_q', motion.q),
             ('motion_palm', motion.palm), ('motion_angles', motion.angles),
             ('motion_start_R', motion.start_R), ('motion_hand_start', motion.hand_start),

@@ -245,6 +245,25 @@ class Motion:
         now += np.clip(inside - now, -self._step[arm:], self._step[arm:])
 
 
+def curve(
+    earlier: FloatArray, before: FloatArray, after: FloatArray, share: FloatArray | float
+) -> FloatArray:
+    """Return where joints should be within a step, between the targets of three steps.
+
+    It has no corners, so that a gate with bounds of acceleration can follow, and passes half way
+    between two targets (a quadratic B-spline): half a step late, in practice as on a robot.
+
+    Args:
+        earlier: Targets of the step before the last [rad] or [m].
+        before: Of the last step.
+        after: Of this step.
+        share: Of this step that has passed, 0 to 1; all four broadcast.
+    """
+    old, new = (1.0 - share) ** 2, share * share
+    path: FloatArray = 0.5 * (old * earlier + (2.0 - old - new) * before + new * after)
+    return path
+
+
 def euler_matrices(angles: FloatArray) -> FloatArray:
     """Return (B, 3, 3) rotations by (B, 3) angles [rad] about the fixed axes x, then y, then z."""
     (cx, cy, cz), (sx, sy, sz) = np.cos(angles).T, np.sin(angles).T

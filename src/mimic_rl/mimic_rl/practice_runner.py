@@ -17,6 +17,7 @@ from mimic_description import RobotModel
 from mimic_object_tracking.symmetry import Symmetry
 from mimic_retargeting import ArmIK
 from mimic_rl.approach import Way, way_to_start
+from mimic_rl.motion import curve
 from mimic_rl.run_folder import PracticeRun
 from mimic_rl.runner_params import PracticeRunnerParams
 from mimic_rl.sighting import Sightings, names_of
@@ -117,7 +118,8 @@ class PracticeRunner:
         self._way: Way | None = None
         self._begun = 0.0  # [s] of the way, or of the policy's present step
         self._place = self._shown  # (7,) of the object for which the way was made
-        self._from = self._to = self.robot.home  # (J,) of the present step
+        # (J,) targets of the last two steps and of the present one
+        self._before = self._from = self._to = self.robot.home
         self._q = self.robot.home  # (J,) last command
 
     @property
@@ -315,7 +317,7 @@ class PracticeRunner:
                 )  # fmt: skip
             return start.copy()
         self._policy.reset(start)
-        self._from = self._to = start
+        self._before = self._from = self._to = start
         self.phase, self._begun = Phase.FOLLOW, -np.inf
         return self._follow(now, q, pose)
 
@@ -339,7 +341,7 @@ class PracticeRunner:
         if now - self._begun >= period - EARLY:
             self._decide(now, q, pose)
         share = min((now - self._begun) / period, 1.0)
-        return self._from + share * (self._to - self._from)
+        return curve(self._before, self._from, self._to, share)
 
     def _decide(self, now: float, q: FloatArray, pose: FloatArray) -> None:
         policy, period = self._policy, 1.0 / self._policy.rate
@@ -365,6 +367,6 @@ class PracticeRunner:
         # Steps follow each other without a rest, unless one came much too late.
         late = now - self._begun - period
         fresh = not -EARLY <= late < period
-        self._from = self._q if fresh else self._to
+        self._before, self._from = (self._q, self._q) if fresh else (self._from, self._to)
         self._begun = now if fresh else self._begun + period
         self._to = wanted

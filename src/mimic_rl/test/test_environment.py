@@ -154,7 +154,7 @@ def test_a_start_within_something_is_drawn_again(synergies):
     free.reset()
     assert (free.pose[:, 1] + near > y + 0.07).any()
     before = free.pose
-    free.drive(free.motion.q, free.motion.q)
+    free.drive(*3 * [free.motion.q])
     assert np.abs(free.pose[:, :3] - before[:, :3]).max() < 0.02  # nothing flies apart
 
 

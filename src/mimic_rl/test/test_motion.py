@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -8,7 +10,7 @@ from mimic_control.workspace import WorkspaceBox
 from mimic_core.errors import ConfigError
 from mimic_description import hand_model, load_robot
 from mimic_rl.bounds import GateBounds
-from mimic_rl.motion import PALM_ACTIONS, Motion, euler_matrices
+from mimic_rl.motion import PALM_ACTIONS, Motion, curve, euler_matrices
 from mimic_rl.params import PracticeParams
 from mimic_rl.shown import show
 from mimic_rl.synergies import find_synergies, finger_groups, hand_postures, robot_synergies
@@ -194,3 +196,21 @@ def test_an_arm_without_hand_is_refused():
     robot = hand_model('allegro')
     with pytest.raises(ConfigError, match='an arm with a hand'):
         Motion(robot, PracticeParams(), robot_synergies(robot), 1)
+
+
+def test_the_way_between_targets_has_no_corners():
+    targets = np.cumsum(np.random.default_rng(0).normal(size=(8, 3)), axis=0)
+    shares = np.linspace(0.0, 1.0, 101)[:, None]
+    steps = [curve(*targets[k : k + 3], shares) for k in range(6)]
+    for before, after in itertools.pairwise(steps):
+        np.testing.assert_allclose(before[-1], after[0], atol=1e-12)
+        np.testing.assert_allclose(
+            np.diff(before, axis=0)[-1], np.diff(after, axis=0)[0], atol=1e-3
+        )
+    # At a steady speed it is half a step late, and it stays between the targets.
+    line = curve(np.zeros(1), np.ones(1), 2.0 * np.ones(1), shares)
+    np.testing.assert_allclose(line[:, 0], 0.5 + shares[:, 0], atol=1e-12)
+    for k, path in enumerate(steps):
+        near = targets[k : k + 3]
+        assert (path >= near.min(axis=0) - 1e-12).all()
+        assert (path <= near.max(axis=0) + 1e-12).all()
