@@ -85,7 +85,8 @@ class SoftShadow:
         dark = float(255.0 * _DARKEST * strength[[0, 5, 17]].mean())
         cv2.fillConvexPoly(shadow, cv2.convexHull(palm), (dark,))
         blur = 1.0 + 8.0 * float(height[[4, 8, 12, 16, 20]].mean()) / _FADE
-        soft = np.asarray(cv2.GaussianBlur(shadow, (0, 0), min(blur, 6.0)), np.uint8)
+        blurred = cv2.GaussianBlur(shadow, (0, 0), min(blur, 6.0))
+        soft = blurred.astype(np.uint8, copy=False)
         around = self._around(soft)
         if around is None:
             return color
