@@ -2,9 +2,13 @@
 
 Trainings are kept in out/practise and go on where they were stopped: `--minutes` says how long
 each of them trains in sum (60), `--only` which tasks, hands or ablations. What counts is what
-reaches the robot: targets are of the policy through the gate in the twin, and in practice.
+reaches the robot: targets are of the policy through the gate in the twin, and in practice. Scores
+of an unchanged training and code are kept beside it.
 """
 
+import dataclasses
+import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -13,9 +17,16 @@ import torch
 
 from benchmarks.harness import ROOT, Options, Row, at_least, at_most, info
 from mimic_core.params import from_mapping
-from mimic_rl import PracticeParams, RandomisationParams, load_run, robot_synergies, save_run
+from mimic_rl import (
+    PracticeParams,
+    RandomisationParams,
+    comparison,
+    load_run,
+    robot_synergies,
+    save_run,
+)
 from mimic_rl.checkpoint import TRAINING, Settings
-from mimic_rl.comparison import AWARE, CLONED, GATE, PHYSICS, REPLAY, STARTS, compare
+from mimic_rl.comparison import AWARE, CLONED, GATE, PHYSICS, REPLAY, STARTS
 from mimic_rl.params import LearningParams
 from mimic_rl.run_folder import RUN_FILE
 from mimic_rl.shown import show
@@ -60,6 +71,23 @@ def _train(
     return learner.seconds / 60.0, learner.processor / 60.0, learner.steps
 
 
+def _compared(
+    folder: Path, ablations: list[str], episodes: int, steps: int
+) -> list[comparison.Row]:
+    """Return what `compare` does, from a file if training and code are those of the last time."""
+    code = hashlib.sha256()
+    for path in sorted(Path(comparison.__file__).parent.glob('*.py')):
+        code.update(path.read_bytes())
+    key = [steps, episodes, *ablations, code.hexdigest()]
+    file = folder / 'scores.json'
+    if file.exists() and (known := json.loads(file.read_text()))['key'] == key:
+        return [comparison.Row(**row) for row in known['rows']]
+    rows = comparison.compare(folder, TRAINING, ablations, episodes=episodes, threads=THREADS)
+    document = {'key': key, 'rows': [dataclasses.asdict(row) for row in rows]}
+    file.write_text(json.dumps(document, indent=1) + '\n')
+    return rows
+
+
 def _measure(task: str, hand: str, options: Options) -> list[Row]:
     folder = FOLDER / f'{task}-{hand}-{options.seed}{"-quick" if options.quick else ""}'
     if not (folder / RUN_FILE).exists():
@@ -70,7 +98,7 @@ def _measure(task: str, hand: str, options: Options) -> list[Row]:
     for ablation in ablations:
         _train(folder, ablation, ABLATIONS[ablation], options)
     episodes = QUICK_EPISODES if options.quick else EPISODES
-    scores = compare(folder, TRAINING, ablations, episodes=episodes, threads=THREADS)
+    scores = _compared(folder, ablations, episodes, steps)
     rows = [
         at_most(f'{name}: training', spent, 'min', 60.5),
         at_most(f'{name}: training, time of processors', processor, 'min', 121.0),

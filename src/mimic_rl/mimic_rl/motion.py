@@ -129,12 +129,13 @@ class Motion:
         length = np.linalg.norm(offset, axis=1, keepdims=True)
         offset *= np.minimum(1.0, params.leash / np.maximum(length, 1e-9))
         self.palm[:] = palm_now + offset
-        angles = self.angles + params.palm_turn * self._dt * action[:, 3:PALM_ACTIONS]
+        earlier = self.angles.copy()
+        angles = earlier + params.palm_turn * self._dt * action[:, 3:PALM_ACTIONS]
         self.angles[:] = np.clip(angles, -params.max_turn, params.max_turn)
         turn = euler_matrices(self.angles) @ self.start_R
         self._move_hand(self.hand_start + action[:, PALM_ACTIONS:] @ self._synergies.directions)
         self._move_arm(np.arange(len(before)), before, turn)
-        self._stay_inside(before, turn)
+        self._stay_inside(before, earlier, turn)
         return self.q
 
     def follow(self, wanted: FloatArray) -> FloatArray:
@@ -146,7 +147,7 @@ class Motion:
         self._move_hand(wanted[:, arm:])
         places = self.places(self.q)
         self.palm[:] = places.palm
-        self._stay_inside(before, places.palm_R)
+        self._stay_inside(before, self.angles.copy(), places.palm_R)
         places = self.places(self.q)
         self.palm[:] = places.palm
         turn = places.palm_R @ np.swapaxes(self.start_R, 1, 2)
@@ -189,33 +190,54 @@ class Motion:
         )  # fmt: skip
         self.q[rows, :arm] = q
 
-    def _stay_inside(self, before: FloatArray, palm_R: FloatArray) -> None:
+    def _stay_inside(self, before: FloatArray, angles: FloatArray, palm_R: FloatArray) -> None:
         """Keep the targets within the gate's bounds and the arms within their accelerations.
 
-        As at the gate, what counts is where an arm would come to rest. The bounds come first: a
-        robot that would go beyond them, or further beyond, stays where it was before.
+        As at the gate, what counts is where an arm would come to rest, too. The bounds come first.
+        A robot that would go beyond them, or further beyond, only moves its palm, along the
+        bounds; where that is no help either, it stays where it was.
 
         Args:
             before: (B, J) targets of the joints before this step [rad] or [m].
+            angles: (B, 3) of the palms before this step [rad].
             palm_R: (B, 3, 3) wanted of the palms.
         """
         arm = self._arm
-        for _ in range(_LIFTS):
-            move = self._missing(self.q, before)
-            rows = np.flatnonzero(np.abs(move).max(axis=1) > _INSIDE)
-            if len(rows) == 0:
-                break
-            self.palm[rows] += move[rows]
-            self._move_arm(rows, before, palm_R)
+        self._lift(np.arange(len(before)), before, palm_R)
         inside, old = self.q[:, :arm].copy(), before[:, :arm]
         change = np.clip(inside - old, self.change - self._more, self.change + self._more)
         self.q[:, :arm] = np.clip(old + change, self._lower[:arm], self._upper[:arm])
         rows = np.flatnonzero(self._beyond(self.q, before) > _INSIDE)
         self.q[rows, :arm] = inside[rows]
-        there, here = before[rows], self.q[rows]
-        further = self._beyond(here, there) > np.maximum(self._beyond(there, there), _INSIDE)
-        self.q[rows[further]] = there[further]
+        rows = self._worse(rows, before)
+        if len(rows):
+            places, still_R = self.places(before[rows]), palm_R.copy()
+            still_R[rows], self.angles[rows] = places.palm_R, angles[rows]
+            self.q[rows] = before[rows]
+            self._move_arm(rows, before, still_R)
+            self._lift(rows, before, still_R)
+            stays = np.isin(rows, self._worse(rows, before))
+            self.q[rows[stays]] = before[rows[stays]]
+            self.palm[rows[stays]] = places.palm[stays]
         self.change[:] = self.q[:, :arm] - old
+
+    def _lift(self, rows: IntArray, before: FloatArray, palm_R: FloatArray) -> None:
+        """Move the targets of palms (R,) that are beyond the bounds, and their arms."""
+        for _ in range(_LIFTS):
+            move = self._missing(self.q[rows], before[rows])
+            beyond = np.abs(move).max(axis=1) > _INSIDE
+            rows = rows[beyond]
+            if len(rows) == 0:
+                return
+            self.palm[rows] += move[beyond]
+            self._move_arm(rows, before, palm_R)
+
+    def _worse(self, rows: IntArray, before: FloatArray) -> IntArray:
+        """Return those of robots (R,) that are beyond the bounds, and further than before."""
+        there = before[rows]
+        bound = np.maximum(self._beyond(there, there), _INSIDE)
+        worse: IntArray = rows[self._beyond(self.q[rows], there) > bound]
+        return worse
 
     def _missing(self, q: FloatArray, before: FloatArray) -> FloatArray:
         """Return (R, 3) by what hands must move to be inside, there and where they come to rest.
