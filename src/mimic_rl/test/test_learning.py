@@ -223,7 +223,7 @@ def test_killed_in_training(run, settings, tmp_path):
     env = {**os.environ, 'PYTHONPATH': os.pathsep.join(p for p in sys.path if p)}
     process = subprocess.Popen([sys.executable, '-c', _KILLED, str(tmp_path)], env=env)
     try:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 240
         while time.monotonic() < end and len(list((tmp_path / 'a').glob('checkpoint-*'))) < 2:
             assert process.poll() is None
             time.sleep(0.05)
