@@ -205,9 +205,9 @@ def _bag_motion(
     found = []
     for deviation in check_track(load_track(episode), robot.joint_names, robot.limits):
         if deviation.kind == 'speed':
-            share, at = deviation.value / deviation.bound, deviation.time
-            text = f'{100 * share:.0f} % of its largest speed at {at:.2f} s'
-            found.append(Finding('jump', deviation.joint, text, at, at, share > JUMP))
+            share, when = deviation.value / deviation.bound, deviation.time
+            text = f'{100 * share:.0f} % of its largest speed at {when:.2f} s'
+            found.append(Finding('jump', deviation.joint, text, when, when, share > JUMP))
     count = len(robot.arm_joints)
     at = resample.grid(series.times[0], series.times[-1], 30.0)
     values = resample.linear(series.times, series.values, at)
