@@ -92,6 +92,7 @@ def test_a_brown_out_is_noticed_and_left_from_where_the_hand_is(tmp_path: Path):
         assert bench.wait(lambda: bench.status.state == DriverState.LOST) < LOST_WITHIN
         bench.wait(lambda: bench.status.state == DriverState.ACTIVE)
         found = next(t for t, state, _ in reversed(bench.changes) if state == DriverState.ACTIVE)
+        bench.wait(lambda: len(bench.writes(found - 0.01)) > 0)
         np.testing.assert_allclose(
             bench.writes(found - 0.01)[0], bench.emulator.plant.position, atol=0.15
         )
