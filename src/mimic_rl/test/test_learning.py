@@ -243,8 +243,8 @@ def test_killed_in_training(run, settings, tmp_path):
 
 
 def test_a_tiny_task_is_learned():
-    """A gripper learns to push a box by 8 cm, from nothing, in 40,000 steps: 20 s of one core."""
-    run = show('box_push', 'iiwa14', 'robotiq_2f85')
+    """A hand learns to push a box by 8 cm, from nothing, in 40,000 to 80,000 steps."""
+    run = show('box_push', 'iiwa14', 'allegro')
     path = run.trajectory[[0] * 16].copy()
     path[:, 1] += 0.08 * np.minimum(np.linspace(0.0, 1.3, 16), 1.0)
     tiny = dataclasses.replace(run, trajectory=path, demonstration=None)
@@ -262,9 +262,12 @@ def test_a_tiny_task_is_learned():
     learner = Learner(practice, learning, 0)
     before = evaluate(practice, 'before', Learned(learner.actor), 24)
     learner = Learner(practice, learning, 0)
-    while learner.steps < 40_000:
-        learner.update()
-    after = evaluate(practice, 'after', Learned(learner.actor), 24)
+    after = before
+    while after.rate < 0.9 and learner.steps < 80_000:
+        goal = learner.steps + 20_000
+        while learner.steps < goal:
+            learner.update()
+        after = evaluate(practice, 'after', Learned(learner.actor), 24)
     assert before.rate == 0.0
     assert after.rate >= 0.9
 
