@@ -206,10 +206,12 @@ class Recorder:
 
     def _ended(self, outcome: Outcome) -> None:
         """Called by the writing thread."""
-        if outcome.state != 'discarded' and outcome.path.is_dir():
-            _report(outcome.path)
-        if self._on_end is not None:
-            self._on_end()
+        try:
+            if outcome.state != 'discarded' and outcome.path.is_dir():
+                _report(outcome.path)
+        finally:  # who asked for the end waits for this, report or not
+            if self._on_end is not None:
+                self._on_end()
 
 
 def _report(path: Path) -> None:

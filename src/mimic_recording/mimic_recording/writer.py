@@ -33,6 +33,8 @@ MIB: Final = 1 << 20
 POLL_PERIOD: Final = 0.02  # [s] between looks at the queue: fewer wake-ups than one a message
 SUMMARY_RESERVE: Final = 8 * MIB  # [B] kept free for the pending chunk and the summary
 RESERVE_FILE: Final = 'reserve'
+LATEST: Final = 2**63 - 1  # [ns] that rosbag2 can tell
+BROKE: Final = 'the writing thread broke'  # nobody knows how: its log tells where
 
 State = Literal['saved', 'discarded', 'failed']
 
@@ -122,6 +124,7 @@ class EpisodeWriter:
         self._fd, self._reserve_fd = self._open()
         self._lock = threading.Lock()
         self._queue: deque[_Item | Topic] = deque()
+        self._batch: deque[_Item | Topic] = deque()  # with the thread
         self._queued = 0  # [B] waiting
         self._taken = 0  # [B] with the thread, not yet in the file
         self._topics: list[str] = []
@@ -186,7 +189,7 @@ class EpisodeWriter:
         Args:
             channel: What `add_topic` returned.
             log_time: When it was received [ns].
-            publish_time: When it was published [ns].
+            publish_time: When it was published [ns]; what a publisher says, so anything.
             data: Serialized message.
             sequence: Number that the publisher gave it.
 
@@ -198,7 +201,8 @@ class EpisodeWriter:
             if full or self._closing.is_set():
                 self._dropped[self._topics[channel - 1]] += 1
                 return False
-            self._queue.append(_Item(channel, sequence, log_time, publish_time, data))
+            times = _in_range(log_time), _in_range(publish_time)
+            self._queue.append(_Item(channel, sequence, *times, data))
             self._queued += len(data)
             return True
 
@@ -239,14 +243,18 @@ class EpisodeWriter:
     # The writing thread ---------------------------------------------------------------------
 
     def _run(self) -> None:
+        failure = BROKE
         try:
             self._write_until_closed()
+            failure = ''
         except OSError as error:
-            self._failure = _explain(error)
+            failure = _explain(error)
+        finally:  # whatever it was: what is written stays, what is not is counted and told
+            self._failure = failure
             self.close()
-        self.outcome = self._end()
-        if self._on_done is not None:
-            self._on_done(self.outcome)
+            if not self._discard:
+                self._count_lost()
+            self._end()
 
     def _write_until_closed(self) -> None:
         flushed = time.monotonic()
@@ -254,11 +262,11 @@ class EpisodeWriter:
         while not closing:
             closing = self._closing.wait(POLL_PERIOD)
             with self._lock:
-                batch, self._queue = self._queue, deque()
+                self._batch, self._queue = self._queue, deque()
                 self._taken, self._queued = self._queued, 0
             if self._discard:
                 return
-            self._write_batch(batch)
+            self._write_batch()
             self._taken = 0
             now = time.monotonic()
             if now - flushed > self._options.flush_period:
@@ -267,9 +275,9 @@ class EpisodeWriter:
                 self._grow_reserve()
             self._writeback.grown(self._file.size)
 
-    def _write_batch(self, batch: deque[_Item | Topic]) -> None:
-        while batch:
-            item = batch[0]
+    def _write_batch(self) -> None:
+        while self._batch:
+            item = self._batch[0]
             try:
                 if isinstance(item, Topic):
                     self._write_topic(item)
@@ -278,15 +286,19 @@ class EpisodeWriter:
                         item.channel, item.sequence, item.log_time, item.publish_time, item.data
                     )
             except OSError:
-                # A message that was added is pending in the file: only those behind it are lost.
-                with self._lock:
-                    lost = [i for i in [*batch, *self._queue] if isinstance(i, _Item)]
-                    for other in lost if isinstance(item, Topic) else lost[1:]:
-                        self._dropped[self._topics[other.channel - 1]] += 1
-                    self._queue.clear()
-                    self._queued = self._taken = 0
+                self._batch.popleft()  # it is pending in the file: only those behind it are lost
                 raise
-            batch.popleft()
+            self._batch.popleft()
+
+    def _count_lost(self) -> None:
+        """Count the messages that nobody will write any more."""
+        with self._lock:
+            for item in (*self._batch, *self._queue):
+                if isinstance(item, _Item):
+                    self._dropped[self._topics[item.channel - 1]] += 1
+            self._batch.clear()
+            self._queue.clear()
+            self._queued = self._taken = 0
 
     def _write_topic(self, topic: Topic) -> None:
         definition = topic.definition
@@ -305,23 +317,30 @@ class EpisodeWriter:
         needed = SUMMARY_RESERVE + chunk_index * len(self._file.contents.chunks)
         os.posix_fallocate(self._reserve_fd, 0, needed)
 
-    def _end(self) -> Outcome:
+    def _end(self) -> None:
+        """Complete the episode, and tell how it ended, even if that cannot be done."""
+        state: State = 'failed'
+        path = self._folder
         self._writeback.close()
-        path = self.path
-        state: State = 'discarded'
         try:
             if self._discard:
                 self._remove()
+                state, path = 'discarded', self.path
             else:
                 self._complete()
-                state = 'failed' if self._failure else 'saved'
+                state, path = 'failed' if self._failure else 'saved', self.path
         except OSError as error:
-            state, path = 'failed', self._folder
-            ending = f'the file could not be completed ({_explain(error)}), recover it'
-            self._failure = f'{self._failure}; {ending}' if self._failure else ending
+            self._add_failure(f'the file could not be completed ({_explain(error)}), recover it')
         finally:
+            if state == 'failed' and not self._failure:
+                self._add_failure('the file could not be completed, recover it')
             os.close(self._fd)
-        return Outcome(state, path, self.progress, self._failure, dict(self._dropped))
+            self.outcome = Outcome(state, path, self.progress, self._failure, dict(self._dropped))
+            if self._on_done is not None:
+                self._on_done(self.outcome)
+
+    def _add_failure(self, text: str) -> None:
+        self._failure = f'{self._failure}; {text}' if self._failure else text
 
     def _complete(self) -> None:
         os.close(self._reserve_fd)
@@ -347,6 +366,10 @@ class EpisodeWriter:
     def _remove(self) -> None:
         os.close(self._reserve_fd)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _in_range(time_ns: int) -> int:
+    return min(max(time_ns, 0), LATEST)
 
 
 def _explain(error: OSError) -> str:

@@ -261,3 +261,48 @@ def test_a_failure_is_announced_once(bench, monkeypatch):
     assert outcome.state == 'failed' and 'Input/output error' in outcome.reason
     assert outcome.path.name == '.a.partial' and 'recover it' in outcome.reason
     assert sum(outcome.dropped.values()) == 10
+
+
+def test_times_that_no_file_can_tell_end_no_episode(bench):
+    """What a publisher says about its times is its own affair."""
+    writer = bench.writer()
+    channel = writer.add_topic(bench.topic('/a', 'sensor_msgs/msg/JointState'))
+    for published in (-1, 10**18, 2**70):
+        assert writer.write(channel, 10**18, published, b'\0\1\0\0' + bytes(60))
+    writer.close()
+    outcome = writer.wait(10)
+    assert outcome.state == 'saved' and outcome.progress.messages == 3
+    with Episode(outcome.path) as episode:
+        told = [message.publish_time for message in episode.messages()]
+    assert told == [0, 10**18, 2**63 - 1]
+
+
+@pytest.mark.filterwarnings('ignore::pytest.PytestUnhandledThreadExceptionWarning')
+@pytest.mark.parametrize('place', ['add_message', 'finish'])
+def test_a_writing_thread_that_breaks_tells_it_and_counts(bench, monkeypatch, place):
+    """Nobody thought of the error; nobody waits for ever, and what was written can be read."""
+    heard = []
+    writer = bench.writer(on_done=heard.append, flush_period=0.05)
+    channel = writer.add_topic(bench.topic('/a', 'sensor_msgs/msg/JointState'))
+    data = b'\0\1\0\0' + bytes(60)
+    writer.write(channel, 10**18, 10**18, data)
+    deadline = time.monotonic() + 5
+    while writer.progress.messages == 0 and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+    def broken(*_):
+        raise ValueError('nobody thought of this')
+
+    monkeypatch.setattr(mcap_file.McapFile, place, broken)
+    for i in range(5):
+        writer.write(channel, 10**18 + i, 10**18 + i, data)
+    writer.close()
+    outcome = writer.wait(10)
+    assert heard == [outcome] and outcome.state == 'failed'
+    if place == 'add_message':
+        assert outcome.reason == 'the writing thread broke'
+        assert outcome.dropped == {'/a': 5}
+        with Episode(outcome.path) as episode:
+            assert episode.message_count == 1
+    else:
+        assert 'recover it' in outcome.reason and outcome.path.name == '.a.partial'
