@@ -23,6 +23,9 @@ LAYERS = (
     {'mimic_policy', 'mimic_rl'},
     {'mimic_bringup'},
 )
+CORE_SHELLS = {'mimic_core.ros'} | {
+    f'mimic_core.{part}.ros' for part in ('driver', 'gate', 'policy_run')
+}
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 
 
@@ -64,11 +67,7 @@ def test_only_shells_know_ros():
             for module in imported(path):
                 top = module.split('.')[0]
                 message = top.endswith(('_msgs', '_srvs')) or top == 'builtin_interfaces'
-                known = (
-                    module
-                    in ('mimic_core.ros', 'mimic_core.driver.ros', 'mimic_core.policy_run.ros')
-                    or top == 'composition_interfaces'
-                )
+                known = module in CORE_SHELLS or top == 'composition_interfaces'
                 if message or known or top.startswith(ros):
                     wrong.append(f'{path.relative_to(package.folder)} imports {module}')
     assert wrong == []

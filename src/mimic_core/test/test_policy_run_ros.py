@@ -94,7 +94,7 @@ def world(ros_domain, monkeypatch):
 def test_a_motion_that_never_ends_is_cancelled(world):
     from rclpy.task import Future
 
-    from mimic_core.policy_run.ros import MOTION
+    from mimic_core.gate.ros import MOTION
 
     world.server.start(0.0, 'home')
     world.go(1.0)

@@ -8,7 +8,7 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from mimic_core import ros
-from mimic_core.policy_run.ros import Course, GateClient
+from mimic_core.gate.ros import Course, GateClient
 from mimic_core.topics import SERVICES
 from mimic_interfaces.msg import ControlStatus, DemonstratorStatus, TwinStatus
 from mimic_interfaces.srv import ResetTwin, StartEpisode

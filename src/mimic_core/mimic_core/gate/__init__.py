@@ -1,0 +1,1 @@
+"""What nodes that need the gate share."""
