@@ -15,6 +15,7 @@ from mimic_core.frames import BASE, FLANGE, PALM
 from mimic_core.images import decode
 from mimic_dataset import resample
 from mimic_dataset.arrays import DatasetMeta
+from mimic_dataset.axis_angle import continuous
 from mimic_dataset.errors import EpisodeError
 from mimic_dataset.params import ConvertParams
 from mimic_dataset.parts import PartInfo, write_part
@@ -299,7 +300,7 @@ def convert_robot(
 def action_of(robot: RobotModel, q: FloatArray) -> FloatArray:
     """Return (T, 6 + J) actions of (T, arm + hand) commanded joints."""
     position, quats = poses(robot, q)
-    rotation = resample.continuous(Rotation.from_quat(quats).as_rotvec())
+    rotation = continuous(Rotation.from_quat(quats).as_rotvec())
     return np.hstack([position, rotation, q[:, len(robot.arm_joints) :]])
 
 

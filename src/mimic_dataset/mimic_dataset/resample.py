@@ -115,19 +115,6 @@ def spread(error: FloatArray) -> Spread:
     return Spread(float(np.median(error)), float(np.percentile(error, 95)), float(error.max()))
 
 
-def continuous(rotvecs: FloatArray) -> FloatArray:
-    """Return (T, 3) axis-angle of the same rotations without steps of 2 π between neighbours."""
-    result = np.array(rotvecs, dtype=np.float64)
-    for i in range(1, len(result)):
-        angle = float(np.linalg.norm(result[i]))
-        if angle < 1e-9:
-            continue
-        axis = result[i] / angle
-        turns = round((float(result[i - 1] @ axis) - angle) / (2.0 * np.pi))
-        result[i] = axis * (angle + 2.0 * np.pi * turns)
-    return result
-
-
 def moving(times: FloatArray, pose: FloatArray, joints: FloatArray) -> tuple[float, float] | None:
     """Return when something begins and ends to move [s], None when nothing does.
 

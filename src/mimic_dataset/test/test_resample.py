@@ -1,7 +1,5 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from mimic_dataset import EpisodeError, resample
@@ -44,24 +42,6 @@ def test_the_error_of_left_out_samples_is_that_of_the_curve():
     turning = Rotation.from_rotvec(0.5 * a * times[:, None] ** 2 * np.array([0, 0, 1.0]))
     error = resample.left_out_slerp(times, turning.as_quat())
     assert error.median == pytest.approx(0.5 * a * h**2, rel=1e-4)
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.integers(0, 2**32 - 1))
-def test_continuous_axis_angles_are_the_same_rotations_without_steps(seed):
-    rng = np.random.default_rng(seed)
-    steps = rng.normal(0.0, 0.05, (200, 3)) + rng.normal(0.0, 0.02, 3)
-    turns = [Rotation.from_rotvec(rng.normal(0.0, 2.0, 3))]
-    for step in steps:
-        turns.append(turns[-1] * Rotation.from_rotvec(step))
-    vectors = np.array([t.as_rotvec() for t in turns])
-    smooth = resample.continuous(vectors)
-    wrong = (Rotation.from_rotvec(smooth).inv() * Rotation.from_rotvec(vectors)).magnitude()
-    assert wrong.max() < 1e-9
-    away = np.array([t.magnitude() for t in turns]) > 0.8  # near no turn the axis may be any
-    few = np.linalg.norm(smooth, axis=1) < 2.0 * np.pi  # many turns multiply a tilt of the axis
-    calm = away[:-1] & away[1:] & few[:-1] & few[1:]
-    assert (np.linalg.norm(np.diff(smooth, axis=0), axis=1)[calm] < np.pi).all()
 
 
 def test_what_moves_and_when():

@@ -11,7 +11,6 @@ unpickled: a pickle runs whatever code its maker put into it.
 import errno
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -29,13 +28,14 @@ from torch import Tensor
 from mimic_core.errors import ConfigError, MimicError
 from mimic_core.params import from_mapping
 from mimic_policy.diffusion import Diffusion, DiffusionParams
+from mimic_policy.facts import DOCUMENT
 from mimic_policy.inference import DiffusionPolicy
 from mimic_policy.meta import WRIST, PolicyMeta
 from mimic_policy.networks.params import NetworkParams
 from mimic_policy.networks.policy import PolicyNetwork
+from mimic_recording.bag import sync_folder, write_synced
 
 FORMAT: Final = 1
-DOCUMENT: Final = 'checkpoint.json'
 WEIGHTS: Final = 'weights.safetensors'
 TRAINING: Final = 'training.safetensors'
 _NAME: Final = re.compile(r'step_(\d{8})')
@@ -119,14 +119,14 @@ def save_checkpoint(
             plain = {key: value.detach().cpu().contiguous() for key, value in values.items()}
             data = format_tensors(plain)
             sums[name] = hashlib.sha256(data).hexdigest()
-            _write(part / name, data)
+            write_synced(part / name, data)
         whole = {'format': FORMAT, 'step': step, **document, 'files': sums}
-        _write(part / DOCUMENT, (json.dumps(whole, indent=1) + '\n').encode())
-        _sync_folder(part)
+        write_synced(part / DOCUMENT, (json.dumps(whole, indent=1) + '\n').encode())
+        sync_folder(part)
         if folder.exists():  # the same step, from before a resumed run
             remove_checkpoint(folder)
         part.rename(folder)
-        _sync_folder(run)
+        sync_folder(run)
         for old in checkpoints(run)[:-keep] if keep else []:
             remove_checkpoint(old)
     return folder
@@ -258,21 +258,6 @@ def _refuse_pickle(file: Path, start: bytes) -> None:
             f'{file}: a pickle, which is never loaded, since it can run any code: '
             f'a checkpoint is a folder of safetensors with {DOCUMENT}'
         )
-
-
-def _write(file: Path, data: bytes) -> None:
-    with file.open('wb') as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

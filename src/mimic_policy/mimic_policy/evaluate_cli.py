@@ -54,7 +54,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace, console: Console) -> None:
-    from mimic_policy.checkpoint import DOCUMENT, read_checkpoint
+    from mimic_policy.checkpoint import read_checkpoint
+    from mimic_policy.facts import DOCUMENT
 
     checkpoint = read_checkpoint(options.checkpoint)
     task = options.task or checkpoint.document['meta']['task']

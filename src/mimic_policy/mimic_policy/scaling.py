@@ -7,8 +7,9 @@ import numpy as np
 from mimic_core.errors import ConfigError
 from mimic_dataset import Dataset, EpisodeArrays
 from mimic_dataset.arrays import AXIS_ANGLE
+from mimic_dataset.axis_angle import continuous
 from mimic_policy.meta import AGENT, WRIST, PolicyMeta, Range, Size
-from mimic_policy.poses import continuous, encode_state, mean_rotation
+from mimic_policy.poses import encode_state, mean_rotation
 from mimic_policy.train_params import ROBOT_ONLY, TrainParams
 
 

@@ -9,8 +9,9 @@ import numpy.typing as npt
 from mimic_core.arrays import IntArray
 from mimic_dataset import EpisodeArrays
 from mimic_dataset.arrays import AXIS_ANGLE
+from mimic_dataset.axis_angle import continuous
 from mimic_policy.meta import WRIST, PolicyMeta
-from mimic_policy.poses import continuous, encode_state
+from mimic_policy.poses import encode_state
 
 Float32 = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]

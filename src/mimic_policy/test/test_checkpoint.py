@@ -14,13 +14,13 @@ from mimic_description import load_robot
 from mimic_policy import Observation, WrongRobotError
 from mimic_policy import checkpoint as module
 from mimic_policy.checkpoint import (
-    DOCUMENT,
     WEIGHTS,
     CheckpointError,
     checkpoints,
     load_policy,
     read_checkpoint,
 )
+from mimic_policy.facts import DOCUMENT
 
 from policy_networks import save_tiny  # isort: skip
 
@@ -160,7 +160,7 @@ def test_a_full_disk_leaves_the_last_one_whole(tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(module.os, 'fsync', full)
+    monkeypatch.setattr(os, 'fsync', full)
     with pytest.raises(CheckpointError, match=r'step_00000002.*the disk is full'):
         save_tiny(tmp_path, 2)
     assert [path.name for path in tmp_path.iterdir()] == ['step_00000001']

@@ -1,57 +1,8 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from mimic_core.errors import NotFiniteError, ShapeError
-from mimic_policy.poses import continuous, encode_state, mean_rotation, nearest_branch
-
-numbers = st.floats(-6.0, 6.0, allow_nan=False)
-vectors = st.tuples(numbers, numbers, numbers).map(np.array)
-
-
-def _same(a, b):
-    return (Rotation.from_rotvec(a).inv() * Rotation.from_rotvec(b)).magnitude() < 1e-6
-
-
-@settings(max_examples=200, deadline=None)
-@given(vectors, vectors)
-def test_the_branch_is_the_same_rotation_and_no_other_is_nearer(vector, reference):
-    found = nearest_branch(vector, reference)
-    assert _same(found, vector)
-    angle = np.linalg.norm(vector)
-    if angle > 1e-3:
-        others = [vector / angle * (angle + 2.0 * np.pi * k) for k in range(-4, 5)]
-        nearest = min(np.linalg.norm(other - reference) for other in others)
-        assert np.linalg.norm(found - reference) <= nearest + 1e-6
-
-
-def test_a_palm_that_sways_around_down_makes_no_jump():
-    sway = 0.3 * np.sin(np.linspace(0.0, 20.0, 200))
-    turns = Rotation.from_rotvec([np.pi, 0.0, 0.0]) * Rotation.from_rotvec(
-        np.outer(sway, [1.0, 0.3, -0.4])
-    )
-    vectors = turns.as_rotvec()
-    assert np.abs(np.diff(vectors, axis=0)).max() > 5.0  # what scipy gives, jumps
-    for reference in ([3.1, 0.0, 0.0], [-3.1, 0.0, 0.0]):
-        smooth = continuous(vectors, np.array(reference))
-        assert np.abs(np.diff(smooth, axis=0)).max() < 0.1
-        assert smooth[0, 0] * reference[0] > 0.0  # of the reference's branch
-        assert all(_same(a, b) for a, b in zip(smooth, vectors, strict=True))
-
-
-def test_no_rotation_takes_the_reference_branch():
-    np.testing.assert_allclose(nearest_branch(np.zeros(3), np.array([0.1, 0.0, 0.0])), 0.0)
-    far = nearest_branch(np.zeros(3), np.array([0.0, 6.0, 0.0]))
-    np.testing.assert_allclose(far, [0.0, 2.0 * np.pi, 0.0])
-
-
-def test_what_is_no_rotation_is_refused():
-    with pytest.raises(ShapeError, match='axis_angle'):
-        continuous(np.zeros((3, 4)), np.zeros(3))
-    with pytest.raises(NotFiniteError, match='axis_angle'):
-        continuous(np.full((3, 3), np.nan), np.zeros(3))
+from mimic_policy.poses import encode_state, mean_rotation
 
 
 def test_the_mean_rotation_is_in_the_middle():

@@ -141,11 +141,16 @@ def read_metadata(folder: Path) -> dict[str, Any]:
 def write_text(path: Path, text: str) -> None:
     """Write a file so that it is there as a whole or not at all."""
     draft = path.with_name(f'.{path.name}.draft')
-    with draft.open('w', encoding='utf-8') as stream:
-        stream.write(text)
+    write_synced(draft, text.encode())
+    draft.replace(path)
+
+
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a file and wait until it is on the disk."""
+    with path.open('wb') as stream:
+        stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
-    draft.replace(path)
 
 
 def write_json(path: Path, value: Any) -> None:
