@@ -1,7 +1,7 @@
 """The learned policy beside replays, cloning and other trainings, where practice has not been."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +31,10 @@ _CLONING_STEPS: Final = 1500
 _COUNT: Final = 25  # environments
 
 
+# Told what was done or begins, how many rows are there, and how many there will be; 0: not known.
+Watch = Callable[[str, int, int], None]
+
+
 @dataclasses.dataclass(frozen=True)
 class Row:
     """One method in one setting."""
@@ -55,6 +59,7 @@ def compare(
     seed: int = 1000,
     threads: int = 2,
     gate: bool = True,
+    watch: Watch | None = None,
 ) -> list[Row]:
     """Return a row for each method and setting. In a setting all meet the same starts and physics.
 
@@ -66,6 +71,7 @@ def compare(
         seed: Of starts and physics; trainings have theirs.
         threads: Of the physics.
         gate: Also through the gate in the twin.
+        watch: Called as it goes on.
 
     Raises:
         ConfigError: A file is missing or wrong, or an ablation is of another run.
@@ -82,6 +88,8 @@ def compare(
             (REPLAY, ReplayPolicy(run, settings, aware=False)),
             (AWARE, ReplayPolicy(run, settings, aware=True)),
         ]
+        if watch is not None:
+            watch('cloning what replays do', 0, 0)
         cloned = clone(run, settings, seed + 1, threads)
         if cloned is not None:
             acts.append((CLONED, settings, Learned(cloned)))
@@ -91,18 +99,25 @@ def compare(
         if run_text(its_run) != run_text(run):
             raise ConfigError(f'{folder / other}: it practised another run than {name}')
         acts.append((other, its_settings, Learned(load_actor(folder / other))))
-    rows = []
+    rows: list[Row] = []
+    total = 2 * len(acts) + (len(policies) if gate else 0)
+
+    def add(row: Row) -> None:
+        rows.append(row)
+        if watch is not None:
+            watch(f'{row.met}, {row.method}: {100 * row.success:.0f} %', len(rows), total)
+
     for met, outside in ((STARTS, 0.0), (PHYSICS, OUTSIDE)):
         for method, used, act in acts:
             practice = _practice(run, used, seed, threads, outside, min(episodes, _COUNT))
             score = evaluate(practice, method, act, episodes)
-            rows.append(_row(met, score, practice.length))
+            add(_row(met, score, practice.length))
             practice.close()
     symmetry, varied = symmetry_of_run(run, folder), unseen(settings.randomisation, 0.0)
     for method, policy in policies if gate else ():
         twin = GatedTwin(policy, symmetry, settings.practice, varied)
         score, remarks = through_gate(twin, method, episodes, seed)
-        rows.append(_row(GATE, score, 1, remarks))
+        add(_row(GATE, score, 1, remarks))
     return rows
 
 

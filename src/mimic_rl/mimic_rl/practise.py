@@ -150,6 +150,35 @@ def _train(arguments: argparse.Namespace) -> None:
     console.print(f'{training.learner.steps:,} steps, in {training.folder}')
 
 
+class _Rows:
+    """Progress of a table, beside what is printed: a bar on a terminal, lines elsewhere."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        columns = (
+            TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )  # fmt: skip
+        self._bar = Progress(
+            *columns, console=self._console, disable=not self._console.is_terminal
+        )
+        self._job = self._bar.add_task('', total=None)
+
+    def __enter__(self) -> '_Rows':
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def show(self, text: str, done: int, total: int) -> None:
+        """Show what was done or begins, and how many rows of how many are there; 0: not known."""
+        self._bar.update(self._job, description=text, completed=done, total=total or None)
+        if not self._console.is_terminal:
+            share = f'{done} of {total}, ' if total else ''
+            self._console.print(f'{share}{text}', soft_wrap=True)
+
+
 def _evaluate(arguments: argparse.Namespace) -> None:
     from mimic_rl.comparison import compare
 
@@ -157,10 +186,12 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     words = ('met', 'method', 'remarks')
     for column in (*words[:2], 'success', '95 %', 'distance, median', 'turn, median', words[2]):
         table.add_column(column, justify='left' if column in words else 'right')
-    rows = compare(
-        arguments.run, arguments.name, arguments.ablation, episodes=arguments.episodes,
-        seed=arguments.seed, threads=arguments.threads, gate=not arguments.no_gate,
-    )  # fmt: skip
+    with _Rows() as screen:
+        rows = compare(
+            arguments.run, arguments.name, arguments.ablation, episodes=arguments.episodes,
+            seed=arguments.seed, threads=arguments.threads, gate=not arguments.no_gate,
+            watch=screen.show,
+        )  # fmt: skip
     for row in rows:
         low, high = row.interval
         table.add_row(

@@ -113,7 +113,13 @@ def test_a_policy_is_of_the_run_as_it_was_practised(folder, tmp_path):
 def test_comparison_has_a_row_for_each_method_and_setting(folder, monkeypatch):
     monkeypatch.setattr('mimic_rl.comparison._CLONED_EPISODES', 4)
     monkeypatch.setattr('mimic_rl.comparison._CLONING_STEPS', 5)
-    rows = compare(folder, ablations=['training'], episodes=2, threads=1)
+    told = []
+    rows = compare(
+        folder, ablations=['training'], episodes=2, threads=1,
+        watch=lambda *what: told.append(what),
+    )  # fmt: skip
+    assert [done for _, done, _ in told] == list(range(len(rows) + 1))
+    assert {total for *_, total in told[1:]} == {len(rows)}
     methods = ['learned', 'replay', 'object-aware replay', 'cloned', 'training']
     assert [(r.met, r.method) for r in rows] == [
         *((m, n) for m in (STARTS, PHYSICS) for n in methods),
@@ -132,6 +138,17 @@ def test_comparison_has_a_row_for_each_method_and_setting(folder, monkeypatch):
             compare(folder, ablations=['other'], episodes=2, threads=1, gate=False)
     finally:
         shutil.rmtree(folder / 'other')
+
+
+def test_an_evaluation_tells_how_far_it_is_where_no_terminal_is(folder, monkeypatch, capsys):
+    monkeypatch.setattr('mimic_rl.comparison._CLONED_EPISODES', 4)
+    monkeypatch.setattr('mimic_rl.comparison._CLONING_STEPS', 5)
+    _call(monkeypatch, 'evaluate', folder, '--episodes', 1, '--threads', 1, '--no-gate')
+    (folder / 'evaluation-training.json').unlink()
+    said = capsys.readouterr()
+    assert 'of 8' not in said.out and '8 of 8, ' in said.err
+    assert said.err.splitlines()[0] == 'cloning what replays do'
+    assert said.err.splitlines()[1].startswith(f'1 of 8, {STARTS}, learned: ')
 
 
 @pytest.mark.parametrize(
