@@ -80,6 +80,7 @@ class RecorderNode(Node):
 
     def _subscribe(self) -> None:
         """Subscribe to wanted topics that have appeared."""
+        self._taps.check()
         if not self._recorder.recording:
             return
         taps = self._taps
@@ -133,11 +134,13 @@ class RecorderNode(Node):
 
     def destroy_node(self) -> None:
         """Close the running episode properly, then the node."""
-        self._taps.close()
-        if self._recorder.busy:
-            self._recorder.stop()
-            self._recorder.collect(None)
-        super().destroy_node()
+        try:
+            self._taps.close()
+        finally:
+            if self._recorder.busy:
+                self._recorder.stop()
+                self._recorder.collect(None)
+            super().destroy_node()
 
 
 def main() -> None:

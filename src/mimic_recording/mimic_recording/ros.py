@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from threading import Event, Lock, Thread
 from typing import Any
 
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -12,6 +13,7 @@ from rosgraph_msgs.msg import Clock
 
 from mimic_recording.arrival import ArrivalTimes
 from mimic_recording.conversions import message_class, subscription_qos
+from mimic_recording.errors import RecordingError
 from mimic_recording.qos import OfferedQos
 
 # Called with time of receipt [ns], of publication [ns], data, sequence number.
@@ -31,7 +33,7 @@ class Taps:
 
     def __init__(self, node: Node) -> None:
         """Args: node: whose clock and namespace count."""
-        self._clock = node.get_clock()
+        self._clock, self._log = node.get_clock(), node.get_logger()
         self._times = ArrivalTimes()
         self._node = Node(
             f'_{node.get_name()}_taps',  # hidden, as that of the ROS 2 daemon
@@ -71,21 +73,34 @@ class Taps:
             self._taps.append((subscription, message, write))
             self.topics.add(topic)
 
+    def check(self) -> None:
+        """See that messages are still taken.
+
+        Raises:
+            RecordingError: They are not: a `write` raised, and the thread told it and ended.
+        """
+        if not self._stopped.is_set() and not self._thread.is_alive():
+            raise RecordingError('messages are taken no more: their thread broke')
+
     def clear(self) -> None:
         """Pass on what has arrived until now, then unsubscribe from everything."""
         with self._lock:
-            self._take()
-            for subscription, *_ in self._taps:
-                self._node.destroy_subscription(subscription)
-            self._taps.clear()
-            self.topics.clear()
+            try:
+                self._take()
+            finally:
+                for subscription, *_ in self._taps:
+                    self._node.destroy_subscription(subscription)
+                self._taps.clear()
+                self.topics.clear()
 
     def close(self) -> None:
         """Clear, and end the node and its thread."""
         self._stopped.set()
         self._thread.join()
-        self.clear()
-        self._node.destroy_node()
+        try:
+            self.clear()
+        finally:
+            self._node.destroy_node()
 
     def _run(self) -> None:
         while not self._stopped.wait(PERIOD):
@@ -97,8 +112,7 @@ class Taps:
             self._take_simulated(self._simulated)
             return
         for subscription, message, write in self._taps:
-            handle = subscription.handle
-            while (taken := handle.take_message(message, True)) is not None:
+            while (taken := self._next(subscription, message)) is not None:
                 data, info = taken
                 number = info['publication_sequence_number'] or 0
                 write(info['received_timestamp'], info['source_timestamp'], data, number)
@@ -107,9 +121,9 @@ class Taps:
         """Take messages, then what the clock has said, which tells when they came."""
         taken = []
         for subscription, message, write in self._taps:
-            while (one := subscription.handle.take_message(message, True)) is not None:
+            while (one := self._next(subscription, message)) is not None:
                 taken.append((write, *one))
-        while (said := clock.handle.take_message(Clock, False)) is not None:
+        while (said := self._next(clock, Clock, raw=False)) is not None:
             time = said[0].clock
             nanoseconds = time.sec * 10**9 + time.nanosec
             self._times.hear(said[1]['received_timestamp'], nanoseconds)
@@ -117,6 +131,15 @@ class Taps:
         for write, data, info in taken:
             time = self._times.of(info['received_timestamp'], now)
             write(time, time, data, info['publication_sequence_number'] or 0)
+
+    def _next(self, subscription: Subscription, message: type, *, raw: bool = True) -> Any:
+        """Return the next message with its information; None where there is none."""
+        try:
+            return subscription.handle.take_message(message, raw)
+        except rclpy_implementation.RCLError as error:  # of this message: the others go on
+            why = f'a message of {subscription.topic_name} cannot be taken: {error}'
+            self._log.error(why, throttle_duration_sec=1.0)
+            return None
 
 
 def _ignore(_: Any) -> None:

@@ -74,12 +74,11 @@ def caller(ros_domain):
 
 
 @contextmanager
-def recorder(directory, *more):
-    command = [sys.executable, '-m', 'mimic_recording.node', '--ros-args']
+def recorder(directory, *more, before=''):
+    code = f'{before}\nfrom mimic_recording.node import main; main()'
+    command = [sys.executable, '-c', code, '--ros-args']
     for value in (f'directory:={directory}', 'min_free_bytes:=20000000', *more):
         command += ['-p', value]
-    code = 'from mimic_recording.node import main; main()'
-    command = [sys.executable, '-c', code, *command[3:]]
     environment = os.environ | {'PYTHONPATH': os.pathsep.join(p for p in sys.path if p)}
     process = subprocess.Popen(command, env=environment)
     try:
@@ -306,6 +305,61 @@ def test_a_full_disk_is_told_by_the_status(caller, tmp_path):
             assert episode.custom['end'] == 'failed: the disk is full'
     finally:
         subprocess.run(['umount', '-l', str(tmp_path)], check=False)
+
+
+# The 31st message is more than the recorder can bear, and each after it.
+BREAKS = """
+from mimic_recording.recorder import Recorder
+write, count = Recorder.write, []
+def breaks(self, *message):
+    count.append(1)
+    if len(count) > 30:
+        raise ValueError('nobody thought of this')
+    write(self, *message)
+Recorder.write = breaks
+"""
+
+
+def test_a_recorder_that_breaks_keeps_what_it_has_and_says_so(caller, tmp_path, capfd):
+    """It does not go on as if it recorded."""
+    from sensor_msgs.msg import JointState
+
+    from mimic_core.ros import SENSOR_PUBLISHER_QOS
+
+    publisher = caller.node.create_publisher(JointState, 'joint_states', SENSOR_PUBLISHER_QOS)
+    with recorder(tmp_path, 'auto_start:=true', 'auto_name:=x', before=BREAKS) as process:
+        caller.spin(lambda: publisher.get_subscription_count() > 0)
+        caller.spin(
+            lambda: process.poll() is not None, each=lambda: publisher.publish(joint_state(0))
+        )
+        assert process.returncode == 1
+    error = capfd.readouterr().err
+    assert 'messages are taken no more' in error and 'nobody thought of this' in error
+    with Episode(tmp_path / 'x') as episode:
+        assert episode.message_count == 30
+
+
+def test_a_message_that_cannot_be_taken_ends_nothing():
+    """The middleware fails for one message: the next look finds the others."""
+    from types import SimpleNamespace
+
+    from rclpy.impl.implementation_singleton import rclpy_implementation
+
+    from mimic_recording.ros import Taps
+
+    said, waiting = [], [None, ('data', {}), rclpy_implementation.RCLError('no memory')]
+
+    def take(kind, raw):
+        found = waiting.pop()
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    log = SimpleNamespace(error=lambda text, **_: said.append(text))
+    taps = SimpleNamespace(_log=log)
+    tap = SimpleNamespace(topic_name='/a', handle=SimpleNamespace(take_message=take))
+    assert [Taps._next(taps, tap, str) for _ in range(3)] == [None, ('data', {}), None]
+    assert said == ['a message of /a cannot be taken: no memory']
 
 
 def test_bad_parameters_stop_the_node(ros_domain, tmp_path, capfd):
