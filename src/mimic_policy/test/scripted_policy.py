@@ -8,6 +8,7 @@ from scipy.spatial.transform import Rotation
 
 from mimic_core.errors import NotFiniteError
 from mimic_core.frames import PALM
+from mimic_dataset.axis_angle import continuous
 from mimic_description import RobotModel, load_robot
 from mimic_policy.interface import Observation
 from mimic_policy.meta import PolicyMeta, Range
@@ -34,12 +35,10 @@ def actions_of(robot: RobotModel, times, q, fps: float = FPS):
     """Return (T, 6 + J) actions of (N, J) commands at (N,) times, as a dataset holds them."""
     ik, arms = ArmIK(robot, PALM), len(robot.arm_joints)
     moments = np.arange(0.0, times[-1], 1.0 / fps)
-    rows = []
-    for joints in np.array([np.interp(moments, times, column) for column in q.T]).T:
-        pose = ik.pose(joints[:arms])
-        turn = Rotation.from_matrix(pose[:3, :3]).as_rotvec()
-        rows.append(np.concatenate([pose[:3, 3], turn, joints[arms:]]))
-    return np.array(rows)
+    sampled = np.array([np.interp(moments, times, column) for column in q.T]).T
+    poses = np.array([ik.pose(joints[:arms]) for joints in sampled])
+    turns = Rotation.from_matrix(poses[:, :3, :3]).as_rotvec()
+    return np.hstack([poses[:, :3, 3], continuous(turns, turns[0]), sampled[:, arms:]])
 
 
 class Recorded:

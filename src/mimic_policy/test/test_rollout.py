@@ -9,6 +9,9 @@ from mimic_policy.meta import WrongRobotError
 from mimic_policy.rollout import RolloutParams, roll_out
 from mimic_sim.scripted import ScriptedOperator
 from mimic_sim.twin import Twin
+from mimic_sim.twin_params import TwinParams
+
+SMALL = TwinParams(width=160, height=120, depth=False)  # pictures are what takes the time
 
 
 class Noted(Twin):
@@ -40,7 +43,7 @@ def shown():
 def follow(shown, delay: float, longest: float = 25.0, seed: int = 3):
     robot, rows = shown
     policy = Recorded(robot, rows)
-    params = RolloutParams('pick_place', seed, delay=delay, longest=longest)
+    params = RolloutParams('pick_place', seed, delay=delay, longest=longest, twin=SMALL)
 
     def tell_time(moment) -> None:
         policy.time = np.floor((moment.time - params.camera_delay) * 30.0) / 30.0
@@ -48,15 +51,19 @@ def follow(shown, delay: float, longest: float = 25.0, seed: int = 3):
     return roll_out(robot, policy, params, tell_time), policy
 
 
-def test_the_actions_of_demonstrations_do_it_again():
-    """Most of them: a grip that slips by a hair may drop the cube, whatever the code does."""
-    successes = 0
-    for seed, delay in ((3, 0.0), (4, 0.2), (5, 0.0), (6, 0.2)):
-        result, policy = follow(demonstration(seed), delay, 15.0, seed)
-        assert result.holds == 1 and result.refused == 0
-        assert -12.0 < result.sparc < -2.0
-        successes += result.success
-    assert successes >= 2
+def test_actions_of_a_palm_that_points_down_have_no_jumps(shown):
+    """It is turned by pi, where an axis-angle flips; `Recorded` interpolates, so none may."""
+    _, rows = shown
+    assert np.linalg.norm(rows[:, 3:6], axis=1).max() > 3.0
+    assert np.abs(np.diff(rows[:, 3:6], axis=0)).max() < 0.5
+
+
+@pytest.mark.parametrize(('seed', 'delay'), [(3, 0.0), (4, 0.2), (5, 0.0), (5, 0.2)])
+def test_the_actions_of_demonstrations_do_it_again(seed, delay):
+    result, policy = follow(demonstration(seed), delay, 15.0, seed)
+    assert result.success and result.duration < 9.0
+    assert result.holds == 1 and result.refused == 0
+    assert -12.0 < result.sparc < -2.0
     views = np.array([seen.agent[-1] for seen in policy.seen], int)
     assert np.abs(np.diff(views, axis=0)).max() > 30  # it saw the robot move
     assert policy.seen[0].wrist.shape == (2, 24, 32, 3)
