@@ -8,7 +8,8 @@ import numpy as np
 from mujoco import rollout
 
 from mimic_core.arrays import BoolArray, FloatArray, IntArray, checked
-from mimic_rl.motion import Motion, curve
+from mimic_rl.follower import Follower
+from mimic_rl.motion import Motion
 from mimic_rl.observation import Observer
 from mimic_rl.params import PracticeParams, RandomisationParams
 from mimic_rl.randomisation import ObjectEyes, Physics, object_pose
@@ -105,6 +106,9 @@ class Practice:
         model = self.world.model
         self.state: Final = self._blank_state(count)  # (B, S)
         self.earlier: Final = self.motion.q.copy()  # (B, J) targets of the step before the last
+        self.follower: Final = Follower(
+            self.robot.limits, self.params.control_rate, self.params.substeps, count
+        )
         self.time: Final = np.zeros(count, dtype=np.int64)  # steps since the start
         self.total: Final = np.zeros(count)  # sum of rewards
         self._pool: Final = rollout.Rollout(nthread=threads if threads > 1 else 0)
@@ -114,7 +118,6 @@ class Practice:
         )
         self._states: Final = np.zeros((count, self.params.substeps, self.state.shape[1]))
         self._sensors: Final = np.zeros((count, self.params.substeps, model.nsensordata))
-        self._share: Final = np.arange(1, self.params.substeps + 1) / self.params.substeps
         self.reset()
 
     def close(self) -> None:
@@ -240,8 +243,7 @@ class Practice:
         """
         control, actuators = self._control, self.world.robot.ctrl
         control[:] = 0.0
-        points = (earlier[:, None], before[:, None], after[:, None])
-        control[:, :, actuators] = curve(*points, self._share[None, :, None])
+        control[:, :, actuators] = self.follower.follow(earlier, before, after)
         pushed = self.rng.random(self.count) < self.level * self.randomisation.push
         direction = self.rng.normal(size=(self.count, 3))
         direction /= np.linalg.norm(direction, axis=1, keepdims=True)
@@ -283,6 +285,7 @@ class Practice:
         """Put objects (R, 7) and robots (R, J) at rest."""
         self.motion.begin(rows, q)
         self.earlier[rows] = q
+        self.follower.begin(rows, q)
         self.state[rows] = self._blank
         full = q @ self.robot.coupling.T + self.robot.coupling_offset
         self.state[rows[:, None], 1 + self.world.robot.full_qpos] = full
@@ -323,6 +326,7 @@ class Practice:
             'motion_start_R': motion.start_R, 'motion_hand_start': motion.hand_start,
             'motion_change': motion.change, 'last_action': observer.last_action,
             'seen': observer.seen, 'actor': observer.actor, 'critic': observer.critic,
+            **self.follower.snapshot(),
         }  # fmt: skip
         copies = {name: np.ascontiguousarray(value).copy() for name, value in arrays.items()}
         return copies, {'rng': self.rng.bit_generator.state, 'level': self.level}
@@ -342,6 +346,7 @@ class Practice:
             ('motion_start_R', motion.start_R), ('motion_hand_start', motion.hand_start),
             ('motion_change', motion.change), ('last_action', observer.last_action),
             ('seen', observer.seen), ('actor', observer.actor), ('critic', observer.critic),
+            *self.follower.snapshot().items(),
         ):  # fmt: skip
             here[...] = checked(arrays[name], here.shape, name)
         self.eyes.history = checked(arrays['history'], self.eyes.history.shape, 'history').copy()

@@ -24,9 +24,11 @@ _SEARCH_DAMPING: Final = 1e-5  # [m^2]
 _PULL: Final = 0.01  # [1]
 _ITERATIONS, _SEARCH_ITERATIONS = 2, 60
 _ARM_SPEED: Final = 0.8  # [1], of the joints' own bounds that practice uses
-_ARM_ACCELERATION: Final = 0.8  # [1]
+_ARM_ACCELERATION: Final = 0.6  # [1]; near 0.8 the gate is at its own bounds, and overshoots
+_BRAKING: Final = (1.0, 1.5, 2.5, 4.0, np.inf)  # [1], times that, to stay in the gate's bounds
 _LIFTS: Final = 2  # times that a hand is brought back into the gate's bounds
 _INSIDE: Final = 1e-4  # [m] at which it is
+_GIVEN_UP: Final = 0.5  # [1], of the margin to these bounds, rather than brake harder
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class Motion:
         change = _ARM_ACCELERATION * limits.max_acceleration[:arm] * self._dt**2
         self._more = plain(change)  # (A,) by which the change of a step may differ from the last
         self._bounds = GateBounds(robot, params.bounds_margin)
+        self._beyond_most = _GIVEN_UP * params.bounds_margin + _INSIDE  # [m]
 
     def places(self, q: FloatArray) -> Places:
         """Return where palms and tips are at (B, J) joints."""
@@ -193,7 +196,8 @@ class Motion:
     def _stay_inside(self, before: FloatArray, angles: FloatArray, palm_R: FloatArray) -> None:
         """Keep the targets within the gate's bounds and the arms within their accelerations.
 
-        As at the gate, what counts is where an arm would come to rest, too. The bounds come first.
+        As at the gate, what counts is where an arm would come to rest, too. The bounds come first,
+        but for a part of the margin: the gate follows no arm that brakes harder than it may.
         A robot that would go beyond them, or further beyond, only moves its palm, along the
         bounds; where that is no help either, it stays where it was.
 
@@ -205,10 +209,12 @@ class Motion:
         arm = self._arm
         self._lift(np.arange(len(before)), before, palm_R)
         inside, old = self.q[:, :arm].copy(), before[:, :arm]
-        change = np.clip(inside - old, self.change - self._more, self.change + self._more)
-        self.q[:, :arm] = np.clip(old + change, self._lower[:arm], self._upper[:arm])
-        rows = np.flatnonzero(self._beyond(self.q, before) > _INSIDE)
-        self.q[rows, :arm] = inside[rows]
+        rows = np.arange(len(before))
+        for times in _BRAKING:
+            last, more = self.change[rows], times * self._more
+            change = np.clip(inside[rows] - old[rows], last - more, last + more)
+            self.q[rows, :arm] = np.clip(old[rows] + change, self._lower[:arm], self._upper[:arm])
+            rows = rows[self._beyond(self.q[rows], before[rows]) > self._beyond_most]
         rows = self._worse(rows, before)
         if len(rows):
             places, still_R = self.places(before[rows]), palm_R.copy()
@@ -235,7 +241,7 @@ class Motion:
     def _worse(self, rows: IntArray, before: FloatArray) -> IntArray:
         """Return those of robots (R,) that are beyond the bounds, and further than before."""
         there = before[rows]
-        bound = np.maximum(self._beyond(there, there), _INSIDE)
+        bound = np.maximum(self._beyond(there, there), self._beyond_most)
         worse: IntArray = rows[self._beyond(self.q[rows], there) > bound]
         return worse
 
