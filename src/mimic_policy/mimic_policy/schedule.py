@@ -27,6 +27,12 @@ def kinds(params: TrainParams, step: int) -> tuple[Kind, ...]:
     return ('robot', 'mixed')
 
 
+def loss_weight(params: TrainParams, kind: Kind, step: int) -> float:
+    """Return the factor of the loss of a batch of a step."""
+    alone = len(kinds(params, step)) == 1
+    return params.robot_weight if kind == 'robot' and not alone else 1.0
+
+
 def mapping_step(params: TrainParams) -> int:
     """Return the first step that needs a mapping."""
     if params.method == IMMIMIC_V:

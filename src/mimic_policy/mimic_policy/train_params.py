@@ -65,6 +65,11 @@ class TrainParams:
         'Of the steps of immimic_v before its mapping: an encoder must have learned to see [1].',
         0.2, low=0.0, high=1.0,
     )  # fmt: skip
+    robot_weight: float = param(
+        'Of the loss of robot batches where people are learned from too: few demonstrations are '
+        'soon known by heart, and then nothing asks what people show [1].',
+        0.1, low=0.0, high=1.0,
+    )  # fmt: skip
     colour_jitter: float = param(
         'Largest change of a colour in training [1].', 0.1, low=0.0, high=0.9
     )

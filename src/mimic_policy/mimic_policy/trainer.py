@@ -43,6 +43,7 @@ from mimic_policy.schedule import (
     every_kind,
     human_share,
     kinds,
+    loss_weight,
     mapping_step,
     rate,
 )
@@ -182,7 +183,7 @@ class Trainer:
         target = self._diffusion.target(chunk, noise, times)
         loss = (predicted.float() - target).square().mean()
         self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        (loss_weight(p, kind, step) * loss).backward()
         average_gradients(self._trained, self._world)
         torch.nn.utils.clip_grad_norm_(self._trained, p.clip)
         value = float(mean_over_processes(loss.detach(), self._world))

@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 
 from mimic_policy.forecast import Forecast
-from mimic_policy.schedule import ema_keep, every_kind, human_share, kinds, mapping_step, rate
+from mimic_policy.schedule import (
+    ema_keep,
+    every_kind,
+    human_share,
+    kinds,
+    loss_weight,
+    mapping_step,
+    rate,
+)
 from mimic_policy.train_params import TrainParams
 
 
@@ -19,6 +27,16 @@ def test_what_each_method_trains_on():
     assert of('immimic_v', 1) == ('robot', 'human')
     assert of('immimic_v', 2) == ('robot', 'mixed')
     assert mapping_step(TrainParams(method='immimic_v', steps=10, visual_share=0.55)) == 6
+
+
+def test_robot_batches_weigh_less_beside_those_of_people():
+    def weights(method: str, step: int) -> list[float]:
+        params = TrainParams(method=method, steps=10, robot_weight=0.25)
+        return [loss_weight(params, kind, step) for kind in kinds(params, step)]
+
+    assert weights('co_train', 3) == weights('immimic_a', 3) == [0.25, 1.0]
+    assert weights('robot_only', 3) == [1.0]
+    assert weights('fine_tune', 1) == weights('fine_tune', 8) == [1.0]
 
 
 def test_the_human_share_goes_from_one_to_zero():

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 _NORM_CHANNELS: Final = 16  # channels of one group of a ResNet's normalisation
 _STAGES: Final = (64, 128, 256, 512)  # of a ResNet-18
-_REACH: Final = (2, 4)  # dilation of the small encoder's convolutions
+_REACH: Final = (1, 2, 4, 4)  # dilation of the small encoder's convolutions
 _SHARPNESS: Final = 2.0  # of a spatial softmax before training
 _SMALL_NORM_CHANNELS: Final = 8  # channels of one group of the small encoder's normalisation
 
