@@ -120,7 +120,7 @@ class _Peer(nn.Module):
         sizes, train = settings.network, settings.train
         self.encoders = nn.ModuleDict(
             {
-                name: SmallEncoder(sizes.feature, sizes.keypoints, sizes.channels)
+                name: SmallEncoder(sizes.feature, sizes.keypoints, sizes.channels, sizes.dilations)
                 for name in CAMERAS
             }
         )

@@ -58,7 +58,7 @@ TOPICS: Final = _topics(
     Topic('arm_controller/joint_trajectory', 'trajectory_msgs/msg/JointTrajectory', 'command',
           100.0, 'control', 'arm driver, recording'),
     Topic('hand_controller/joint_trajectory', 'trajectory_msgs/msg/JointTrajectory', 'command',
-          100.0, 'control', 'hand driver, recording'),
+          100.0, 'control', 'hand driver, policy, recording'),
     Topic('arm_controller/joint_commands', 'sensor_msgs/msg/JointState', 'command', 100.0,
           'ros2_control', 'joint command relay'),
     Topic('hand_controller/joint_commands', 'sensor_msgs/msg/JointState', 'command', 100.0,

@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 from sensor_msgs.msg import Image, JointState
+from trajectory_msgs.msg import JointTrajectory
 
 from mimic_core import ros
 from mimic_core.errors import MimicError
@@ -30,6 +31,7 @@ class PolicyNode(PolicyRunNode):
         for camera in meta.cameras:
             self._subscribe(Image, f'{camera}_camera/color/image_raw', self._on_picture, camera)
         self._subscribe(JointState, 'joint_states', self._on_joints)
+        self._subscribe(JointTrajectory, 'hand_controller/joint_trajectory', self._on_sent)
         self.get_logger().info(
             f'{meta.task} with {meta.arm} and {meta.hand}: a chunk takes {1e3 * took:.0f} ms'
         )
@@ -52,6 +54,11 @@ class PolicyNode(PolicyRunNode):
     def _on_joints(self, msg: JointState) -> None:
         stamp, q = ros.seconds(msg.header.stamp), np.array(msg.position)
         self._try(partial(self._observer.joints.add, msg.name, q, stamp))
+
+    def _on_sent(self, msg: JointTrajectory) -> None:
+        if msg.points:
+            q = np.array(msg.points[0].positions)
+            self._try(partial(self._observer.sent, msg.joint_names, q, ros.now(self)))
 
     def _try(self, take) -> None:
         try:

@@ -1,7 +1,7 @@
 """What the cameras and joints say, as the observation that a policy was trained on."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -58,12 +58,16 @@ class Observer:
         self._span = (meta.observation_steps - 1) / meta.fps  # [s]
         self._pictures: dict[str, deque[_Picture]] = {n: deque() for n in meta.cameras}
         self.joints: Final = JointHistory(robot.joint_names, self._span + KEPT)
+        self._sent = JointHistory(robot.hand_joints, self._span + KEPT)
+        self._sent_at = -np.inf  # [s]
 
     def clear(self) -> None:
         """Forget everything that was seen."""
         for pictures in self._pictures.values():
             pictures.clear()
         self.joints.clear()
+        self._sent.clear()
+        self._sent_at = -np.inf
 
     def picture(self, camera: str, take: Callable[[], Image], stamp: float) -> None:
         """Take a picture.
@@ -89,6 +93,24 @@ class Observer:
         oldest = stamp - self._span - 1.0 / self._meta.fps
         while len(pictures) > 1 and pictures[1].stamp < oldest:  # one more tells of gaps
             pictures.popleft()
+
+    def sent(self, names: Sequence[str], positions: FloatArray, now: float) -> None:
+        """Take what the gate sent to the hand; it stands until the next.
+
+        Args:
+            names: N joints.
+            positions: (N,) [rad] or [m].
+            now: [s]; a second command of the same moment is left out.
+
+        Raises:
+            ShapeError: Not N positions.
+            NotFiniteError: NaN; says of which joint.
+        """
+        if now < self._sent_at:  # the clock was set back
+            self._sent.clear()
+        if now != self._sent_at:
+            self._sent.add(names, positions, now)
+            self._sent_at = now
 
     def newest(self) -> float:
         """Return the stamp [s] of the newest picture of the agent camera, -inf without one."""
@@ -155,7 +177,14 @@ class Observer:
         return np.stack(found)
 
     def _state(self, time: float) -> FloatArray:
-        """Return (7 + J,) position, quaternion xyzw, hand joints."""
+        """Return (7 + J,) position, quaternion xyzw, hand joints as sent.
+
+        A hand to which nothing was sent yet is where it was measured.
+        """
         q = self.joints.at(time)
         pose = self._ik.pose(q[: self._arms])
-        return np.concatenate([pose[:3, 3], to_quat_xyzw(pose), q[self._arms :]])
+        try:
+            hand = self._sent.at(time)
+        except StaleInputError:
+            hand = q[self._arms :]
+        return np.concatenate([pose[:3, 3], to_quat_xyzw(pose), hand])

@@ -1,9 +1,10 @@
-"""Rotations as numbers that a network can learn: without jumps (`mimic_dataset.axis_angle`)."""
+"""States as numbers that a network can learn: without jumps (`mimic_dataset.axis_angle`)."""
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from mimic_core.arrays import FloatArray
+from mimic_dataset.arrays import ACTION_POSE, STATE_POSE
 
 
 def mean_rotation(axis_angle: FloatArray) -> FloatArray:
@@ -25,3 +26,16 @@ def encode_state(state: FloatArray) -> FloatArray:
     return np.concatenate(
         [state[:, :3], columns.transpose(0, 2, 1).reshape(-1, 6), state[:, 7:]], 1
     )
+
+
+def known_states(state: FloatArray, action: FloatArray) -> FloatArray:
+    """Return (T, 9 + J) what a robot knew of itself, encoded.
+
+    The palm is where it was measured, the hand where it was sent: a hand that holds a thing stands
+    still while its command moves, and only the command tells whether it is about to let go.
+
+    Args:
+        state: (T, 7 + J) measured.
+        action: (T, 6 + J) sent.
+    """
+    return encode_state(np.concatenate([state[:, :STATE_POSE], action[:, ACTION_POSE:]], 1))

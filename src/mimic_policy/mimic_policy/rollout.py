@@ -205,4 +205,6 @@ class _Course:
         output = self._gate.tick(now, q)
         if output.publish:
             self._twin.command(output.q)
+            hand = output.q[self._arms :]
+            self._runner.observer.sent(self._twin.robot.hand_joints, hand, now)
         self._twin.step(PERIOD)

@@ -9,7 +9,7 @@ from mimic_dataset import Dataset, EpisodeArrays
 from mimic_dataset.arrays import AXIS_ANGLE
 from mimic_dataset.axis_angle import continuous
 from mimic_policy.meta import AGENT, WRIST, PolicyMeta, Range, Size
-from mimic_policy.poses import encode_state, mean_rotation
+from mimic_policy.poses import known_states, mean_rotation
 from mimic_policy.train_params import ROBOT_ONLY, TrainParams
 
 
@@ -81,7 +81,9 @@ def make_meta(
         unrolled = action.copy()
         unrolled[:, AXIS_ANGLE] = continuous(action[:, AXIS_ANGLE], reference)
         rows.append(unrolled)
-    states = np.concatenate([encode_state(e.state) for e in robots if e.state is not None])
+    states = np.concatenate(
+        [known_states(e.state, e.action) for e in robots if e.state is not None]
+    )
     lower, upper = states.min(0), states.max(0)
     lower[3:9], upper[3:9] = -1.0, 1.0  # a rotation that hardly changes is not blown up
     lower[9:], upper[9:] = facts.lower, facts.upper

@@ -11,7 +11,7 @@ from mimic_dataset import EpisodeArrays
 from mimic_dataset.arrays import AXIS_ANGLE
 from mimic_dataset.axis_angle import continuous
 from mimic_policy.meta import WRIST, PolicyMeta
-from mimic_policy.poses import encode_state
+from mimic_policy.poses import known_states
 
 Float32 = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
@@ -57,7 +57,7 @@ class Windows:
             action[:, AXIS_ANGLE] = continuous(action[:, AXIS_ANGLE], reference)
             actions.append(meta.action.scale(action))
             if robot and episode.state is not None:
-                states.append(meta.state.scale(encode_state(episode.state)))
+                states.append(meta.state.scale(known_states(episode.state, episode.action)))
         self._action = np.concatenate(actions).astype(np.float32)
         self._state = np.concatenate(states).astype(np.float32) if robot else None
 

@@ -57,6 +57,19 @@ def test_an_observation_is_what_was_there_at_its_moments(observer, robot, ik):
     assert seen.state[0, 7:] == pytest.approx(q[7:] - 0.0003, abs=1e-6)
 
 
+def test_the_hand_is_where_it_was_sent_not_where_it_was_measured(observer, robot):
+    see(observer, robot, 0.0, 0.5)
+    measured = observer.look()[0].state[-1, 7:]
+    for now, q in ((0.2, 0.7), (0.2, 0.1), (0.3, 0.6)):  # two of one moment: the first counts
+        observer.sent(robot.hand_joints, np.full(len(robot.hand_joints), q), now)
+    assert observer.look()[0].state[-1, 7:] == pytest.approx(0.6)  # it stands until the next
+    observer.clear()
+    see(observer, robot, 0.0, 0.5)
+    assert observer.look()[0].state[-1, 7:] == pytest.approx(measured)
+    with pytest.raises(NotFiniteError, match='is NaN'):
+        observer.sent(robot.hand_joints, np.full(len(robot.hand_joints), np.nan), 0.6)
+
+
 def test_pictures_are_scaled_as_those_of_training(observer, robot):
     see(observer, robot, 0.0, 0.5)
     image = np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from mimic_policy.poses import encode_state, mean_rotation
+from mimic_policy.poses import encode_state, known_states, mean_rotation
 
 
 def test_the_mean_rotation_is_in_the_middle():
@@ -23,3 +23,11 @@ def test_states_do_not_depend_on_the_sign_of_a_quaternion():
     np.testing.assert_allclose(encoded[:, 3:6], matrix[:, :, 0], atol=1e-12)
     np.testing.assert_allclose(encoded[:, 6:9], matrix[:, :, 1], atol=1e-12)
     np.testing.assert_array_equal(encoded[:, 9:], state[:, 7:])
+
+
+def test_a_robot_knows_where_its_palm_was_and_where_its_hand_was_sent():
+    rng = np.random.default_rng(4)
+    state, action = rng.normal(size=(3, 7 + 2)), rng.normal(size=(3, 6 + 2))
+    known = known_states(state, action)
+    np.testing.assert_allclose(known[:, :9], encode_state(state)[:, :9])
+    np.testing.assert_array_equal(known[:, 9:], action[:, 6:])

@@ -300,6 +300,7 @@ def test_an_empty_dataset_is_refused(tmp_path, robots, humans, method, message):
         ({'horizon': 9}, 'horizon = 9 must be a multiple of 2'),
         ({'crop': 40}, 'crop = 40 leaves nothing of the agent pictures'),
         ({'kernel': 4}, 'kernel = 4 must be odd'),
+        ({'dilations': (1, 0)}, 'dilations = .* must be 1..16'),
         ({'widths': (12,)}, 'widths'),
         ({'inference_steps': 500}, 'inference_steps = 500 is more than'),
         ({'method': 'magic'}, 'method'),

@@ -9,7 +9,6 @@ from torch.nn import functional
 
 _NORM_CHANNELS: Final = 16  # channels of one group of a ResNet's normalisation
 _STAGES: Final = (64, 128, 256, 512)  # of a ResNet-18
-_REACH: Final = (1, 2, 4, 4)  # dilation of the small encoder's convolutions
 _SHARPNESS: Final = 2.0  # of a spatial softmax before training
 _SMALL_NORM_CHANNELS: Final = 8  # channels of one group of the small encoder's normalisation
 
@@ -52,10 +51,12 @@ class SmallEncoder(nn.Module):
     instead of maps that shrink let them tell things by what is around.
     """
 
-    def __init__(self, feature: int, keypoints: int, channels: int) -> None:
+    def __init__(
+        self, feature: int, keypoints: int, channels: int, dilations: tuple[int, ...]
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = [nn.Conv2d(3, channels, 6, 4, 1)]
-        for reach in _REACH:
+        for reach in dilations:
             layers += [
                 _small_norm(channels),
                 nn.SiLU(),

@@ -1,6 +1,6 @@
 """Encoders and U-Net together: what is trained."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +9,8 @@ from mimic_core.errors import ConfigError
 from mimic_policy.networks.encoders import ResNet18, SmallEncoder
 from mimic_policy.networks.params import NetworkParams
 from mimic_policy.networks.unet import ConditionalUnet
+
+MOST_DILATION: Final = 16
 
 
 class View(NamedTuple):
@@ -41,6 +43,8 @@ class PolicyNetwork(nn.Module):
             raise ConfigError(f'kernel = {params.kernel} must be odd')
         if not params.widths or any(w < 8 or w % 8 for w in params.widths):
             raise ConfigError(f'widths = {params.widths} must be multiples of 8')
+        if any(not 1 <= d <= MOST_DILATION for d in params.dilations):
+            raise ConfigError(f'dilations = {params.dilations} must be 1..{MOST_DILATION}')
         self.params = params
         self.agent = _encoder(params)
         self.wrist = _encoder(params) if wrist else None
@@ -141,4 +145,4 @@ def _encoded(encoder: nn.Module, view: View) -> Tensor:
 def _encoder(params: NetworkParams) -> nn.Module:
     if params.encoder == 'resnet18':
         return ResNet18(params.feature, params.keypoints)
-    return SmallEncoder(params.feature, params.keypoints, params.channels)
+    return SmallEncoder(params.feature, params.keypoints, params.channels, params.dilations)
