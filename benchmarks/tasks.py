@@ -45,7 +45,7 @@ from mimic_core.errors import MimicError
 from mimic_dataset import Dataset
 from mimic_policy.evaluation import digest
 
-STEPS, STEPS_QUICK = 6000, 1500  # of training
+STEPS, STEPS_QUICK = 6000, 1000  # of training
 DISTURBED, DISTURBED_QUICK = 20, 6  # videos of each disturbance
 DATA: Final = DataSettings()
 ROLLOUTS: Final = RolloutSettings()

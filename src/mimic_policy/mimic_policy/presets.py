@@ -27,7 +27,6 @@ PRESETS: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
             'steps': 15_000,  # 300 epochs of 50
             'batch': 128,
             'learning_rate': 1e-4,
-            'robot_weight': 1.0,
             'height': 180,
             'width': 320,
             'observation_steps': 2,

@@ -68,7 +68,7 @@ class TrainParams:
     robot_weight: float = param(
         'Of the loss of robot batches where people are learned from too: few demonstrations are '
         'soon known by heart, and then nothing asks what people show [1].',
-        0.1, low=0.0, high=1.0,
+        1.0, low=0.0, high=1.0,
     )  # fmt: skip
     colour_jitter: float = param(
         'Largest change of a colour in training [1].', 0.1, low=0.0, high=0.9

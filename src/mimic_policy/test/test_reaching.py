@@ -22,7 +22,7 @@ def test_a_policy_learns_to_reach_what_it_sees(tmp_path):
             'method': 'robot_only', 'steps': STEPS, 'batch': 32, 'horizon': 16, 'height': SIDE,
             'width': SIDE, 'learning_rate': 2e-3, 'warm_up': 20, 'ema_most': 0.98,
             'channels': 16, 'keypoints': 16, 'feature': 32, 'state_feature': 32,
-            'widths': (32, 64), 'crop': 4, 'dilations': (2, 4),
+            'widths': (32, 64), 'crop': 4,
         },
     )  # fmt: skip
     data = prepare(dataset(robots=30, humans=0), settings.train)

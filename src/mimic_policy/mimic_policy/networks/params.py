@@ -12,7 +12,7 @@ class NetworkParams:
     encoder: str = param('Of pictures.', 'small', choices=('small', 'resnet18'))
     channels: int = param('Of the first layer of the small encoder.', 32, low=8, high=256)
     dilations: tuple[int, ...] = param(
-        'Of the convolutions of the small encoder after its first.', (1, 2, 4, 4)
+        'Of the convolutions of the small encoder after its first.', (2, 4)
     )
     keypoints: int = param('Of the spatial softmax of each view.', 32, low=1, high=512)
     feature: int = param('Numbers that a view becomes.', 64, low=8, high=2048)
