@@ -187,11 +187,11 @@ def _add_marker(spec: mujoco.MjSpec, marker: Marker) -> None:
     body = spec.worldbody.add_body(name=marker.name, mocap=True, pos=[x, y, 0.0])
     round_ = marker.form == 'cylinder'
     half = 0.5 * _MARKER_HEIGHT
-    pale = tuple(0.5 + 0.5 * v for v in marker.colour[:3])
+    paler = tuple(0.2 + 0.8 * v for v in marker.colour[:3])
     # Two layers: a darker edge makes the mark readable on every table.
     for grow, height, colour in (
         (0.0, half, marker.colour),
-        (-0.006, 2 * half, (*pale, marker.colour[3])),
+        (-0.006, 2 * half, (*paler, marker.colour[3])),
     ):
         if round_:
             size = [marker.size[0] + grow, height, 0.0]

@@ -3,8 +3,8 @@
 import numpy as np
 
 from mimic_sim.tasks.task import (
-    PALE_GREEN,
     PALE_GREY,
+    TARGET_GREEN,
     YELLOW,
     Marker,
     SceneObject,
@@ -41,7 +41,7 @@ class BoxPivot(Task):
         size = (BOX.size[0], BOX.size[2])
         place = (x, y - 0.5 * BOX.size[2])
         height = 0.5 * (BOX.size[1] - BOX.size[2])  # its centre is so much higher than as it lies
-        return (Marker('target', 'box', size, PALE_GREEN, place, height),)
+        return (Marker('target', 'box', size, TARGET_GREEN, place, height),)
 
     def start(self, rng: np.random.Generator, trial: int) -> Start:
         """Return a box anywhere near its usual start."""

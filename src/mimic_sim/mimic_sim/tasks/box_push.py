@@ -5,8 +5,8 @@ from scipy.spatial.transform import Rotation
 
 from mimic_core.frames import rotation_angle
 from mimic_sim.tasks.task import (
-    PALE_GREEN,
     RED,
+    TARGET_GREEN,
     Marker,
     SceneObject,
     Start,
@@ -35,7 +35,7 @@ class BoxPush(Task):
     @property
     def markers(self) -> tuple[Marker, ...]:
         """Where the box goes."""
-        return (Marker('target', 'box', BOX.size[:2], PALE_GREEN, self.area.at(*TARGET)),)
+        return (Marker('target', 'box', BOX.size[:2], TARGET_GREEN, self.area.at(*TARGET)),)
 
     def start(self, rng: np.random.Generator, trial: int) -> Start:
         """Return a box anywhere near its usual start."""

@@ -5,8 +5,8 @@ import numpy as np
 from mimic_sim.tasks.pick_place import CUBE, TARGET_RADIUS
 from mimic_sim.tasks.task import (
     BLUE,
-    PALE_GREEN,
     PURPLE,
+    TARGET_GREEN,
     YELLOW,
     Marker,
     SceneObject,
@@ -44,7 +44,7 @@ class Clutter(Task):
     @property
     def markers(self) -> tuple[Marker, ...]:
         """The target."""
-        return (Marker('target', 'cylinder', (TARGET_RADIUS,), PALE_GREEN),)
+        return (Marker('target', 'cylinder', (TARGET_RADIUS,), TARGET_GREEN),)
 
     def start(self, rng: np.random.Generator, trial: int) -> Start:
         """Return random places that keep apart."""

@@ -3,8 +3,8 @@
 import numpy as np
 
 from mimic_sim.tasks.task import (
-    PALE_GREEN,
     RED,
+    TARGET_GREEN,
     Marker,
     SceneObject,
     Start,
@@ -33,7 +33,7 @@ class PickPlace(Task):
     @property
     def markers(self) -> tuple[Marker, ...]:
         """The target."""
-        return (Marker('target', 'cylinder', (TARGET_RADIUS,), PALE_GREEN),)
+        return (Marker('target', 'cylinder', (TARGET_RADIUS,), TARGET_GREEN),)
 
     def start(self, rng: np.random.Generator, trial: int) -> Start:
         """Return a cube left of the middle and a target right of it, both anywhere near."""

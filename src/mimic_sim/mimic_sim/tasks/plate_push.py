@@ -4,7 +4,7 @@ import numpy as np
 
 from mimic_sim.tasks.task import (
     BLUE,
-    PALE_GREEN,
+    TARGET_GREEN,
     Marker,
     SceneObject,
     Start,
@@ -33,7 +33,7 @@ class PlatePush(Task):
     @property
     def markers(self) -> tuple[Marker, ...]:
         """Where the plate goes."""
-        return (Marker('target', 'cylinder', PLATE.size[:1], PALE_GREEN, self.area.at(*TARGET)),)
+        return (Marker('target', 'cylinder', PLATE.size[:1], TARGET_GREEN, self.area.at(*TARGET)),)
 
     def start(self, rng: np.random.Generator, trial: int) -> Start:
         """Return a plate anywhere near its usual start."""

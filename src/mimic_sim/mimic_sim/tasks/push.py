@@ -7,7 +7,7 @@ import numpy as np
 from mimic_core.arrays import FloatArray
 from mimic_sim.tasks.showing import Move
 from mimic_sim.tasks.task import (
-    PALE_GREEN,
+    TARGET_GREEN,
     YELLOW,
     Marker,
     SceneObject,
@@ -44,7 +44,7 @@ class Push(Task):
     @property
     def markers(self) -> tuple[Marker, ...]:
         """The field."""
-        return (Marker('target', 'box', GOAL, PALE_GREEN),)
+        return (Marker('target', 'box', GOAL, TARGET_GREEN),)
 
     def start(self, rng: np.random.Generator, trial: int) -> Start:
         """Return a block right of the middle and a field left of it."""

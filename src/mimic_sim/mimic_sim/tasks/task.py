@@ -22,7 +22,7 @@ GREEN: Final = (0.36, 0.66, 0.46, 1.0)
 BLUE: Final = (0.29, 0.50, 0.75, 1.0)
 YELLOW: Final = (0.95, 0.76, 0.30, 1.0)
 PURPLE: Final = (0.58, 0.46, 0.70, 1.0)
-PALE_GREEN: Final = (0.62, 0.80, 0.66, 1.0)
+TARGET_GREEN: Final = (0.16, 0.54, 0.34, 1.0)  # of marks: to be found in small pictures
 PALE_GREY: Final = (0.70, 0.72, 0.74, 1.0)
 
 REST_SPEED: Final = 0.02  # [m/s], an object slower than this is at rest

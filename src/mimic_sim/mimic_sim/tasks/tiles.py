@@ -4,8 +4,8 @@ import numpy as np
 
 from mimic_sim.tasks.pick_place import CUBE, TARGET_RADIUS
 from mimic_sim.tasks.task import (
-    PALE_GREEN,
     PALE_GREY,
+    TARGET_GREEN,
     Marker,
     SceneObject,
     Start,
@@ -43,7 +43,8 @@ class Tiles(Task):
             Marker(f'tile_{i}', 'box', (edge, edge), PALE_GREY, self.area.at(*place))
             for i, place in enumerate(PLACES)
         )
-        target = Marker('target', 'cylinder', (TARGET_RADIUS,), PALE_GREEN, self.area.at(*TARGET))
+        place = self.area.at(*TARGET)
+        target = Marker('target', 'cylinder', (TARGET_RADIUS,), TARGET_GREEN, place)
         return (*tiles, target)
 
     def start(self, rng: np.random.Generator, trial: int) -> Start:
