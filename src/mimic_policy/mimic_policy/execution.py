@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.spatial.transform import Rotation, Slerp
+from scipy.spatial.transform import Rotation
 
 from mimic_core.arrays import FloatArray, checked
 from mimic_core.command import NamedPositions
@@ -25,26 +25,33 @@ STRIDE: Final = 2  # [commands] between the points ahead of one
 MAX_DT: Final = 0.1  # [s] after a longer gap the arm goes on as after this one
 
 
-@dataclass(frozen=True)
-class Action:
-    """Where palm and fingers should be at one moment."""
+_QUATERNION: Final = slice(3, 7)  # columns of a path
+_JOINTS: Final = slice(7, None)
 
-    position: FloatArray  # (3,) of the palm in base_link [m]
-    rotation: Rotation  # of it
-    joints: FloatArray  # (J of the hand,) [rad] or [m]
+
+@dataclass(frozen=True)
+class Path:
+    """Where palm and fingers should be at K moments."""
+
+    position: FloatArray  # (K, 3) of the palm in base_link [m]
+    rotation: Rotation  # K of it
+    joints: FloatArray  # (K, J of the hand) [rad] or [m]
 
     @property
-    def pose(self) -> FloatArray:
-        """(4, 4) of the palm in base_link."""
-        return transform(self.rotation.as_matrix(), self.position)
+    def poses(self) -> FloatArray:
+        """(K, 4, 4) of the palm in base_link."""
+        poses = np.tile(np.eye(4), (len(self.position), 1, 1))
+        poses[:, :3, :3], poses[:, :3, 3] = self.rotation.as_matrix(), self.position
+        return poses
 
-    def towards(self, other: 'Action', share: float) -> 'Action':
-        """Return the action on the way to another, share [1] from 0 to 1."""
+    def towards(self, other: 'Path', share: FloatArray) -> 'Path':
+        """Return the path on the way to another, share (K,) [1] from 0 to 1."""
+        part = share[:, None]
         turn = (self.rotation.inv() * other.rotation).as_rotvec()
-        return Action(
-            (1.0 - share) * self.position + share * other.position,
-            self.rotation * Rotation.from_rotvec(share * turn),
-            (1.0 - share) * self.joints + share * other.joints,
+        return Path(
+            (1.0 - part) * self.position + part * other.position,
+            self.rotation * Rotation.from_rotvec(part * turn),
+            (1.0 - part) * self.joints + part * other.joints,
         )
 
 
@@ -63,39 +70,48 @@ class Chunk:
             ShapeError: Not such an array.
             NotFiniteError: NaN or infinity.
         """
-        self.rows: Final = checked(rows, (None, None), 'chunk').copy()
-        if len(self.rows) < 2 or self.rows.shape[1] < ACTION_POSE:
-            raise ShapeError(f'a chunk of {self.rows.shape} holds no path')
+        checked(rows, (None, None), 'chunk')
+        if len(rows) < 2 or rows.shape[1] < ACTION_POSE:
+            raise ShapeError(f'a chunk of {rows.shape} holds no path')
         self.stamp: Final = stamp
-        self.times: Final = stamp + np.arange(len(rows)) / fps
-        self._turns: Final = Slerp(self.times, Rotation.from_rotvec(self.rows[:, 3:ACTION_POSE]))
+        self.end: Final = stamp + (len(rows) - 1) / fps  # time of the last row [s]
+        quaternions = Rotation.from_rotvec(rows[:, 3:ACTION_POSE]).as_quat()
+        # Of q and -q, one rotation, the one that is nearer to that of the row before.
+        turned = np.sum(quaternions[1:] * quaternions[:-1], axis=1) < 0.0
+        quaternions[1:] *= np.where(np.cumsum(turned) % 2, -1.0, 1.0)[:, None]
+        self._rows = np.hstack([rows[:, :3], quaternions, rows[:, ACTION_POSE:]])
+        self._fps = fps
 
-    @property
-    def end(self) -> float:
-        """Time of the last row [s]."""
-        return float(self.times[-1])
+    def at(self, times: FloatArray) -> FloatArray:
+        """Return (K, 3 + 4 + J) what it says for times (K,) [s]; held before and after its rows.
 
-    def at(self, time: float) -> Action:
-        """Return the action for a time [s], between two rows; held before and after them."""
-        t = float(np.clip(time, self.times[0], self.times[-1]))
-        i = min(int(np.searchsorted(self.times, t, 'right')) - 1, len(self.times) - 2)
-        share = (t - self.times[i]) / (self.times[i + 1] - self.times[i])
-        row = (1.0 - share) * self.rows[i] + share * self.rows[i + 1]
-        return Action(row[:3], self._turns(t), row[ACTION_POSE:])
+        Between two rows all is linear, the quaternion too (not of unit length there: a tenth of a
+        second apart, its direction is within 0.1° of the arc for turns up to 3 rad/s).
+        """
+        last = len(self._rows) - 1
+        u = np.clip((times - self.stamp) * self._fps, 0.0, last)
+        i = np.minimum(u.astype(np.int64), last - 1)
+        share = (u - i)[:, None]
+        between: FloatArray = (1.0 - share) * self._rows[i] + share * self._rows[i + 1]
+        return between
 
 
-def mean_action(actions: list[Action], weights: FloatArray) -> Action:
+def mean_path(said: FloatArray, weights: FloatArray) -> Path:
     """Return the weighted mean; that of rotations is the one nearest to all of them.
 
     Source of the rotation: Markley et al. 2007, Averaging Quaternions, equation 12.
+
+    Args:
+        said: (C, K, 3 + 4 + J) of C chunks.
+        weights: (C,) of them.
     """
     share = weights / weights.sum()
-    quaternions = np.array([action.rotation.as_quat() for action in actions])
-    return Action(
-        share @ np.array([action.position for action in actions]),
-        Rotation.from_quat(quaternions).mean(share),
-        share @ np.array([action.joints for action in actions]),
-    )
+    mean = np.tensordot(share, said, 1)
+    quaternions = said[:, :, _QUATERNION]
+    unit = quaternions / np.linalg.norm(quaternions, axis=2, keepdims=True)
+    products = np.einsum('c,cki,ckj->kij', share, unit, unit)
+    nearest = np.linalg.eigh(products)[1][:, :, -1]
+    return Path(mean[:, :3], Rotation.from_quat(nearest), mean[:, _JOINTS])
 
 
 @dataclass(frozen=True)
@@ -150,7 +166,7 @@ class Executor:
         self._hand_limits = robot.limits.select(list(range(self._arms, len(robot.limits))))
         self._chunks: list[tuple[Chunk, float]] = []  # with the time of arrival [s], in order
         self._q = robot.home.copy()  # last command
-        self._begin: tuple[float, Action] | None = None  # when and where this motion began
+        self._begin: tuple[float, Path] | None = None  # when and where this motion began
         self._last = 0.0  # [s] of the last command
         self._last_end = -np.inf  # [s] of all chunks so far
         self._refused = ''  # why the last chunk was
@@ -198,8 +214,8 @@ class Executor:
         if now >= chunk.end:
             return f'inference is late: the chunk ended {now - chunk.end:.2f} s ago'
         last = min(chunk.end, stamp + self.params.max_age)
-        for time in (max(now, stamp), last):
-            if why := self._out_of_reach(chunk.at(time).position):
+        for row in chunk.at(np.array([max(now, stamp), last])):
+            if why := self._out_of_reach(row[:3]):
                 return why
         if self._alive(now) is None:
             self.stand()
@@ -268,65 +284,73 @@ class Executor:
         ]
         return self._chunks[-1][0] if self._chunks else None
 
-    def _ensemble(self, now: float, at: float) -> Action:
-        """Return the mean of what the chunks of now say for a time [s].
+    def _ensemble(self, now: float, times: FloatArray) -> Path:
+        """Return the mean of what the chunks of now say for times (K,) [s].
 
         A chunk comes and goes by and by, so no step is larger than those of the chunks.
         """
-        time, splice = at + self.params.lead, max(self.params.splice_time, 1e-6)
+        splice = max(self.params.splice_time, 1e-6)
         newest = self._chunks[-1][0].stamp
         weights = np.array(
             [
                 self.params.ensemble_weight ** ((newest - chunk.stamp) * self._fps)
-                * np.clip(min(now - arrival, chunk.end - now) / splice, 1e-6, 1.0)
+                * min(max(min(now - arrival, chunk.end - now) / splice, 1e-6), 1.0)
                 for chunk, arrival in self._chunks
             ]
         )
-        return mean_action([chunk.at(time) for chunk, _ in self._chunks], weights)
+        said = np.array([chunk.at(times + self.params.lead) for chunk, _ in self._chunks])
+        return mean_path(said, weights)
 
     def _start(self, now: float, q_measured: FloatArray) -> None:
         self._q = self.robot.limits.clip(q_measured)
-        pose = self.ik.pose(self._q[: self._arms])
-        here = Action(
-            pose[:3, 3], Rotation.from_matrix(pose[:3, :3]), self._q[self._arms :].copy()
+        pose = self.ik.pose(self._q[: self._arms])[None]
+        here = Path(
+            pose[:, :3, 3], Rotation.from_matrix(pose[:, :3, :3]), self._q[None, self._arms :]
         )
         self._begin, self._last = (now, here), now
         self.ik.reset()
 
-    def _wanted(self, now: float, at: float) -> Action:
-        """Return where to be at a time [s]: the chunks' action, or on the way to it."""
+    def _wanted(self, now: float, times: FloatArray) -> Path:
+        """Return where to be at times (K,) [s]: the chunks' path, or on the way to it."""
         assert self._begin is not None
         begin, here = self._begin
-        target = self._ensemble(now, at)
-        if at - begin >= self.params.start_time:
+        target = self._ensemble(now, times)
+        if times[0] - begin >= self.params.start_time:
             return target
-        t = (at - begin) / self.params.start_time
+        t = np.clip((times - begin) / max(self.params.start_time, 1e-6), 0.0, 1.0)
         return here.towards(target, t * t * (3.0 - 2.0 * t))
 
     def _go(self, now: float, age: float) -> Step:
         """Return the joints of now and those of the way ahead."""
-        target = self._wanted(now, now)
+        wanted = self._wanted(now, now + np.concatenate([[0.0], self._ahead]))
+        poses, fingers = wanted.poses, self._hand_limits.clip(wanted.joints)
         dt = min(now - self._last, MAX_DT)
         if dt > 0.0:
-            result = self.ik.step(self._q[: self._arms], target.pose, dt)
+            result = self.ik.step(self._q[: self._arms], poses[0], dt)
             if result.position_error > self.params.max_lag:
                 far = f'{result.position_error:.2f} m behind (bound {self.params.max_lag:g} m)'
                 return self._rest(now, f'the arm cannot follow: {far}')
-            self._q = np.concatenate([result.q, self._hand_limits.clip(target.joints)])
+            self._q = np.concatenate([result.q, fingers[0]])
         self._last = now
-        return Step(self._q.copy(), '', age, self._way_ahead(now))
+        return Step(self._q.copy(), '', age, self._way_ahead(poses[1:], fingers[1:]))
 
-    def _way_ahead(self, now: float) -> tuple[FloatArray, FloatArray] | None:
-        """Return (K, J) joints at (K,) times from now [s], so that the gate sees turns coming."""
+    def _way_ahead(
+        self, poses: FloatArray, fingers: FloatArray
+    ) -> tuple[FloatArray, FloatArray] | None:
+        """Return (K, J) joints at (K,) times from now [s], so that the gate sees turns coming.
+
+        Args:
+            poses: (K, 4, 4) of the palm at these times.
+            fingers: (K, J of the hand) [rad] or [m].
+        """
         if len(self._ahead) == 0:
             return None
         self._ik_ahead.reset(self.ik.speed)
-        q, points = self._q[: self._arms], []
-        for dt, time in zip(np.diff(self._ahead, prepend=0.0), self._ahead, strict=True):
-            target = self._wanted(now, now + float(time))
-            q = self._ik_ahead.step(q, target.pose, float(dt)).q
-            points.append(np.concatenate([q, self._hand_limits.clip(target.joints)]))
-        return np.array(points), self._ahead
+        q, arms = self._q[: self._arms], []
+        for dt, pose in zip(np.diff(self._ahead, prepend=0.0), poses, strict=True):
+            q = self._ik_ahead.step(q, pose, float(dt)).q
+            arms.append(q)
+        return np.hstack([np.array(arms), fingers]), self._ahead
 
     def _rest(self, now: float, why: str) -> Step:
         self._behind = now + PAUSE, why

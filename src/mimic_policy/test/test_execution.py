@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from mimic_core.errors import NotFiniteError, ShapeError
 from mimic_description import load_robot
-from mimic_policy.execution import Action, Chunk, Executor, mean_action
+from mimic_policy.execution import Chunk, Executor, mean_path
 from mimic_policy.execution_params import ExecutionParams
 
 FPS = 10.0
@@ -100,10 +100,10 @@ def test_the_weight_of_a_chunk_falls_with_its_age(robot):
 def test_rotations_are_averaged_as_rotations():
     """Near half a turn the axis-angles of two near rotations are far apart."""
     a, b = Rotation.from_rotvec([np.pi - 0.05, 0, 0]), Rotation.from_rotvec([-np.pi + 0.05, 0, 0])
-    actions = [Action(np.zeros(3), turn, np.zeros(1)) for turn in (a, b)]
-    mean = mean_action(actions, np.array([1.0, 1.0])).rotation
+    said = np.array([[[0, 0, 0, *turn.as_quat(), 0]] for turn in (a, b)])
+    mean = mean_path(said, np.array([1.0, 1.0])).rotation[0]
     assert abs(mean.as_rotvec()[0]) == pytest.approx(np.pi, abs=1e-6)
-    third = mean_action(actions, np.array([3.0, 1.0])).rotation
+    third = mean_path(said, np.array([3.0, 1.0])).rotation[0]
     assert (a.inv() * third).magnitude() == pytest.approx(0.025, abs=1e-3)
 
 
@@ -111,17 +111,29 @@ def test_a_chunk_between_its_rows():
     rows = np.zeros((3, 7))
     rows[1, :3], rows[1, 3:6], rows[1, 6] = 0.2, (0.0, 0.0, 1.0), 0.4
     chunk = Chunk(rows, 5.0, FPS)
-    half = chunk.at(5.05)
-    assert half.position == pytest.approx([0.1] * 3)
-    assert half.rotation.as_rotvec() == pytest.approx([0, 0, 0.5])
-    assert half.joints == pytest.approx([0.2])
-    assert chunk.at(0.0).position == pytest.approx([0.0] * 3)
-    assert chunk.at(9.0).joints == pytest.approx([0.0])
+    half, before, behind = chunk.at(np.array([5.05, 0.0, 9.0]))
+    assert half[:3] == pytest.approx([0.1] * 3)
+    assert Rotation.from_quat(half[3:7]).as_rotvec() == pytest.approx([0, 0, 0.5])
+    assert half[7:] == pytest.approx([0.2])
+    assert before[:3] == pytest.approx([0.0] * 3)
+    assert behind[7:] == pytest.approx([0.0])
     with pytest.raises(ShapeError):
         Chunk(rows[:1], 0.0, FPS)
     rows[1, 2] = np.nan
     with pytest.raises(NotFiniteError):
         Chunk(rows, 0.0, FPS)
+
+
+def test_between_rows_a_rotation_keeps_to_the_arc():
+    """Also where the axis-angle flips: rows are 0.3 rad apart, across half a turn."""
+    angles = np.pi - 0.45 + 0.3 * np.arange(4)
+    turns = Rotation.from_rotvec(np.outer(angles, [1.0, 0.0, 0.0]))
+    rows = np.hstack([np.zeros((4, 3)), turns.as_rotvec(), np.zeros((4, 1))])
+    assert np.abs(np.diff(rows[:, 3])).max() > 5.0
+    times = np.linspace(0.0, 3.0 / FPS, 91)
+    said = Rotation.from_quat(Chunk(rows, 0.0, FPS).at(times)[:, 3:7])
+    exact = Rotation.from_rotvec(np.outer(angles[0] + 0.3 * FPS * times, [1.0, 0.0, 0.0]))
+    assert (said.inv() * exact).magnitude().max() < np.radians(0.1)
 
 
 def test_it_starts_where_the_robot_is(executor):
