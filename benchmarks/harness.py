@@ -2,6 +2,7 @@
 
 import json
 import platform
+import shutil
 import subprocess
 import time
 from collections.abc import Sequence
@@ -99,12 +100,14 @@ def machine() -> str:
 def publish(path: Path) -> Path:
     """Write the page docs/results/<bench>.md of a result; return its path.
 
-    What people wrote on the page below its table stays.
+    What people wrote on the page below its table stays. A picture of the same name goes with it.
     """
     result = json.loads(path.read_text())
     page = ROOT / 'docs' / 'results' / f'{result["bench"]}.md'
     notes = page.read_text().partition(_NOTES)[2] if page.exists() else ''
     options = f' --seed {result["seed"]}' + (' --quick' if result['quick'] else '')
+    options += f' --minutes {result["minutes"]:g}' if result['minutes'] else ''
+    options += f' --only {" ".join(result["only"])}' if result['only'] else ''
     lines = [
         f'# {result["bench"]}',
         '',
@@ -120,6 +123,9 @@ def publish(path: Path) -> Path:
         lines.append(
             f'| {row["name"]} | {value} | {row["unit"]} | {row["target"] or ""} | {met} |'
         )
+    if (picture := path.with_suffix('.png')).exists():
+        shutil.copyfile(picture, page.with_suffix('.png'))
+        lines += ['', f'![{result["bench"]}]({page.stem}.png)']
     page.write_text('\n'.join(lines) + '\n\n' + _NOTES + notes)
     return page
 
@@ -142,6 +148,8 @@ def save(bench: str, options: Options, rows: Sequence[Row], started: float) -> P
         'commit': git_commit(),
         'seed': options.seed,
         'quick': options.quick,
+        'minutes': options.minutes,
+        'only': options.only,
         'date': datetime.now(UTC).isoformat(timespec='seconds'),
         'machine': machine(),
         'duration': round(time.perf_counter() - started, 1),

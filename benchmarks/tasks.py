@@ -8,6 +8,7 @@ was stopped, or killed, goes on. `--only` takes names of tasks, hands and method
 
 import json
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -38,7 +39,7 @@ from benchmarks.experiment.settings import (
     usual,
 )
 from benchmarks.experiment.stages import Stages
-from benchmarks.harness import Options, Row, at_least, info
+from benchmarks.harness import RESULTS, Options, Row, at_least, info
 from mimic_alignment import AlignmentParams, actions_of, align, thumbnail
 from mimic_alignment.plots import draw_paths
 from mimic_core.errors import MimicError
@@ -289,6 +290,8 @@ def _pictures(
 ) -> None:
     if results:
         _save(figures.draw_success(results), 'success')
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(PICTURES / 'success.png', RESULTS / 'tasks.png')  # of the page
     if any(not figures.is_usual(result) for result in results):
         _save(figures.draw_scaling(results), 'scaling')
     for (task, hand), table in overlaps.items():

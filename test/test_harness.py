@@ -1,0 +1,50 @@
+"""The page of a bench: how it was made, its table, its picture, and what people wrote."""
+
+import time
+
+import pytest
+
+from benchmarks import harness
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.setattr(harness, 'ROOT', tmp_path)
+    monkeypatch.setattr(harness, 'RESULTS', tmp_path / 'benchmarks/results')
+    (tmp_path / 'docs/results').mkdir(parents=True)
+    return tmp_path
+
+
+def _page(options, root):
+    rows = [harness.at_least('rate', 3.0, 'Hz', 4.0), harness.info('count', 2, '')]
+    path = harness.save('some', options, rows, time.perf_counter())
+    return path, harness.publish(path).read_text()
+
+
+@pytest.mark.parametrize(
+    ('options', 'command'),
+    [
+        (harness.Options(), './mimic bench some --seed 0`'),
+        (harness.Options(3, quick=True), './mimic bench some --seed 3 --quick`'),
+        (harness.Options(minutes=1.5, only=('a', 'b')),
+         './mimic bench some --seed 0 --minutes 1.5 --only a b`'),
+    ],
+)  # fmt: skip
+def test_a_page_says_by_which_command(root, options, command):
+    assert f'`{command}' in _page(options, root)[1]
+
+
+def test_a_page_keeps_what_people_wrote(root):
+    page = root / 'docs/results/some.md'
+    _, text = _page(harness.Options(), root)
+    assert '| rate | 3 | Hz | ≥ 4 | **no** |' in text and '| count | 2 |  |  |  |' in text
+    page.write_text(text + '\nSeen by eye.\n')
+    assert _page(harness.Options(), root)[1].endswith('\nSeen by eye.\n')
+
+
+def test_a_picture_goes_with_its_page(root):
+    path, text = _page(harness.Options(), root)
+    assert '![' not in text
+    path.with_suffix('.png').write_bytes(b'picture')
+    assert '![some](some.png)' in _page(harness.Options(), root)[1]
+    assert (root / 'docs/results/some.png').read_bytes() == b'picture'
