@@ -67,7 +67,9 @@ def test_only_keeps_what_is_named():
     chosen = cells_of(False, only=('flip', 'ability', 'immimic_v'))
     assert [c.name for c in chosen] == ['flip-ability-immimic_v-5r-100v']
     assert {c.method for c in cells_of(False, only=('co_train',))} == {'co_train'}
-    assert cells_of(True, only=('flip',)) == []
+    named = cells_of(True, only=('flip', 'ability', 'fine_tune'))
+    assert [c.name for c in named] == ['flip-ability-fine_tune-5r-100v']
+    assert {c.hand for c in cells_of(True, only=('push',))} == {'robotiq_2f85', 'allegro'}
 
 
 def test_the_control_is_there_when_it_is_named_and_takes_as_many_steps_as_the_others():

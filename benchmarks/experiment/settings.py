@@ -119,23 +119,31 @@ def cells_of(quick: bool, *, only: tuple[str, ...] = (), scaling: bool = True) -
     """Return the cells to do, in the order in which they are done.
 
     Args:
-        quick: One task, two hands, three methods.
+        quick: One task, two hands, three methods, unless others are named.
         only: Names of tasks, hands or methods; a cell must have one of each kind that is named.
             Cells of the control are there only when it is named.
         scaling: Also those of more or fewer demonstrations and videos, unless quick.
     """
-    methods = (*BASE_METHODS, CONTROL) if CONTROL in only else BASE_METHODS
+
+    def named(known: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name for name in known if name in only)
+
+    tasks, hands, methods = named(TASKS), named(HANDS), named(METHODS)
     if quick:
-        cells = [usual(t, h, m) for t in QUICK_TASKS for h in QUICK_HANDS for m in methods]
+        cells = [
+            usual(task, hand, method)
+            for task in tasks or QUICK_TASKS
+            for hand in hands or QUICK_HANDS
+            for method in methods or BASE_METHODS
+        ]
     else:
-        cells = [usual(t, h, m) for t in TASKS for h in HANDS for m in methods]
+        base = (*BASE_METHODS, *named((CONTROL,)))
+        cells = [usual(t, h, m) for t in TASKS for h in HANDS for m in base]
         cells += [usual(t, h, m) for t, h in MORE_CELLS for m in MORE_METHODS]
         cells += _scaling() if scaling else []
-    kinds = (('task', TASKS), ('hand', HANDS), ('method', METHODS))
-    for field, known in kinds:
-        named = [name for name in only if name in known]
-        if named:
-            cells = [cell for cell in cells if getattr(cell, field) in named]
+    wanted = (('task', tasks), ('hand', hands), ('method', methods))
+    for field, names in wanted:
+        cells = [cell for cell in cells if not names or getattr(cell, field) in names]
     return list(dict.fromkeys(cells))
 
 
