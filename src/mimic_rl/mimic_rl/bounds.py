@@ -51,13 +51,15 @@ class GateBounds:
         self._turn = turn @ own[:, :3, :3]  # (S, 3, 3)
         self._place = place + np.einsum('sij,sj->si', turn, own[:, :3, 3])  # (S, 3) [m]
         self._form = np.array([_form(shape) for _, shape in shapes]).reshape(-1, 5)  # [m]
+        half, round_ = self._form[:, :3], self._form[:, 3:]
+        self._ball = np.linalg.norm(half, axis=1) + round_.sum(axis=1)  # (S,) [m]
 
     def missing(self, q: FloatArray) -> FloatArray:
         """Return (B, 3) by what the hands must move to be inside [m], in base_link, for (B, J)."""
         out = np.empty((len(q), 3))
         missing(
             self._chain, np.ascontiguousarray(q), self.lower, self.upper, self._table, self._joint,
-            self._place, self._turn, self._form, out,
+            self._place, self._turn, self._form, self._ball, out,
         )  # fmt: skip
         return out
 

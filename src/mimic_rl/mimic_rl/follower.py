@@ -15,7 +15,7 @@ from mimic_control.reference import CARRY, carried_speed
 from mimic_core.arrays import FloatArray, IntArray
 from mimic_core.limits import JointLimits
 from mimic_retargeting.compiled import plain
-from mimic_rl.kernels import send
+from mimic_rl.follower_kernels import send
 from mimic_rl.motion import curve
 from mimic_rl.runner_params import PracticeRunnerParams
 
@@ -29,17 +29,19 @@ class Follower:
 
     def __init__(self, limits: JointLimits, rate: float, substeps: int, count: int) -> None:
         """Args: rate: of policy steps [Hz]; substeps: of the physics in one; count: B."""
-        self._limits = limits
         self._period = 1.0 / (rate * substeps)  # [s]
-        self._substeps = substeps
+        steps = np.arange(substeps)
         share = self._period * PracticeRunnerParams().rate  # commands in a step of the physics
-        commands = np.floor(np.arange(substeps) * share + 1e-9)
-        self._fresh = np.diff(commands, prepend=-1.0) > 0.5  # (S,) a command comes before it
-        offers = np.flatnonzero(self._fresh)
-        gaps = np.diff(offers, prepend=offers[-1] - substeps)
-        self._interval = dict(zip(offers.tolist(), (gaps * self._period).tolist(), strict=True))
+        commands = np.floor(steps * share + 1e-9)
+        offers = np.flatnonzero(np.diff(commands, prepend=-1.0) > 0.5)  # (O,) a command comes then
+        self._shares = (offers / substeps)[:, None, None]  # (O, 1, 1) of a policy step [1]
+        intervals = np.diff(offers, prepend=offers[-1] - substeps) * self._period
+        self._intervals = intervals[:, None, None]  # (O, 1, 1) since the command before [s]
+        self._offer = np.searchsorted(offers, steps, side='right') - 1  # (S,) the last command
+        carry = np.minimum(CARRY * intervals, GateParams().max_extrapolation)
+        since = (steps - offers[self._offer]) * self._period
+        self._elapsed = np.minimum(since, carry[self._offer])  # (S,) [s]
         self._horizons = np.maximum(np.array(HORIZONS) * SHORTEST_PERIOD, self._period)  # [s]
-        self._carry = GateParams().max_extrapolation  # [s]
         self._bounds = (
             plain(limits.lower), plain(limits.upper), plain(limits.max_speed),
             plain(limits.max_acceleration), plain(limits.max_jerk),
@@ -66,16 +68,15 @@ class Follower:
             before: (B, J) of the last step.
             after: (B, J) of this step.
         """
-        sent = np.empty((len(self.q), self._substeps, self.q.shape[1]))
-        elapsed = carry = 0.0
-        for step in range(self._substeps):
-            if self._fresh[step]:
-                interval = self._interval[step]
-                self._offer(curve(earlier, before, after, step / self._substeps), interval)
-                elapsed, carry = 0.0, min(CARRY * interval, self._carry)
-            self._move(min(elapsed, carry))
-            elapsed += self._period
-            sent[:, step] = np.clip(self.q, self._limits.lower, self._limits.upper)
+        points = curve(earlier, before, after, self._shares)  # (O, B, J)
+        changes = np.diff(points, axis=0, prepend=self.point[None]) / self._intervals
+        speeds = carried_speed(changes, np.concatenate([self.change[None], changes[:-1]]))
+        sent = np.empty((len(self.q), len(self._offer), self.q.shape[1]))
+        send(
+            self.q, self.v, self.a, points, speeds, self._offer, self._elapsed, self._period,
+            self._horizons, *self._bounds, OVERSHOOT, sent,
+        )  # fmt: skip
+        self.point[:], self.change[:], self.speed[:] = points[-1], changes[-1], speeds[-1]
         return sent
 
     def snapshot(self) -> dict[str, FloatArray]:
@@ -84,14 +85,3 @@ class Follower:
             'sent_q': self.q, 'sent_v': self.v, 'sent_a': self.a, 'asked': self.point,
             'asked_change': self.change, 'asked_speed': self.speed,
         }  # fmt: skip
-
-    def _offer(self, point: FloatArray, interval: float) -> None:
-        change = (point - self.point) / interval
-        self.speed[:] = carried_speed(change, self.change)
-        self.change[:], self.point[:] = change, point
-
-    def _move(self, elapsed: float) -> None:
-        send(
-            self.q, self.v, self.a, self.point, self.speed, elapsed, self._period, self._horizons,
-            *self._bounds, OVERSHOOT,
-        )  # fmt: skip

@@ -41,7 +41,8 @@ def reach(
         lever: Makes an error of 1 rad as bad as one of so many metres [m/rad].
         damping: Of the least squares [m²].
         iterations: Steps of the search.
-        errors: (B, 2) out: what is missing before the bound on the change: [m], [rad].
+        errors: (B, 2) out: what is missing before the bound on the change: [m], [rad]; (0, 2)
+            where nobody asks.
     """
     count, joints = q.shape
     links = chain.parent.shape[0]
@@ -88,9 +89,12 @@ def reach(
                 for a in range(6):
                     step += jacobian[a, c] * x[a]
                 now[c] = min(max(now[c] + min(max(step, -0.5), 0.5), lower[c]), upper[c])
-        tool_error(chain, now, tool, target_R[b], target_p[b], rotation, position, tool_p, error)
-        errors[b, 0] = np.sqrt(error[0] ** 2 + error[1] ** 2 + error[2] ** 2)
-        errors[b, 1] = np.sqrt(error[3] ** 2 + error[4] ** 2 + error[5] ** 2)
+        if len(errors) > 0:
+            tool_error(
+                chain, now, tool, target_R[b], target_p[b], rotation, position, tool_p, error
+            )
+            errors[b, 0] = np.sqrt(error[0] ** 2 + error[1] ** 2 + error[2] ** 2)
+            errors[b, 1] = np.sqrt(error[3] ** 2 + error[4] ** 2 + error[5] ** 2)
         share = 1.0  # one for all joints keeps the direction of the palm
         for c in range(joints):
             change = abs(now[c] - q[b, c])
@@ -137,6 +141,7 @@ def missing(
     place_: FloatArray,
     turn: FloatArray,
     form: FloatArray,
+    ball: FloatArray,
     out: FloatArray,
 ) -> None:
     """Write by what each robot must move for its points to be in a box, its shapes over a table.
@@ -152,6 +157,7 @@ def missing(
         turn: (S, 3, 3) joint_R_shape.
         form: (S, 5) half the edges x, y, z, radius of a rim about z, radius of a ball all around
             [m].
+        ball: (S,) radius of a ball around a shape [m].
         out: (B, 3) out [m].
     """
     links = chain.parent.shape[0]
@@ -170,105 +176,16 @@ def missing(
         for s in range(joint.shape[0]):
             j = joint[s]
             height = position[j, 2]
+            for c in range(3):
+                height += rotation[j, 2, c] * place_[s, c]
+            if table - (height - ball[s]) <= out[b, 2]:
+                continue
             reach_ = form[s, 4]
             along = 0.0
             for c in range(3):
-                height += rotation[j, 2, c] * place_[s, c]
                 along = 0.0
                 for e in range(3):
                     along += rotation[j, 2, e] * turn[s, e, c]
                 reach_ += abs(along) * form[s, c]
             reach_ += form[s, 3] * np.sqrt(max(1.0 - along * along, 0.0))
             out[b, 2] = max(out[b, 2], table - (height - reach_))
-
-
-@compiled
-def send(
-    q: FloatArray,
-    v: FloatArray,
-    a: FloatArray,
-    point: FloatArray,
-    speed: FloatArray,
-    elapsed: float,
-    period: float,
-    horizons: FloatArray,
-    lower: FloatArray,
-    upper: FloatArray,
-    max_v: FloatArray,
-    max_a: FloatArray,
-    max_j: FloatArray,
-    goal_v: FloatArray,
-    past: float,
-) -> None:
-    """Move what B gates send one period on towards points that go on at a speed.
-
-    On the quintic of the first horizon whose path keeps the bounds; where none does, at the bounds
-    of acceleration and jerk as fast as may be.
-
-    Args:
-        q: (B, J) in and out: what is sent [rad] or [m].
-        v: (B, J) in and out: its speed.
-        a: (B, J) in and out: its acceleration.
-        point: (B, J) asked for last.
-        speed: (B, J) with which that goes on.
-        elapsed: Since then [s].
-        period: Of this step [s].
-        horizons: (H,) of paths, the shortest first [s].
-        lower: (J,) bounds of q.
-        upper: (J,) bounds of q.
-        max_v: (J,) of speed.
-        max_a: (J,) of acceleration.
-        max_j: (J,) of jerk.
-        goal_v: (J,) of the speed at the end of a path.
-        past: Share of the way by which a path may run past its end [1].
-    """
-    for row in range(q.shape[0]):
-        for j in range(q.shape[1]):
-            now_q, now_v, now_a = q[row, j], v[row, j], a[row, j]
-            going, found = speed[row, j], False
-            for h in horizons:
-                end = point[row, j] + going * (elapsed + h)
-                goal = min(max(end, lower[j]), upper[j])
-                final = min(max(going, -goal_v[j]), goal_v[j]) if goal == end else 0.0
-                # Relative to where the goal would have been now, in units of the horizon.
-                x0, v0, a0 = now_q - goal + final * h, (now_v - final) * h, now_a * h * h
-                d, e = -x0 - v0 - 0.5 * a0, -v0 - a0
-                c3 = 10.0 * d - 4.0 * e - 0.5 * a0
-                c4 = -15.0 * d + 7.0 * e + a0
-                c5 = 6.0 * d - 3.0 * e - 0.5 * a0
-                side = 1.0 if x0 >= 0.0 else -1.0
-                over = past * abs(x0) + max_v[j] * period
-                fine = abs(6.0 * c3) <= max_j[j] * h * h * h
-                for k in range(1, 5):
-                    s = 0.25 * k
-                    x = x0 + s * (v0 + s * (0.5 * a0 + s * (c3 + s * (c4 + s * c5))))
-                    slope = v0 + s * (a0 + s * (3 * c3 + s * (4 * c4 + s * 5 * c5)))
-                    bend = a0 + s * (6 * c3 + s * (12 * c4 + s * 20 * c5))
-                    turn = 6 * c3 + s * (24 * c4 + s * 60 * c5)
-                    fine = (
-                        fine
-                        and -side * x <= over
-                        and abs(slope / h + final) <= max(max_v[j], abs(now_v))
-                        and abs(bend) <= max_a[j] * h * h
-                        and abs(turn) <= max_j[j] * h * h * h
-                    )
-                if not fine:
-                    continue
-                s = period / h
-                x = x0 + s * (v0 + s * (0.5 * a0 + s * (c3 + s * (c4 + s * c5))))
-                slope = v0 + s * (a0 + s * (3 * c3 + s * (4 * c4 + s * 5 * c5)))
-                bend = a0 + s * (6 * c3 + s * (12 * c4 + s * 20 * c5))
-                q[row, j] = goal + final * (period - h) + x
-                v[row, j] = slope / h + final
-                a[row, j] = bend / (h * h)
-                found = True
-                break
-            if not found:
-                goal = min(max(point[row, j] + going * elapsed, lower[j]), upper[j])
-                off, excess = now_q - goal, now_v - min(max(going, -goal_v[j]), goal_v[j])
-                reach = max_a[j] / max_j[j] + 0.5 * abs(excess) / max_a[j]  # [s] until it rests
-                wanted = -max_a[j] if off + excess * reach > 0.0 else max_a[j]
-                new = min(max(wanted, now_a - max_j[j] * period), now_a + max_j[j] * period)
-                q[row, j] = now_q + period * now_v + period * period * (2.0 * now_a + new) / 6.0
-                v[row, j] = now_v + 0.5 * period * (now_a + new)
-                a[row, j] = new

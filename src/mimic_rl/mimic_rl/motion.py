@@ -188,8 +188,7 @@ class Motion:
         reach(
             self._chain, q, self.palm[rows], np.ascontiguousarray(palm_R[rows]),
             plain(self._lower[:arm]), plain(self._upper[:arm]), plain(self._step[:arm]),
-            plain(self.robot.home[:arm]), _PULL, _LEVER, _DAMPING, _ITERATIONS,
-            np.empty((len(rows), 2)),
+            plain(self.robot.home[:arm]), _PULL, _LEVER, _DAMPING, _ITERATIONS, np.empty((0, 2)),
         )  # fmt: skip
         self.q[rows, :arm] = q
 
@@ -215,6 +214,8 @@ class Motion:
             change = np.clip(inside[rows] - old[rows], last - more, last + more)
             self.q[rows, :arm] = np.clip(old[rows] + change, self._lower[:arm], self._upper[:arm])
             rows = rows[self._beyond(self.q[rows], before[rows]) > self._beyond_most]
+            if len(rows) == 0:
+                break
         rows = self._worse(rows, before)
         if len(rows):
             places, still_R = self.places(before[rows]), palm_R.copy()
@@ -240,6 +241,8 @@ class Motion:
 
     def _worse(self, rows: IntArray, before: FloatArray) -> IntArray:
         """Return those of robots (R,) that are beyond the bounds, and further than before."""
+        if len(rows) == 0:
+            return rows
         there = before[rows]
         bound = np.maximum(self._beyond(there, there), self._beyond_most)
         worse: IntArray = rows[self._beyond(self.q[rows], there) > bound]
@@ -257,7 +260,7 @@ class Motion:
         speed = (q[:, :arm] - before[:, :arm]) / self._dt
         rest = q.copy()
         rest[:, :arm] += speed * (0.5 * np.abs(speed) / a + 0.5 * a / jerk)
-        here, there = self._bounds.missing(q), self._bounds.missing(rest)
+        here, there = np.split(self._bounds.missing(np.concatenate([q, rest])), 2)
         more: FloatArray = np.where(np.abs(here) > np.abs(there), here, there)
         return more
 
@@ -296,8 +299,8 @@ def euler_matrices(angles: FloatArray) -> FloatArray:
     """Return (B, 3, 3) rotations by (B, 3) angles [rad] about the fixed axes x, then y, then z."""
     (cx, cy, cz), (sx, sy, sz) = np.cos(angles).T, np.sin(angles).T
     rows = [
-        [cz * cy, cz * sy * sx - sz * cx, cz * sy * cx + sz * sx],
-        [sz * cy, sz * sy * sx + cz * cx, sz * sy * cx - cz * sx],
-        [-sy, cy * sx, cy * cx],
-    ]
-    return np.ascontiguousarray(np.moveaxis(np.array(rows), 2, 0))
+        cz * cy, cz * sy * sx - sz * cx, cz * sy * cx + sz * sx,
+        sz * cy, sz * sy * sx + cz * cx, sz * sy * cx - cz * sx,
+        -sy, cy * sx, cy * cx,
+    ]  # fmt: skip
+    return np.stack(rows, axis=-1).reshape(-1, 3, 3)

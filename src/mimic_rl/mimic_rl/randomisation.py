@@ -142,11 +142,15 @@ def rotvec_quat(rotvec: FloatArray) -> FloatArray:
 
 def multiply_quat(first: FloatArray, second: FloatArray) -> FloatArray:
     """Return (..., 4) the quaternions xyzw of `second` and then `first`."""
-    v, w = first[..., :3], first[..., 3:]
-    u, s = second[..., :3], second[..., 3:]
-    vector = w * u + s * v + np.cross(v, u)
-    scalar = w * s - (v * u).sum(axis=-1, keepdims=True)
-    return np.concatenate([vector, scalar], axis=-1)
+    x, y, z, w = np.moveaxis(first, -1, 0)
+    a, b, c, d = np.moveaxis(second, -1, 0)
+    product = [
+        w * a + d * x + (y * c - z * b),
+        w * b + d * y + (z * a - x * c),
+        w * c + d * z + (x * b - y * a),
+        w * d - (x * a + y * b + z * c),
+    ]
+    return np.stack(product, axis=-1)
 
 
 def object_pose(state: FloatArray, start: int) -> FloatArray:

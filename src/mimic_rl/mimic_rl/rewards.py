@@ -10,11 +10,11 @@ def rotation_matrices(quat_xyzw: FloatArray) -> FloatArray:
     unit = quat_xyzw / np.linalg.norm(quat_xyzw, axis=-1, keepdims=True)
     x, y, z, w = np.moveaxis(unit, -1, 0)
     rows = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-    ]
-    return np.moveaxis(np.array(rows), (0, 1), (-2, -1))
+        1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w),
+        2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w),
+        2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y),
+    ]  # fmt: skip
+    return np.stack(rows, axis=-1).reshape(*x.shape, 3, 3)
 
 
 def place_anchors(pose: FloatArray, anchors: FloatArray) -> FloatArray:

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from mimic_control import Gate, GateParams
+from mimic_control.limiter import JointLimiter
+from mimic_control.reference import carried_speed
 from mimic_core.command import NamedPositions
 from mimic_description import load_robot
 from mimic_rl.follower import Follower
@@ -79,6 +81,40 @@ def test_practice_is_sent_what_the_gate_sends(robot):
         assert np.sqrt(np.mean(alike**2)) < 0.4 * np.sqrt(np.mean(missed**2))
     still = np.delete(np.arange(len(robot.home)), [TURNED, BENT])
     np.testing.assert_allclose(own[:, still], np.tile(robot.home[still], (len(own), 1)), atol=1e-9)
+
+
+class _Carried:
+    """A point that goes on at a speed, as a reference of the gate's limiter."""
+
+    def __init__(self, point, speed, elapsed):
+        self._point, self._speed, self._elapsed = point, speed, elapsed
+
+    def at(self, times):
+        ahead = (self._elapsed + times - times[0])[:, None]
+        return self._point + ahead * self._speed, np.tile(self._speed, (len(times), 1))
+
+
+def test_paths_are_those_of_the_limiter(robot):
+    """On a motion that its quintics follow, both send the same numbers."""
+    period, every = 1.0 / RATE / SUBSTEPS, round(RATE * SUBSTEPS / COMMANDS)
+    limiter, follower = JointLimiter(robot.limits, period), _follower(robot)
+    limiter.reset(robot.home)
+    times = np.maximum(np.arange(-2, STEPS + 1), 0) / RATE
+    size = np.linspace(0.02, 0.06, len(robot.home))  # [rad], other for each joint
+    targets = robot.home + size * (1.0 - np.cos(2.0 * np.pi * 0.4 * times[:, None]))
+    point, change = robot.home, np.zeros_like(robot.home)
+    for k in range(STEPS):
+        sent = follower.follow(*targets[None, k : k + 3].swapaxes(0, 1))[0]
+        for step in range(SUBSTEPS):
+            if step % every == 0:
+                earlier, last = change, point
+                point = curve(*targets[k : k + 3], step / SUBSTEPS)
+                change = (point - last) / (every * period)
+            speed = carried_speed(change, earlier)
+            reference = _Carried(point, speed, step % every * period)
+            limiter.accept(limiter.propose(reference, 0.0))
+            np.testing.assert_allclose(sent[step], limiter.state.q, rtol=0.0, atol=1e-12)
+    assert np.abs(follower.a).max() > 0.05
 
 
 def test_bounds_hold_where_what_is_asked_for_breaks_them(robot):
