@@ -40,7 +40,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_cells_of_the_table_and_of_the_papers_table_2():
-    every = cells_of(False, scaling=False)
+    every = cells_of(False, only=(*settings.BASE_METHODS, *settings.MORE_METHODS))
     assert len(every) == 16 * 3 + 4 * 3
     extra = {(c.task, c.hand) for c in every if c.method == 'immimic_v'}
     assert extra == {(t, h) for t in ('pick_place', 'flip') for h in ('robotiq_2f85', 'ability')}
@@ -56,6 +56,8 @@ def test_cells_of_the_table_and_of_the_papers_table_2():
 def test_scaling_shares_cells_with_the_table():
     every = cells_of(False)
     assert len(every) == len(set(every))
+    assert set(every) == set(cells_of(False, only=(settings.SCALING,)))
+    assert {c.robots for c in cells_of(False, only=('robotiq_2f85',))} == {settings.ROBOTS}
     robotiq = [c for c in every if (c.task, c.hand) == ('pick_place', 'robotiq_2f85')]
     assert {c.robots for c in robotiq if c.method == 'robot_only'} == {1, 5, 10, 20}
     assert {(c.robots, c.videos) for c in robotiq if c.method == 'immimic_a'} == {

@@ -19,6 +19,7 @@ MORE_METHODS: Final = ('fine_tune', 'random_map', 'immimic_v')
 # that are asked for by this name.
 CONTROL: Final = 'robot_only_twice'
 METHODS: Final = (*BASE_METHODS, *MORE_METHODS, CONTROL)
+SCALING: Final = 'scaling'  # the name of cells of more or fewer demonstrations and videos
 MORE_CELLS: Final = tuple(
     (task, hand) for task in ('pick_place', 'flip') for hand in ('robotiq_2f85', 'ability')
 )
@@ -115,14 +116,14 @@ def usual(task: str, hand: str, method: str) -> Cell:
     return Cell(task, hand, method, ROBOTS, 0 if method in ('robot_only', CONTROL) else VIDEOS)
 
 
-def cells_of(quick: bool, *, only: tuple[str, ...] = (), scaling: bool = True) -> list[Cell]:
+def cells_of(quick: bool, *, only: tuple[str, ...] = ()) -> list[Cell]:
     """Return the cells to do, in the order in which they are done.
 
     Args:
         quick: One task, two hands, three methods, unless others are named.
         only: Names of tasks, hands or methods; a cell must have one of each kind that is named.
-            Cells of the control are there only when it is named.
-        scaling: Also those of more or fewer demonstrations and videos, unless quick.
+            Cells of the control are there only when it is named; those of more or fewer
+            demonstrations and videos when nothing is named, or SCALING.
     """
 
     def named(known: tuple[str, ...]) -> tuple[str, ...]:
@@ -140,7 +141,7 @@ def cells_of(quick: bool, *, only: tuple[str, ...] = (), scaling: bool = True) -
         base = (*BASE_METHODS, *named((CONTROL,)))
         cells = [usual(t, h, m) for t in TASKS for h in HANDS for m in base]
         cells += [usual(t, h, m) for t, h in MORE_CELLS for m in MORE_METHODS]
-        cells += _scaling() if scaling else []
+        cells += _scaling() if not only or SCALING in only else []
     wanted = (('task', tasks), ('hand', hands), ('method', methods))
     for field, names in wanted:
         cells = [cell for cell in cells if not names or getattr(cell, field) in names]
