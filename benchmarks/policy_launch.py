@@ -123,9 +123,10 @@ def chosen(
         if fits:
             return max(fits, key=lambda result: str(result['date']))
     names = (' or '.join(kind) for kind in (tasks, hands, methods))
+    options = (f' --seed {seed}' if seed else '') + (f' --only {" ".join(only)}' if only else '')
     raise ConfigError(
-        f'no finished cell of {", ".join(names)} with seed {seed} in {FOLDER}: '
-        'run ./mimic bench tasks --quick first'
+        f'no finished cell of {", ".join(names)} in {FOLDER}: '
+        f'run ./mimic bench tasks --quick{options} first'
     )
 
 

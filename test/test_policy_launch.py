@@ -50,8 +50,8 @@ def test_cells_beside_the_table_and_of_other_starts_are_not_taken():
 def test_without_a_cell_the_error_says_what_to_do():
     with pytest.raises(ConfigError, match=r'immimic_a or co_train .*bench tasks --quick first'):
         chosen([result('robot_only')])
-    with pytest.raises(ConfigError, match='of push, ability, immimic_v with seed 0'):
-        chosen([result()], ['push', 'ability', 'immimic_v'])
+    with pytest.raises(ConfigError, match='--quick --seed 1 --only push ability immimic_v first'):
+        chosen([result()], ['push', 'ability', 'immimic_v'], 1)
     with pytest.raises(UnknownNameError, match='allegro'):
         chosen([result()], ['alegro'])
 
