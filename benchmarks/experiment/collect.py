@@ -6,10 +6,8 @@ a bag; beside it, for evaluation only, lies what was really shown when, which no
 """
 
 import json
-import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -24,6 +22,7 @@ from benchmarks.experiment.settings import (
     key_of,
 )
 from mimic_core.errors import MimicError
+from mimic_core.workers import worker_processes
 from mimic_dataset.spread import spread
 from mimic_recording.bag import write_json
 
@@ -204,5 +203,5 @@ def in_processes(function: Callable[[J], R], jobs: Sequence[J], count: int) -> I
         DatasetError: A process died.
     """
     os.environ['OMP_NUM_THREADS'] = '1'  # inherited
-    pool = ProcessPoolExecutor(min(count, len(jobs)), multiprocessing.get_context('spawn'))
+    pool = worker_processes(min(count, len(jobs)))
     yield from spread(function, jobs, pool, count)

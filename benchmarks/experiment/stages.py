@@ -2,10 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
 from typing import Any, Final
 
 from rich.console import Console
@@ -18,6 +17,7 @@ from benchmarks.experiment.forecast import Forecast
 from benchmarks.experiment.ingest import ingest, jobs_of
 from benchmarks.experiment.settings import Cell, DataSettings
 from mimic_core.errors import MimicError
+from mimic_core.workers import worker_processes
 
 POLL: Final = 1.0  # [s] between looks at what the processes do
 TaskHand = tuple[str, str]
@@ -141,7 +141,7 @@ class Stages:
         if not left:
             return
         watch = _Watch(self.forecast, left)
-        pool = ProcessPoolExecutor(processes, get_context('spawn'))
+        pool = worker_processes(processes)
         try:
             jobs_at = {pool.submit(do_cell, job): job for job in left}
             waiting: set[Future[str]] = set(jobs_at)

@@ -1,13 +1,13 @@
 """One function over many jobs: here, in several processes, or on several machines (Ray)."""
 
 import importlib
-import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Final, Protocol, TypeVar
 
 from mimic_core.errors import ConfigError
+from mimic_core.workers import worker_processes
 from mimic_dataset.errors import DatasetError
 
 Job = TypeVar('Job')
@@ -39,8 +39,7 @@ def make_workers(count: int, ray: str = '') -> Workers | None:
         return RayWorkers(ray)
     if count <= 1:
         return None
-    # Not forked: MediaPipe and FFmpeg have threads of their own.
-    return ProcessPoolExecutor(count, mp_context=multiprocessing.get_context('spawn'))
+    return worker_processes(count)
 
 
 def spread(

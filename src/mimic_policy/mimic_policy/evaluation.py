@@ -5,11 +5,10 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ import numpy as np
 
 from mimic_core.errors import MimicError
 from mimic_core.statistics import wilson
+from mimic_core.workers import worker_processes
 from mimic_dataset.video import VideoWriter
 from mimic_description import load_robot
 from mimic_policy.interface import Policy
@@ -184,9 +184,7 @@ def _roll_out_all(
         for seed in seeds:
             yield worker.run(seed)
         return
-    pool = ProcessPoolExecutor(
-        min(processes, len(seeds)), get_context('spawn'), _prepare, (load, params, videos)
-    )
+    pool = worker_processes(min(processes, len(seeds)), _prepare, load, params, videos)
     try:
         for future in as_completed([pool.submit(_run, seed) for seed in seeds]):
             yield future.result()
