@@ -113,14 +113,7 @@ class TwinRunner:
         for _ in range(min(self._pacer.due(wall), _MAX_PERIODS)):
             self._simulate()
             self._pacer.advance(wall)
-            if self._views is not None:
-                wanted = [
-                    camera for camera, rate in self.cameras.items() if self.due(camera, rate)
-                ]
-                if wanted:
-                    snapshot = self.twin.snapshot(self.time)
-                    for camera in wanted:
-                        self._views.request(camera, snapshot)
+            self._request_pictures()
             yield
 
     def _simulate(self) -> None:
