@@ -96,9 +96,6 @@ class Checker:
             self._model, facts.urdf, pin.GeometryType.COLLISION
         )
         self._last: list[Floats] = []
-        self._place_of = {
-            name: self._model.joints[self._model.getJointId(name)].idx_q for name in facts.names
-        }
         self._prepare_pairs()
         arm = facts.registry[0]
         self._points = [self._model.getFrameId('flange')]

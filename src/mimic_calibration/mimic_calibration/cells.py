@@ -1,7 +1,5 @@
 """Where samples come from while a person calibrates: a camera, the twin, or a live robot."""
 
-import time
-from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -16,8 +14,6 @@ from mimic_core.camera import Intrinsics
 
 class Cell(Protocol):
     """A camera, and mostly a robot."""
-
-    can_move: bool  # the robot moves on request
 
     def intrinsics(self) -> Intrinsics | None:
         """Return those of the device, None before the first picture."""
@@ -39,8 +35,6 @@ class Cell(Protocol):
 
 class CameraCell:
     """A camera without a robot."""
-
-    can_move = False
 
     def __init__(self, source: Source) -> None:
         """Open the source; raises SourceError."""
@@ -70,8 +64,6 @@ class CameraCell:
 class TwinSession:
     """The twin, for practice: the robot stands where it was sent."""
 
-    can_move = True
-
     def __init__(self, cell: TwinCell, q: FloatArray) -> None:
         self._cell, self._q = cell, np.array(q)
 
@@ -97,20 +89,3 @@ class TwinSession:
     def close(self) -> None:
         """Free the graphics memory."""
         self._cell.close()
-
-
-def wait_until_still(
-    speed: Callable[[], float], limit: float, hold: float, timeout: float
-) -> bool:
-    """Return whether a speed [rad/s] stayed below a limit for some time before a timeout [s]."""
-    start = time.perf_counter()
-    still_since: float | None = None
-    while (now := time.perf_counter()) - start < timeout:
-        if speed() > limit:
-            still_since = None
-        elif still_since is None:
-            still_since = now
-        elif now - still_since >= hold:
-            return True
-        time.sleep(0.02)
-    return False

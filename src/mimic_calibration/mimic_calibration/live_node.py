@@ -29,8 +29,6 @@ MOVE_SPEED = 0.3  # [1] of the joint speed limits
 class LiveCell(Node):
     """Pictures and joint states of topics; moves the robot through control/move_to."""
 
-    can_move = True
-
     def __init__(self, camera: str, joints: tuple[str, ...], namespace: str = '') -> None:
         """Args: camera: prefix of its topics; joints: of the arm; none: the camera alone."""
         super().__init__('calibrate', namespace=namespace)

@@ -36,8 +36,6 @@ def draw(cell: Cell, camera_T_board: np.ndarray) -> np.ndarray:
 class Pictures:
     """Hands out pictures, or raises what stands in their place."""
 
-    can_move = True
-
     def __init__(self, items: list) -> None:
         self.items = list(items)
         self.moves: list[np.ndarray] = []

@@ -11,7 +11,6 @@ from mimic_core.arrays import FloatArray
 from mimic_core.errors import ShapeError
 from mimic_planning import PlanningError
 
-SERVICE = 'plan_kinematic_path'  # of move_group
 ARM, ARM_AND_HAND = 'arm', 'arm_hand'  # groups of the SRDF (mimic_moveit)
 TOLERANCE = 1e-4  # [rad] or [m] of the goal
 _CODES = {

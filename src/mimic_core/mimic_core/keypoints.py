@@ -15,7 +15,6 @@ NUM_KEYPOINTS: Final = len(KEYPOINTS)
 INDEX: Final = {name: i for i, name in enumerate(KEYPOINTS)}
 WRIST: Final = 0
 TIPS: Final = tuple(INDEX[f'{finger}_tip'] for finger in FINGERS)
-KNUCKLES: Final = tuple(INDEX[f'{finger}_mcp'] for finger in FINGERS[1:])  # index … little
 # Each finger from its base to its tip, without the wrist.
 CHAINS: Final = tuple(tuple(range(1 + 4 * f, 5 + 4 * f)) for f in range(len(FINGERS)))
 # Bones as (parent, child) pairs: a tree rooted at the wrist, parents before children.

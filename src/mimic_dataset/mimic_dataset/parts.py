@@ -20,7 +20,7 @@ from mimic_core.errors import MimicError
 from mimic_dataset.arrays import DatasetMeta, Domain, EpisodeArrays
 from mimic_dataset.errors import DatasetError, EpisodeError, WriteError
 from mimic_dataset.statistics import ImageStats, Stats, as_lists, from_lists
-from mimic_dataset.video import VideoWriter, read_frames, resized, stored_size
+from mimic_dataset.video import VideoWriter, resized, stored_size
 from mimic_recording.bag import check_name, sync_folder, write_json
 
 PARTS: Final = '.parts'
@@ -312,17 +312,6 @@ def is_done(folder: Path, key: str) -> bool:
         return read_part(folder).info.key == key
     except MimicError:
         return False
-
-
-def check_part(part: Part) -> None:
-    """Decode its videos to the end.
-
-    Raises:
-        DatasetError: One is damaged.
-    """
-    for camera in part.info.meta.cameras:
-        for _ in read_frames(part.video(camera), 0, part.frames, part.info.meta.fps):
-            pass
 
 
 def load_json(path: Path) -> Any:

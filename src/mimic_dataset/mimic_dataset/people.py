@@ -32,7 +32,6 @@ from mimic_hand_tracking.tracker import HandTracker
 from mimic_retargeting import RetargetingParams, Shadow
 
 SETTLE: Final = 0.2  # [s] after the clutch closed the target is still on its way to the hand
-NO_HAND: Final = 'no hand is seen'
 
 
 @dataclass(frozen=True)

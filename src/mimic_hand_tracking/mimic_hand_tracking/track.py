@@ -72,11 +72,6 @@ class Track:
         return self._bones.hand_length
 
     @property
-    def bone_lengths(self) -> FloatArray:
-        """(E,) [m] as far as known."""
-        return self._bones.lengths
-
-    @property
     def filter_delay(self) -> float:
         """Delay of the last filtered joints [s]."""
         return self._filter.delay

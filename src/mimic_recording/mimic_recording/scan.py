@@ -38,7 +38,6 @@ class Tail:
     entries: dict[int, list[int]]  # channel: log time [ns] and offset [B] in the chunk, in turn
     end: int  # [B] of its last complete byte in the file
     cut: bool = False  # its record goes on beyond the end of the file
-    indexed: bool = False  # message indexes follow
 
 
 @dataclass
@@ -171,7 +170,6 @@ class Scanner:
             channel = int.from_bytes(self._buffer[body : body + 2], 'little')
             result.tail.index.message_index_offsets[channel] = start
             result.tail.index.message_index_length += end - start
-            result.tail.indexed = True
             return
         result.tail = None
         self._small(opcode, bytes(self._buffer[body:end]), start, end)

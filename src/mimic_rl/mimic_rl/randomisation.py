@@ -4,7 +4,6 @@ import copy
 from dataclasses import dataclass
 from typing import Final
 
-import mujoco
 import numpy as np
 
 from mimic_core.arrays import BoolArray, FloatArray, IntArray
@@ -157,8 +156,3 @@ def object_pose(state: FloatArray, start: int) -> FloatArray:
     """Return (B, 7) xyz, quaternion xyzw of the object in physics states (B, S)."""
     pose = state[:, start : start + 7]
     return np.concatenate([pose[:, :3], pose[:, 4:7], pose[:, 3:4]], axis=1)
-
-
-def full_state(model: mujoco.MjModel) -> int:
-    """Return the length S of a physics state: time, positions, velocities, activations."""
-    return int(mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_FULLPHYSICS))

@@ -31,7 +31,6 @@ class FreeMotion:
         poses += [pinch(model, aperture * scale) for aperture in _PINCHES]
         order = np.concatenate([rng.permutation(len(poses)) for _ in range(4)])
         self._poses = [poses[i] for i in order]
-        self._side: Side = side
         self._centre = workspace * (1, 1, 0) + mirrored(np.array(_MIDDLE), side)
         self._rotation = grasp_rotation(model, side, _AZIMUTH, _ELEVATION)
         self._frequency = rng.uniform(0.12, 0.35, 6)  # [Hz]
