@@ -46,7 +46,7 @@ from mimic_core.errors import MimicError
 from mimic_dataset import Dataset
 from mimic_policy.evaluation import digest
 
-STEPS, STEPS_QUICK = 2000, 1000  # of training; twice of the quick ones did clearly better
+STEPS, STEPS_QUICK = 2000, 1000  # of training; with twice the quick ones immimic_a did better
 DISTURBED, DISTURBED_QUICK = 20, 6  # videos of each disturbance
 DATA: Final = DataSettings()
 ROLLOUTS: Final = RolloutSettings()
