@@ -23,9 +23,7 @@ ANY_TURN: Final = 4.0  # [rad] more than any rotation: the orientation does not 
 PAUSE: Final = 0.5  # [s] of holding after the arm could not follow
 STRIDE: Final = 2  # [commands] between the points ahead of one
 MAX_DT: Final = 0.1  # [s] after a longer gap the arm goes on as after this one
-
-
-_QUATERNION: Final = slice(3, 7)  # columns of a path
+_QUATERNION: Final = slice(3, 7)  # columns of what a chunk says
 _JOINTS: Final = slice(7, None)
 
 
@@ -70,7 +68,7 @@ class Chunk:
             ShapeError: Not such an array.
             NotFiniteError: NaN or infinity.
         """
-        checked(rows, (None, None), 'chunk')
+        rows = checked(rows, (None, None), 'chunk')
         if len(rows) < 2 or rows.shape[1] < ACTION_POSE:
             raise ShapeError(f'a chunk of {rows.shape} holds no path')
         self.stamp: Final = stamp
