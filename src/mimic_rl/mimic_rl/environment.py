@@ -325,7 +325,8 @@ class Practice:
             'motion_q': motion.q, 'motion_palm': motion.palm, 'motion_angles': motion.angles,
             'motion_start_R': motion.start_R, 'motion_hand_start': motion.hand_start,
             'motion_change': motion.change, 'last_action': observer.last_action,
-            'seen': observer.seen, 'actor': observer.actor, 'critic': observer.critic,
+            'seen': self.eyes.seen, 'frozen': self.eyes.frozen,
+            'actor': observer.actor, 'critic': observer.critic,
             **self.follower.snapshot(),
         }  # fmt: skip
         copies = {name: np.ascontiguousarray(value).copy() for name, value in arrays.items()}
@@ -345,7 +346,8 @@ class Practice:
             ('motion_palm', motion.palm), ('motion_angles', motion.angles),
             ('motion_start_R', motion.start_R), ('motion_hand_start', motion.hand_start),
             ('motion_change', motion.change), ('last_action', observer.last_action),
-            ('seen', observer.seen), ('actor', observer.actor), ('critic', observer.critic),
+            ('seen', self.eyes.seen), ('frozen', self.eyes.frozen),
+            ('actor', observer.actor), ('critic', observer.critic),
             *self.follower.snapshot().items(),
         ):  # fmt: skip
             here[...] = checked(arrays[name], here.shape, name)

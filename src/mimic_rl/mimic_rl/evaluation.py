@@ -119,7 +119,7 @@ class Replay:
             self._path = np.tile(shown, (practice.count, 1, 1))
         if self._aware and begins.any():
             rows = np.flatnonzero(begins)
-            self._path[rows] = practice.starts.along(practice.observer.seen[rows])
+            self._path[rows] = practice.starts.along(practice.eyes.seen[rows])
         row = np.minimum(practice.time + 1, self._path.shape[1] - 1)
         return practice.step_joints(self._path[np.arange(practice.count), row])
 

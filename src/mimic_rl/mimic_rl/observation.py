@@ -90,7 +90,6 @@ class Observer:
         self.places: Places = motion.places(motion.q)
         shown = practice.demonstration
         self.shown_palm: Final = np.zeros((0, 3)) if shown is None else motion.places(shown).palm
-        self.seen = np.zeros((count, 7))  # the object, as policies see it
         self.actor = np.zeros((count, 0))
         self.critic = np.zeros((count, 0))
 
@@ -110,7 +109,6 @@ class Observer:
         self.places = p.motion.places(q)
         speed = p.q_speed
         seen = p.eyes.see(truth, p.randomisation, p.level, p.rng)
-        self.seen = seen
         row = p.target()
         target = p.target_anchors[row]
 

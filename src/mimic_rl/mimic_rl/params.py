@@ -85,6 +85,10 @@ class RandomisationParams:
         'Standard deviation of the seen turn of the object [rad].', 0.262, low=0, high=3
     )
     lost: float = param('Share of seen poses that are anywhere [1].', 0.1, low=0, high=0.9)
+    hidden: float = param(
+        'Share of steps after which no new pose is seen for a while [1].', 0.02, low=0, high=0.9
+    )
+    hidden_steps: int = param('Longest such while, in steps.', 6, low=0, high=60)
     push: float = param('Share of steps with a push on the object [1].', 0.05, low=0, high=1)
     push_force: float = param('Force of a push over the mass [m/s^2].', 50.0, low=0, high=200)
     min_delay: int = param('Newest pose that is seen, in steps.', 0, low=0, high=8)
@@ -114,7 +118,7 @@ class LearningParams:
     value: float = param('Weight of the error of values [1].', 1.0, low=0, high=100)
     gradient: float = param('Longest gradient [1].', 1.0, low=0.01, high=100)
     bound: float = param('Weight of means beyond the bounds of actions [1].', 0.01, low=0, high=10)
-    spread: float = param('Standard deviation of actions at first [1].', 0.5, low=0.01, high=2)
+    spread: float = param('Standard deviation of actions at first [1].', 0.3, low=0.01, high=2)
     layers: tuple[int, ...] = param('Widths of the layers before the LSTM.', (256, 128), low=1)
     memory: int = param('Width of the LSTM.', 128, low=1, high=4096)
     critic_layers: tuple[int, ...] = param(

@@ -93,22 +93,28 @@ class Physics:
 
 @dataclass
 class ObjectEyes:
-    """What B policies see of the object: late, noisy, and at times something else altogether."""
+    """What B policies see of the object: late, noisy, at times nothing new for a while, and at
+    times something else altogether.
+    """  # noqa: D205
 
     history: FloatArray  # (D, B, 7) the last true poses, the newest first
     late: IntArray  # (B,) how many steps old the seen pose is
+    seen: FloatArray  # (B, 7) what was seen last
+    frozen: IntArray  # (B,) steps for which that stays
     newest: int = 0  # steps, at least so old
 
     @staticmethod
     def of(count: int, delay: int, newest: int = 0) -> 'ObjectEyes':
         """Return eyes for B environments and delays of up to so many steps."""
         pose = np.tile([0.0, 0, 0, 0, 0, 0, 1.0], (delay + 1, count, 1))
-        return ObjectEyes(pose, np.zeros(count, dtype=np.int64), min(newest, delay))
+        none = np.zeros(count, dtype=np.int64)
+        return ObjectEyes(pose, none, pose[0].copy(), none.copy(), min(newest, delay))
 
     def reset(self, rows: IntArray, pose: FloatArray, rng: np.random.Generator) -> None:
         """Begin an episode of some rows (R,) at poses (R, 7)."""
         self.history[:, rows] = pose
         self.late[rows] = rng.integers(self.newest, len(self.history), size=len(rows))
+        self.frozen[rows] = 0
 
     def see(
         self,
@@ -129,6 +135,12 @@ class ObjectEyes:
         where = seen[:, :3] + rng.uniform(-0.1, 0.1, size=(count, 3))
         seen[lost, :3] = where[lost]
         seen[lost, 3:] = anywhere[lost] / np.linalg.norm(anywhere[lost], axis=1, keepdims=True)
+        hidden = self.frozen > 0
+        seen[hidden] = self.seen[hidden]
+        self.seen = seen
+        begins = ~hidden & (rng.random(count) < level * params.hidden)
+        length = rng.integers(0, params.hidden_steps, size=count, endpoint=True)
+        self.frozen = np.where(begins, length, np.maximum(self.frozen - 1, 0))
         return seen
 
 

@@ -78,10 +78,12 @@ class Starts:
         rng: np.random.Generator,
     ) -> tuple[FloatArray, FloatArray, BoolArray]:
         run = self._run
-        shift = rng.uniform(-1.0, 1.0, size=(count, 2)) * level * randomisation.xy
+        reach = level * randomisation.xy
+        span = np.array([[-reach, -reach], [reach, reach]])
         if run.start_box is not None:
             low_x, high_x, low_y, high_y = run.start_box
-            shift = np.clip(shift, [low_x, low_y], [high_x, high_y])
+            span = np.clip(span, [low_x, low_y], [high_x, high_y])
+        shift = rng.uniform(span[0], span[1], size=(count, 2))
         turn = np.zeros((count, 3))
         turn[:, 2] = rng.uniform(-1.0, 1.0, size=count) * level * randomisation.yaw
         first = run.trajectory[0]

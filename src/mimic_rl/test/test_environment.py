@@ -208,7 +208,9 @@ def test_a_mass_is_the_same_to_gravity_and_to_forces(run, synergies, quiet, fact
 
 
 def test_eyes_are_late_noisy_and_lost(run, synergies):
-    varied = RandomisationParams(delay=3, lost=0.5, object_position=0.0, object_angle=0.0)
+    varied = RandomisationParams(
+        delay=3, lost=0.5, hidden=0.0, object_position=0.0, object_angle=0.0
+    )
     practice = _practice(run, synergies, count=200, randomisation=varied)
     practice.level = 1.0
     pose = practice.pose
@@ -221,6 +223,40 @@ def test_eyes_are_late_noisy_and_lost(run, synergies):
     seen = practice.eyes.see(moved, dataclasses.replace(varied, lost=0.0), 1.0, practice.rng)
     new = np.abs(seen[:, 0] - moved[:, 0]) < 1e-9
     np.testing.assert_array_equal(new, practice.eyes.late == 0)
+
+
+def test_a_hidden_object_stays_where_it_was_seen(run, synergies):
+    varied = RandomisationParams(
+        delay=0, lost=0.0, hidden=1.0, hidden_steps=3, object_position=0.0, object_angle=0.0
+    )
+    practice = _practice(run, synergies, count=300, randomisation=varied)
+    pose = practice.pose
+    practice.eyes.reset(np.arange(300), pose, practice.rng)
+    practice.eyes.see(pose, varied, 1.0, practice.rng)  # seen once, and hidden from now on
+    hidden = np.zeros(300, dtype=int)
+    still = np.ones(300, dtype=bool)
+    for _ in range(4):
+        pose[:, 0] += 0.1
+        seen = practice.eyes.see(pose, varied, 1.0, practice.rng)
+        still &= seen[:, 0] < pose[:, 0] - 0.05
+        hidden += still
+    assert set(hidden) == {0, 1, 2, 3}
+    seen = practice.eyes.see(pose, varied, 0.0, practice.rng)  # at level 0 none is hidden anew
+    for _ in range(3):
+        seen = practice.eyes.see(pose, varied, 0.0, practice.rng)
+    np.testing.assert_array_equal(seen, pose)
+
+
+def test_starts_are_spread_evenly_over_what_is_free(run, synergies):
+    varied = dataclasses.replace(run, start_box=(-0.1, 0.1, 0.01, 0.03))
+    practice = _practice(varied, synergies, count=300, randomisation=RandomisationParams())
+    practice.level = 1.0
+    practice.reset()
+    shift = practice.pose[:, :2] - run.trajectory[0, :2]
+    assert (np.abs(shift[:, 0]) <= 0.1).all()
+    share = (shift[:, 1] - 0.01) / 0.02
+    assert share.min() >= -1e-9 and share.max() <= 1.0 + 1e-9
+    assert np.histogram(share, 4, (0.0, 1.0))[0].min() > 40
 
 
 def test_wrong_actions_are_refused(run, synergies):
