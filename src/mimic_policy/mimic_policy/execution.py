@@ -171,13 +171,13 @@ class Executor:
         self._behind = (-np.inf, '')  # until when [s] to rest because the arm could not follow
 
     def reset(self) -> None:
-        """Forget every chunk; the next motion begins where the robot is."""
+        """Forget every chunk; the next motion begins anew."""
         self._chunks.clear()
         self._begin = None
         self._last_end, self._refused, self._behind = -np.inf, '', (-np.inf, '')
 
     def stand(self) -> None:
-        """Begin anew where the robot is at the next step; chunks stay."""
+        """Begin anew at the next step; chunks stay."""
         self._begin = None
 
     @property
@@ -232,12 +232,12 @@ class Executor:
         place = ', '.join(f'{x:.2f}' for x in position)
         return f'the pose at ({place}) m is out of reach by {found.position_error:.2f} m'
 
-    def step(self, now: float, q_measured: FloatArray) -> Step:
+    def step(self, now: float, q: FloatArray) -> Step:
         """Return the command for this moment.
 
         Args:
             now: [s].
-            q_measured: (J,) where the robot is; where a motion begins.
+            q: (J,) where a motion begins: the arm as measured, the hand as the gate sent it.
         """
         newest = self._alive(now)
         if newest is None:
@@ -249,14 +249,14 @@ class Executor:
         if now < self._behind[0]:
             return self._hold(self._behind[1])
         if self._begin is None:
-            self._start(now, q_measured)
-        if why := self._lags(q_measured):
+            self._start(now, q)
+        if why := self._lags(q):
             return self._rest(now, why)
         return self._go(now, age)
 
-    def _lags(self, q_measured: FloatArray) -> str:
+    def _lags(self, q: FloatArray) -> str:
         """Return why the robot does not do what it is told, '' when it does."""
-        lead = np.abs(self._q - q_measured)[: self._arms]
+        lead = np.abs(self._q - q)[: self._arms]
         worst = int(np.argmax(lead))
         if lead[worst] <= self.params.max_lead:
             return ''
@@ -299,8 +299,8 @@ class Executor:
         said = np.array([chunk.at(times + self.params.lead) for chunk, _ in self._chunks])
         return mean_path(said, weights)
 
-    def _start(self, now: float, q_measured: FloatArray) -> None:
-        self._q = self.robot.limits.clip(q_measured)
+    def _start(self, now: float, q: FloatArray) -> None:
+        self._q = self.robot.limits.clip(q)
         pose = self.ik.pose(self._q[: self._arms])[None]
         here = Path(
             pose[:, :3, 3], Rotation.from_matrix(pose[:, :3, :3]), self._q[None, self._arms :]

@@ -139,6 +139,18 @@ class Observer:
                 )
         self.joints.latest(now, self._params.max_state_age)
 
+    def begin(self, now: float) -> FloatArray:
+        """Return (J,) where a motion begins: the arm where it is measured, the hand as sent.
+
+        Fingers on a thing stand still before their command; to command them where they are would
+        let go of it.
+
+        Raises:
+            StaleInputError: A joint is missing or too old; says which.
+        """
+        q = self.joints.latest(now, self._params.max_state_age)
+        return np.concatenate([q[: self._arms], self._hand(np.inf, q)])
+
     def look(self) -> tuple[Observation, float]:
         """Return the observation that ends with the newest picture, and its stamp [s].
 
@@ -177,14 +189,14 @@ class Observer:
         return np.stack(found)
 
     def _state(self, time: float) -> FloatArray:
-        """Return (7 + J,) position, quaternion xyzw, hand joints as sent.
-
-        A hand to which nothing was sent yet is where it was measured.
-        """
+        """Return (7 + J,) position, quaternion xyzw, hand joints as sent."""
         q = self.joints.at(time)
         pose = self._ik.pose(q[: self._arms])
+        return np.concatenate([pose[:3, 3], to_quat_xyzw(pose), self._hand(time, q)])
+
+    def _hand(self, time: float, q: FloatArray) -> FloatArray:
+        """Return what was sent to the hand by a time [s]; without any, where it is in q (J,)."""
         try:
-            hand = self._sent.at(time)
+            return self._sent.at(time)
         except StaleInputError:
-            hand = q[self._arms :]
-        return np.concatenate([pose[:3, 3], to_quat_xyzw(pose), hand])
+            return q[self._arms :]

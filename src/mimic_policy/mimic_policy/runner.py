@@ -81,7 +81,7 @@ class Runner:
             return self._to(State.PERSON, '')
         try:
             self.observer.check(now)
-            q = self.observer.joints.latest(now, self.params.max_state_age)
+            q = self.observer.begin(now)
             self._look(now)
         except StaleInputError as error:
             self.executor.stand()

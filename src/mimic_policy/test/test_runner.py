@@ -16,7 +16,7 @@ def robot():
 
 
 class World:
-    """A robot that does as it is told, at once, and its cameras."""
+    """A robot that does as it is told, at once, up to what its hand holds, and its cameras."""
 
     def __init__(self, robot, *, delay=0.06, **changed) -> None:
         self.robot = robot
@@ -26,20 +26,26 @@ class World:
         self.predictor = ModelledPredictor(self.policy, np.random.default_rng(0), delay)
         params = ExecutionParams(**changed)
         self.runner = Runner(robot, self.policy.meta, params, self.predictor)
-        self.q, self.ticks, self.said = robot.home.copy(), 0, []
+        self.q, self.ticks = robot.home.copy(), 0  # q: as the gate sent it
         self.cameras, self.joints = {'agent', 'wrist'}, True
+        self.held_at = np.inf  # where a thing in the hand holds up its joint [rad]
 
     @property
     def time(self):
         return self.ticks * PERIOD
 
-    def run(self, duration, *, driving=True, state=None):
+    @property
+    def measured(self):
+        return np.append(self.q[:7], np.minimum(self.q[7:], self.held_at))
+
+    def run(self, duration, *, driving=True):
         """Go on; returns what was said, at the rate of commands."""
         said = []
         for _ in range(round(duration / PERIOD)):
             now = self.time
             if self.joints:
-                self.runner.observer.joints.add(self.robot.joint_names, self.q, now)
+                self.runner.observer.joints.add(self.robot.joint_names, self.measured, now)
+            self.runner.observer.sent(self.robot.hand_joints, self.q[7:], now)
             if self.ticks % 3 == 0:
                 for camera in self.cameras:
                     blank = np.zeros((480, 640, 3), np.uint8)
@@ -97,6 +103,22 @@ def test_what_is_gone_holds_and_comes_back(robot, lost):
     assert world.runner.counts.holds == 2
 
 
+def test_a_hold_does_not_let_go_of_what_the_hand_holds(robot):
+    """Position drives press as far as they are sent beyond where a thing holds them up."""
+    world = World(robot)
+    world.held_at = 0.05
+    world.runner.start(0.0)
+    sent = world.run(1.0)[-1].q[7]
+    assert sent > world.measured[7] + 0.1
+    world.cameras.discard('agent')
+    assert world.run(0.6)[-1].state == State.HOLD
+    sent = world.q[7]
+    world.cameras.add('agent')
+    resumed = [tick.q[7] for tick in world.run(0.3) if tick.q is not None]
+    assert resumed[0] == pytest.approx(sent, abs=1e-6)
+    assert min(resumed) > sent - 0.05
+
+
 @pytest.mark.parametrize('wrong', ['agent', 'joints'])
 def test_a_clock_that_is_ahead_holds(robot, wrong):
     """A picture of the future would never grow old: a camera that stops would not be missed."""
@@ -138,19 +160,25 @@ def test_inference_that_takes_too_long_holds(robot):
 
 
 def test_a_person_drives_and_hands_back(robot):
-    """Predictions before the hand-back are not followed; it begins where the robot is."""
+    """Predictions before the hand-back are not followed; it begins where the robot is.
+
+    The hand holds a thing by then, and is sent further than it can close.
+    """
     world = World(robot)
     world.runner.start(0.0)
-    world.run(1.0)
+    before = world.run(1.0)[-1].q
     said = world.run(1.0, driving=False)
     assert {tick.state for tick in said} == {State.PERSON}
-    world.q = world.q + 0.1
+    world.q = world.q + np.append(np.full(7, 0.1), 0.3)
+    world.held_at = 0.2
+    handed = world.q.copy()
     asked = len(world.policy.seen)
     said = world.run(1.0)
     assert len(world.policy.seen) > asked
     assert said[0].reason == 'waiting for the first chunk'
     first = next(tick.q for tick in said if tick.q is not None)
-    assert np.abs(first - said[-1].q).max() > 0.02
+    assert first == pytest.approx(handed, abs=1e-6) and np.abs(first - before).min() > 0.05
+    assert np.abs(first - said[-1].q).max() > 0.02  # it goes on, to what it wants itself
     moves = np.abs(np.diff([t.q for t in said if t.q is not None], axis=0)).max(axis=0)
     assert (moves <= robot.limits.max_speed * 0.031).all()
 
