@@ -23,7 +23,9 @@ ROSDEP = {
 }
 # No rosdep key: they come from requirements.txt.
 WHEELS = {
+    'apsw': 'apsw',
     'av': 'av',
+    'backports': 'backports-zstd',
     'diffusers': 'diffusers',
     'dynamixel_sdk': 'dynamixel-sdk',
     'mcap': 'mcap',

@@ -1,10 +1,15 @@
 """Frames of a recorded bag, through the rosbags library (rosbag2 directories, MCAP, ROS 1)."""
 
+import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import apsw
+from backports.zstd import ZstdError
 from rosbags.highlevel import AnyReader, AnyReaderError
+from rosbags.rosbag1 import ReaderError as Ros1Error
+from rosbags.rosbag2 import ReaderError as Ros2Error
 from rosbags.typesys import Stores, get_typestore
 
 from mimic_camera.source import Clock, EndOfStreamError, clock_jump, sleep_until
@@ -15,6 +20,13 @@ from mimic_core.images import decode
 COLOR = 'color/image_raw'
 DEPTH = 'aligned_depth_to_color/image_raw'
 INFO = 'color/camera_info'
+WAIT: Final = 500_000_000  # [ns] by which a picture's depth may come later; then it comes without
+
+# What rosbags lets out of a damaged file: its own errors, and those of what it reads with.
+_DAMAGE: Final = (
+    AnyReaderError, Ros1Error, Ros2Error, ZstdError, apsw.Error, struct.error, OSError, EOFError,
+    ValueError, LookupError, TypeError, RuntimeError, OverflowError, MemoryError, AssertionError,
+)  # fmt: skip
 
 
 class BagSource:
@@ -47,8 +59,8 @@ class BagSource:
         try:
             reader = AnyReader([self._path], default_typestore=get_typestore(Stores.ROS2_JAZZY))
             reader.open()
-        except (AnyReaderError, OSError, ValueError, KeyError) as error:
-            raise SourceError(f'{self._path} cannot be read as a bag: {error}') from error
+        except _DAMAGE as error:
+            raise SourceError(f'{self._path} cannot be read as a bag: {_said(error)}') from error
         self._reader = reader
         wanted = [f'{self._camera}/{name}' for name in (COLOR, DEPTH, INFO)]
         connections = {
@@ -66,29 +78,42 @@ class BagSource:
 
     def _join(self, reader: AnyReader, connections: dict[str, Any]) -> Iterator[Frame]:
         color_c, depth_c, info_c = connections.values()
+        first = next(self._messages(reader, [info_c]), None)
+        if first is None:
+            raise SourceError(f'{info_c.topic} is empty')
+        intrinsics = _intrinsics(first[1])
         pending: dict[int, dict[str, Any]] = {}
-        intrinsics: Intrinsics | None = None
-        for connection, _, raw in reader.messages([c for c in connections.values() if c]):
-            msg: Any = reader.deserialize(raw, connection.msgtype)
+        for topic, msg in self._messages(reader, [c for c in connections.values() if c]):
+            if topic == info_c.topic:
+                intrinsics = _intrinsics(msg)
+                continue
             stamp = msg.header.stamp.sec * 10**9 + msg.header.stamp.nanosec
-            if connection.topic == info_c.topic:
-                k, d = msg.k, (*map(float, msg.d), 0.0, 0.0, 0.0, 0.0, 0.0)[:5]
-                intrinsics = Intrinsics(int(msg.width), int(msg.height), k[0], k[4], k[2], k[5], d)
-                continue
-            kind = 'color' if connection.topic == color_c.topic else 'depth'
             parts = pending.setdefault(stamp, {})
+            kind = 'color' if topic == color_c.topic else 'depth'
             parts[kind] = decode(msg.encoding, msg.width, msg.height, msg.step, msg.data)
-            # Complete with its depth, or superseded by a later picture that is complete.
-            done = 'color' in parts and (depth_c is None or 'depth' in parts)
-            if not done or intrinsics is None:
-                continue
-            for time in sorted(t for t in pending if t <= stamp):
-                earlier = pending.pop(time)
-                if 'color' in earlier:
-                    yield Frame(
-                        earlier['color'], intrinsics, time * 1e-9, self._frame_id,
-                        earlier.get('depth'),
-                    )  # fmt: skip
+            # Complete with its depth, superseded by a later one that is, or not waited for longer.
+            complete = 'color' in parts and (depth_c is None or 'depth' in parts)
+            due = [t for t in pending if (complete and t <= stamp) or abs(stamp - t) > WAIT]
+            yield from self._taken(pending, due, intrinsics)
+        yield from self._taken(pending, list(pending), intrinsics)
+
+    def _taken(
+        self, pending: dict[int, dict[str, Any]], stamps: list[int], intrinsics: Intrinsics
+    ) -> Iterator[Frame]:
+        for stamp in sorted(stamps):
+            parts = pending.pop(stamp)
+            if 'color' in parts:
+                yield Frame(
+                    parts['color'], intrinsics, stamp * 1e-9, self._frame_id, parts.get('depth')
+                )
+
+    def _messages(self, reader: AnyReader, connections: list[Any]) -> Iterator[tuple[str, Any]]:
+        """Yield topic and message; raises SourceError where the file is damaged."""
+        try:
+            for connection, _, raw in reader.messages(connections):
+                yield connection.topic, reader.deserialize(raw, connection.msgtype)
+        except _DAMAGE as error:
+            raise SourceError(f'damaged: {_said(error)}') from error
 
     def read(self) -> Frame:
         """Return the next picture."""
@@ -105,8 +130,6 @@ class BagSource:
             return self.read()
         except MimicError as error:
             raise SourceError(f'{self._path}: {error}') from error
-        except (AnyReaderError, OSError, ValueError, KeyError) as error:
-            raise SourceError(f'{self._path} is damaged: {error}') from error
         if self._shift is None:
             self._shift = max(self._clock(), self._last + 1e-3) - frame.stamp
         elif self._real_time:
@@ -121,3 +144,12 @@ class BagSource:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+
+
+def _intrinsics(msg: Any) -> Intrinsics:
+    k, d = msg.k, (*map(float, msg.d), 0.0, 0.0, 0.0, 0.0, 0.0)[:5]
+    return Intrinsics(int(msg.width), int(msg.height), k[0], k[4], k[2], k[5], d)
+
+
+def _said(error: BaseException) -> str:
+    return str(error) or type(error).__name__

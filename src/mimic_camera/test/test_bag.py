@@ -1,8 +1,11 @@
 """Bags written with the rosbags library, read by the source."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
-from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
 from mimic_camera import BagSource, EndOfStreamError
@@ -34,8 +37,11 @@ def info(stamp_ns):
     )  # fmt: skip
 
 
-def write_bag(path, frames=5, skip_depth=(), prefix=''):
-    with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+def write_bag(path, frames=5, skip_depth=(), prefix='', depth_late=0, calibrated=True, zstd=False):
+    writer = Writer(path, version=9, storage_plugin=StoragePlugin.MCAP)
+    if zstd:
+        writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
+    with writer:
         add = lambda name, kind: writer.add_connection(  # noqa: E731
             f'{prefix}/camera/{name}', f'sensor_msgs/msg/{kind}', typestore=STORE
         )
@@ -46,12 +52,10 @@ def write_bag(path, frames=5, skip_depth=(), prefix=''):
             stamp = 10**18 + i * 33_000_000
             rgb = np.full((HEIGHT, WIDTH, 3), i, np.uint8)
             mm = np.full((HEIGHT, WIDTH), 500 + i, np.uint16)
-            messages = [
-                (infos, info(stamp), 'CameraInfo'),
-                (color, image(stamp, 'rgb8', rgb), 'Image'),
-            ]
+            messages = [(infos, info(stamp), 'CameraInfo')] if calibrated else []
+            messages.append((color, image(stamp, 'rgb8', rgb), 'Image'))
             if i not in skip_depth:
-                messages.append((depth, image(stamp, '16UC1', mm), 'Image'))
+                messages.append((depth, image(stamp + depth_late, '16UC1', mm), 'Image'))
             for k, (connection, msg, kind) in enumerate(messages):
                 raw = STORE.serialize_cdr(msg, f'sensor_msgs/msg/{kind}')
                 writer.write(connection, stamp + k * 1000, raw)
@@ -95,6 +99,30 @@ def test_a_frame_without_depth_is_delivered_without_it(tmp_path):
     assert [f.color[0, 0, 0] for f in frames] == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.parametrize('odd', [{'skip_depth': range(3, 99)}, {'depth_late': 1_000_000}])
+def test_depth_that_ends_or_never_fits_loses_no_picture(tmp_path, odd):
+    """And pictures are not kept for it: memory stays flat."""
+    write_bag(tmp_path / 'bag', frames=99, **odd)
+    frames = read(tmp_path / 'bag')
+    assert [f.color[0, 0, 0] for f in frames] == list(range(99))
+    with_depth = 3 if 'skip_depth' in odd else 0
+    assert [f.depth is not None for f in frames] == [i < with_depth for i in range(99)]
+    source = BagSource(tmp_path / 'bag', lambda: 0.0, 'c', real_time=False)
+    source.open()
+    seen = [source.read() for _ in range(50)]
+    pending = source._frames.gi_frame.f_locals['pending']
+    assert len(seen) == 50 and len(pending) <= 2 * 0.5 / 0.033 + 2
+    source.close()
+
+
+def test_pictures_whose_intrinsics_the_bag_does_not_hold(tmp_path):
+    write_bag(tmp_path / 'bag', calibrated=False)
+    source = BagSource(tmp_path / 'bag', lambda: 0.0, 'c')
+    source.open()
+    with pytest.raises(SourceError, match='bag: /camera/color/camera_info is empty'):
+        source.read()
+
+
 def test_topics_under_a_namespace_are_found(tmp_path):
     write_bag(tmp_path / 'bag', prefix='/left')
     assert len(read(tmp_path / 'bag')) == 5
@@ -115,3 +143,29 @@ def test_a_bag_cut_in_the_middle_is_an_error_that_names_it(tmp_path):
         source.open()
         while True:
             source.read()
+
+
+def chunk_of(data):
+    """Where the chunk is, and where and how long its messages are [B]."""
+    start = 8 + 9 + struct.unpack_from('<Q', data, 9)[0]
+    assert data[start] == 6
+    name = struct.unpack_from('<I', data, start + 37)[0]
+    return start, start + 49 + name, struct.unpack_from('<Q', data, start + 41 + name)[0]
+
+
+@pytest.mark.parametrize('harm', ['checksum', 'zstd'])
+def test_one_flipped_byte_is_an_error_that_names_the_bag(tmp_path, harm):
+    """The footer is whole: the bag opens, and breaks in the middle."""
+    write_bag(tmp_path / 'bag', zstd=harm == 'zstd')
+    file = next((tmp_path / 'bag').glob('*.mcap'))
+    data = bytearray(file.read_bytes())
+    start, begin, size = chunk_of(data)
+    if harm == 'checksum':  # rosbags writes none of its chunks, recorders do
+        struct.pack_into('<I', data, start + 33, zlib.crc32(data[begin : begin + size]))
+    data[begin + (size // 2 if harm == 'checksum' else 0)] ^= 0x40
+    file.write_bytes(data)
+    source = BagSource(tmp_path / 'bag', lambda: 0.0, 'c', real_time=False)
+    source.open()
+    with pytest.raises(SourceError, match=r'bag: damaged: \w'):
+        source.read()
+    source.close()
