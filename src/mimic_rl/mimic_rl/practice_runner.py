@@ -151,9 +151,7 @@ class PracticeRunner:
             ShapeError, NotFiniteError, StaleInputError: See `Sightings.add`.
         """
         following = self.phase is Phase.FOLLOW
-        self._sightings.add(
-            base_T_object, stamp, self._policy.target if following else self._shown
-        )
+        self._sightings.add(base_T_object, stamp, None if following else self._shown)
         self._unseen = ''
 
     def see_others(self, names: Iterable[str]) -> None:

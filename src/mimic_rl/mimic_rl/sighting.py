@@ -18,6 +18,7 @@ JUMP: Final = (
     0.03  # [m] of the anchors between two poses, beyond which a thing is not seen steadily
 )
 FASTEST: Final = 0.3  # [m/s] of a thing that is pushed
+SETTLED: Final = 0.3  # [s] of steady sight, after which a jump counts as where the thing is
 BACK: Final = 1.0  # [s] by which stamps go back when a clock was set, not when poses overtake
 
 
@@ -48,14 +49,16 @@ class Sightings:
         self.pose: FloatArray | None = None  # (7,) xyz [m], quaternion xyzw, in base_link
         self.stamp = -np.inf  # [s] of it
         self._since = -np.inf  # [s]
+        self._named: FloatArray | None = None  # (7,) last pose that was no jump
 
-    def add(self, base_T_object: FloatArray, stamp: float, reference: FloatArray) -> None:
+    def add(self, base_T_object: FloatArray, stamp: float, reference: FloatArray | None) -> None:
         """Take a pose.
 
         Args:
             base_T_object: (4, 4) in base_link.
             stamp: Of the picture [s].
-            reference: (7,) of all poses that look the same, the nearest to this one is meant.
+            reference: (7,) of all poses that look the same, the nearest to this one is meant;
+                None: to those before, so that what turns far keeps the name of its turn.
 
         Raises:
             ShapeError: Not (4, 4).
@@ -66,7 +69,10 @@ class Sightings:
         back = self.stamp - stamp
         if 0.0 <= back < BACK:
             raise StaleInputError(f'pose of the object: its stamp goes back by {back:.3f} s')
-        near = self._symmetry.nearest(seen, from_xyz_quat(reference[:3], reference[3:]))
+        like = self._named if reference is None else reference
+        near = seen
+        if like is not None:
+            near = self._symmetry.nearest(seen, from_xyz_quat(like[:3], like[3:]))
         pose = np.concatenate([near[:3, 3], to_quat_xyzw(near)])
         gap = stamp - self.stamp
         if (
@@ -76,6 +82,8 @@ class Sightings:
         ):
             self._since = stamp
         self.pose, self.stamp = pose, stamp
+        if reference is not None or like is None or self.steady >= SETTLED:
+            self._named = pose  # a pose or two that are wrong name nothing
 
     def distance(self, pose: FloatArray, other: FloatArray) -> float:
         """Return the mean distance of the anchors at two poses (7,) [m]: turns count too."""
@@ -89,4 +97,4 @@ class Sightings:
 
     def clear(self) -> None:
         """Forget what was seen."""
-        self.pose, self.stamp, self._since = None, -np.inf, -np.inf
+        self.pose, self.stamp, self._since, self._named = None, -np.inf, -np.inf, None
