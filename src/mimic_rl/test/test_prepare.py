@@ -26,6 +26,7 @@ from mimic_rl.prepare.watch import watch
 from mimic_rl.run_folder import WrongRobotError, load_run
 from mimic_rl.shapes import object_mesh
 from mimic_rl.shown import shown_task
+from mimic_rl.sighting import names_of
 
 RATE = 10.0  # [Hz], a third of a camera's: the test takes a third of the time
 SMALL = {'width': 64, 'height': 48}
@@ -36,7 +37,8 @@ class Shown:
 
     def __init__(self, folder):
         self.bag, self.mesh = folder / 'box_push', folder / 'box.obj'
-        object_mesh(shown_task('box_push').object).export(self.mesh)
+        mesh = object_mesh(shown_task('box_push').object)
+        mesh.apply_translation((0.4, -0.3, 0.1)).export(self.mesh)  # as a scan may have its origin
         stream = make_stream(ShowingParams(task='box_push', seed=1, rate=RATE, start_delay=0.0))
         self.begin = stream.handler.begin
         self.stamps, self.objects, self.hands = [], [], []
@@ -102,7 +104,10 @@ def test_the_folder_is_a_run_with_pictures(shown, prepared, tmp_path):
     run = load_run(folder)
     assert (run.arm, run.hand, run.task) == ('iiwa14', 'allegro', 'box_push')
     assert np.allclose(run.trajectory, prepared.run.trajectory, atol=1e-5)
-    assert load_object(folder / run.object.mesh).radius == pytest.approx(prepared.model.radius)
+    model = load_object(folder / run.object.mesh)  # as the tracker of `launch policy` has it
+    assert model.radius == pytest.approx(prepared.model.radius)
+    np.testing.assert_allclose(model.centre, 0.0, atol=1e-6)
+    assert names_of(run) == {'box_centred', 'object'}  # not as one who tracks the scan calls it
     for name in ('object_track.png', 'hand_at_start.png', 'robot_at_start.png'):
         assert (folder / name).stat().st_size > 20_000
     assert json.loads((folder / 'prepare.json').read_text())['object_seen'] > 0.9

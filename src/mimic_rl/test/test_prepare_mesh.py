@@ -3,9 +3,10 @@ import pytest
 import trimesh
 
 from mimic_core.errors import ConfigError
+from mimic_core.frames import apply
 from mimic_object_tracking import load_object
 from mimic_rl.prepare.params import PrepareParams
-from mimic_rl.prepare.prepare import _anchors, _fit, _round_about_body
+from mimic_rl.prepare.prepare import _anchors, _fit, _round_about_body, practice_model
 from mimic_rl.prepare.primitives import fit_primitives
 from mimic_rl.run_folder import Part
 from mimic_rl.shapes import part_mesh
@@ -107,3 +108,56 @@ def test_of_a_ball_only_the_middle_counts(tmp_path):
     model = load_object(tmp_path / 'ball.obj')
     assert model.symmetry.ball
     np.testing.assert_array_equal(_anchors(model), [[0.0, 0.0, 0.0]])
+
+
+def shapes():
+    scan = trimesh.creation.box((0.14, 0.07, 0.10))
+    jug = [Part('cylinder', (0.03, 0.15)), Part('box', (0.02, 0.02, 0.012), (0.04, 0.0, 0.06))]
+    return {
+        'plate': (trimesh.creation.cylinder(0.09, 0.02), (0.09, 0.0, 0.0), 'auto'),  # its rim
+        'ball': (trimesh.creation.icosphere(4, 0.04), (0.0, 0.0, 0.04), 'auto'),  # where it stands
+        'scan': (scan, (-0.5, 0.2, 0.0), 'auto'),
+        'jug': (trimesh.util.concatenate([part_mesh(p) for p in jug]), (0.5, 0.0, 0.0), 'z'),
+    }
+
+
+@pytest.mark.parametrize('name', ['plate', 'ball', 'scan', 'jug'])
+def test_an_origin_beside_the_object_is_moved_into_it(tmp_path, name):
+    mesh, origin, symmetry = shapes()[name]
+    mesh.apply_translation(-np.array(origin))
+    path = tmp_path / f'{name}.obj'
+    mesh.export(path)
+    params = PrepareParams(symmetry=symmetry)
+    model, fit, moved = practice_model(path, 1.0, params)
+    np.testing.assert_allclose(moved, -np.array(origin), atol=1e-3)
+    assert model.name == f'{name}_centred'
+    place = model.vertices.min(axis=0) + moved
+    np.testing.assert_allclose(place, mesh.bounds[0], atol=1e-6)  # the same mesh, elsewhere
+    assert max(np.linalg.norm(part.xyz) for part in fit.parts) < 0.08
+    # A turn about the axis, which nobody sees, moves no anchor.
+    anchors, axis = _anchors(model), model.symmetry.axis
+    if axis is not None:
+        spun = model.symmetry.nearest(np.eye(4), _quarter(axis))
+        np.testing.assert_allclose(apply(spun, anchors), anchors, atol=1e-3)
+
+
+def _quarter(axis):
+    turn = trimesh.transformations.rotation_matrix(0.5 * np.pi, axis)
+    return np.asarray(turn)
+
+
+@pytest.mark.parametrize(
+    ('shape', 'shift', 'symmetry'),
+    [
+        ('plate', (0.0, 0.0, 0.01), 'auto'),  # on the axis, on the table
+        ('scan', (0.07, 0.035, 0.05), 'auto'),  # a corner, as drawing programs have it
+        ('jug', (0.0, 0.0, 0.0), 'z'),
+    ],
+)
+def test_an_origin_in_the_object_stays(tmp_path, shape, shift, symmetry):
+    mesh, _, _ = shapes()[shape]
+    mesh.apply_translation(shift)
+    path = tmp_path / 'mine.obj'
+    mesh.export(path)
+    model, _, moved = practice_model(path, 1.0, PrepareParams(symmetry=symmetry))
+    assert not moved.any() and model.name == 'mine'

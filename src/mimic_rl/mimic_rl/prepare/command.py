@@ -128,4 +128,9 @@ def summary(prepared: Prepared) -> Table:
     )  # fmt: skip
     for name, value in rows:
         table.add_row(name, value)
+    if prepared.origin.any():
+        place = ', '.join(f'{mm:.0f}' for mm in report['origin_in_mesh_mm'])
+        table.add_row(
+            'origin', f'moved to ({place}) mm of the mesh: track with the mesh of the run'
+        )
     return table

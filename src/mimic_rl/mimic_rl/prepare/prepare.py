@@ -14,7 +14,7 @@ from mimic_core.errors import ConfigError
 from mimic_core.frames import BASE, apply, inverse, to_quat_xyzw
 from mimic_core.hand import Side, TrackedHand
 from mimic_description import RobotModel, load_robot
-from mimic_object_tracking import ObjectModel, load_object
+from mimic_object_tracking import ObjectModel, load_object, make_object
 from mimic_retargeting import HumanHand
 from mimic_rl.prepare import pictures
 from mimic_rl.prepare.params import PrepareParams
@@ -42,6 +42,10 @@ _TABLE_ERROR: Final = 0.02  # [m] by which the object may seem to float or sink
 _TILES: Final = 6  # frames in the picture of the track
 _EARLIER_STEP: Final = 5  # frames
 _ALONG: Final = 0.95  # [1] cosine, from which a round axis is one of the object's own
+_OFF_AXIS: Final = 0.002  # [m] of an origin that counts as on the round axis of a shape
+_OFF_NAMED: Final = 0.25  # [1] of the radius; where a named axis goes is not known as well
+_OFF_BOX: Final = 0.002  # [m] of an origin that counts as in the box around a mesh
+_CENTRED: Final = '_centred'  # after the name of an object whose origin was moved
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Prepared:
     fit: Fit
     lowest: float  # [m] of the object over the table as it was seen at first, before correction
     model: ObjectModel
+    origin: FloatArray  # (3,) [m] of the model, in the frame of the mesh file
     video: DemonstrationVideo
 
     def report(self) -> dict[str, Any]:
@@ -79,6 +84,7 @@ class Prepared:
             'slowed_steps': self.motion.slowed,
             'shape_error_mm': round(1e3 * self.fit.error, 2),
             'object_above_table_mm': round(1e3 * self.lowest, 2),
+            'origin_in_mesh_mm': (1e3 * self.origin).round(2).tolist(),
         }
 
 
@@ -116,9 +122,7 @@ def prepare(
     """
     robot = load_robot(arm, hand)
     postures = Postures(robot, params)
-    model = load_object(mesh, mesh_scale, params.symmetry)
-    fit = _fit(model, mesh, params)
-    model = _round_about_body(model, fit)
+    model, fit, origin = practice_model(mesh, mesh_scale, params)
     anchors = _anchors(model)
     if watched is None:
         watched = watch(video, model, cast(Side, params.side), progress)
@@ -154,7 +158,7 @@ def prepare(
                 raise
     moved = retarget(postures, humans, posture.q, params)
     run = replace(run, start=posture.q, demonstration=moved.q)
-    return Prepared(run, watched, path, posture, moved, tracked, fit, lowest, model, video)
+    return Prepared(run, watched, path, posture, moved, tracked, fit, lowest, model, origin, video)
 
 
 @dataclass(frozen=True)
@@ -210,7 +214,7 @@ def write_run(prepared: Prepared, mesh: Path, folder: Path, *, mesh_scale: float
     check_folder(folder, prepared.run.arm, prepared.run.hand)
     folder.mkdir(parents=True, exist_ok=True)
     name = prepared.run.object.mesh
-    if mesh_scale == 1.0:
+    if mesh_scale == 1.0 and not prepared.origin.any():
         shutil.copyfile(mesh, folder / name)
     else:
         prepared.model.trimesh().export(folder / name)
@@ -248,6 +252,47 @@ def check_folder(folder: Path, arm: str, hand: str) -> None:
         load_run(folder).check_robot(arm, hand)
     elif folder.exists() and any(folder.iterdir()):
         raise ConfigError(f'{folder} holds something else than a run: choose another --out')
+
+
+def practice_model(
+    mesh: Path, scale: float, params: PrepareParams
+) -> tuple[ObjectModel, Fit, FloatArray]:
+    """Return the model of a mesh file, its primitives, and its origin (3,) [m] in the file.
+
+    About the origin an object is turned at the start and reached from; it lies on the round axis,
+    which no turn moves, and in the box around the mesh. Where that of the file does not, as that
+    of a scan, it is moved to the middle; the object then has a name of its own, since who tracks
+    it with the file sees another origin.
+
+    Raises:
+        ConfigError: The mesh cannot be used.
+    """
+    model = load_object(mesh, scale, params.symmetry)
+    fit = _fit(model, mesh, params)
+    model = _round_about_body(model, fit)
+    if _origin_is_good(model, params.symmetry == 'auto'):
+        return model, fit, np.zeros(3)
+    origin = model.centre if model.symmetry.axis is None else model.symmetry.centre
+    centred = make_object(
+        f'{model.name}{_CENTRED}', model.vertices - origin, model.faces,
+        symmetry=params.symmetry, source=str(mesh),
+    )  # fmt: skip
+    fit = _fit(centred, mesh, params)
+    return _round_about_body(centred, fit), fit, origin
+
+
+def _origin_is_good(model: ObjectModel, by_shape: bool) -> bool:
+    """Tell whether the origin is on the round axis, if there is one, and in the box."""
+    symmetry = model.symmetry
+    low, high = model.vertices.min(axis=0) - _OFF_BOX, model.vertices.max(axis=0) + _OFF_BOX
+    if not ((low <= 0.0) & (high >= 0.0)).all():
+        return False
+    if symmetry.axis is None:
+        return True
+    off = symmetry.centre
+    if not symmetry.ball:
+        off = off - (off @ symmetry.axis) * symmetry.axis
+    return float(np.linalg.norm(off)) <= (_OFF_AXIS if by_shape else _OFF_NAMED * model.radius)
 
 
 def _fit(model: ObjectModel, mesh: Path, params: PrepareParams) -> Fit:
