@@ -22,6 +22,8 @@ SEARCHES: Final = 4  # for a posture that reaches a position
 ANY_TURN: Final = 4.0  # [rad] more than any rotation: the orientation does not count
 PAUSE: Final = 0.5  # [s] of holding after the arm could not follow
 STRIDE: Final = 2  # [commands] between the points ahead of one
+STEEPEST: Final = 1.5  # [1] slope of the way from where a motion begins to the chunks' path
+LEVER: Final = 0.3  # [m] a turn of 1 rad is a way of so much
 MAX_DT: Final = 0.1  # [s] after a longer gap the arm goes on as after this one
 _QUATERNION: Final = slice(3, 7)  # columns of what a chunk says
 _JOINTS: Final = slice(7, None)
@@ -113,6 +115,20 @@ def mean_path(said: FloatArray, weights: FloatArray) -> Path:
 
 
 @dataclass(frozen=True)
+class Beginning:
+    """Where a motion begins, and how it comes to the chunks' path."""
+
+    time: float  # [s]
+    here: Path  # of that one moment
+    duration: float  # [s] until it is on the chunks' path
+
+    def share(self, times: FloatArray) -> FloatArray:
+        """Return (K,) how much of the chunks' path [1] counts at times (K,) [s]."""
+        t = np.clip((times - self.time) / max(self.duration, 1e-6), 0.0, 1.0)
+        return t * t * (3.0 - 2.0 * t)
+
+
+@dataclass(frozen=True)
 class Step:
     """What to command now."""
 
@@ -164,7 +180,7 @@ class Executor:
         self._hand_limits = robot.limits.select(list(range(self._arms, len(robot.limits))))
         self._chunks: list[tuple[Chunk, float]] = []  # with the time of arrival [s], in order
         self._q = robot.home.copy()  # last command
-        self._begin: tuple[float, Path] | None = None  # when and where this motion began
+        self._begin: Beginning | None = None  # of this motion
         self._last = 0.0  # [s] of the last command
         self._last_end = -np.inf  # [s] of all chunks so far
         self._refused = ''  # why the last chunk was
@@ -305,18 +321,18 @@ class Executor:
         here = Path(
             pose[:, :3, 3], Rotation.from_matrix(pose[:, :3, :3]), self._q[None, self._arms :]
         )
-        self._begin, self._last = (now, here), now
+        there = self._ensemble(now, np.array([now]))
+        turn = float((here.rotation.inv() * there.rotation).magnitude()[0])
+        way = max(float(np.linalg.norm(there.position - here.position)), LEVER * turn)
+        duration = max(self.params.start_time, STEEPEST * way / self.params.start_speed)
+        self._begin, self._last = Beginning(now, here, duration), now
         self.ik.reset()
 
     def _wanted(self, now: float, times: FloatArray) -> Path:
         """Return where to be at times (K,) [s]: the chunks' path, or on the way to it."""
         assert self._begin is not None
-        begin, here = self._begin
-        target = self._ensemble(now, times)
-        if times[0] - begin >= self.params.start_time:
-            return target
-        t = np.clip((times - begin) / max(self.params.start_time, 1e-6), 0.0, 1.0)
-        return here.towards(target, t * t * (3.0 - 2.0 * t))
+        target, share = self._ensemble(now, times), self._begin.share(times)
+        return target if share[0] == 1.0 else self._begin.here.towards(target, share)
 
     def _go(self, now: float, age: float) -> Step:
         """Return the joints of now and those of the way ahead."""

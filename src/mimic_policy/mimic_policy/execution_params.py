@@ -29,6 +29,10 @@ class ExecutionParams:
         'In which commands go from where the robot is to what the policy wants, at the start and '
         'after a hold [s].', 0.5, low=0.0, high=5.0,
     )  # fmt: skip
+    start_speed: float = param(
+        'Of the palm on that way [m/s]: from further off, as a person may leave the arm, it takes '
+        'longer than start_time.', 0.25, low=0.01, high=5.0,
+    )  # fmt: skip
     preview: float = param(
         'How far ahead a command goes, so that the gate sees turns coming [s]; 0: one point.',
         0.3, low=0.0, high=1.0,

@@ -149,6 +149,30 @@ def test_it_starts_where_the_robot_is(executor):
     assert steps[-1][1].q[7] == pytest.approx(0.5, abs=1e-3)
 
 
+@pytest.mark.parametrize(('away', 'turned'), [(0.3, 0.0), (0.05, 1.0)])
+def test_from_far_off_it_joins_the_path_slowly(executor, away, turned):
+    """As after a person let go: in `start_time` alone it would be three times as fast."""
+    chunks = []
+    for stamp in np.arange(0.0, 3.0, 0.2):
+        rows = rows_of(executor, move=(0.0, 0.02, 0.0), start=stamp)
+        rows[:, :3] += np.array([0.0, 0.6, -0.8]) * away
+        turns = Rotation.from_rotvec(rows[:, 3:6]) * Rotation.from_rotvec([0.0, 0.0, turned])
+        rows[:, 3:6] = turns.as_rotvec()
+        chunks.append((stamp + 0.1, stamp, rows))
+    steps = run(executor, 0.0, 3.0, chunks=chunks)
+    assert {step.reason for _, step in steps} == {'', 'waiting for the first chunk'}
+    q = np.array([step.q[:7] for _, step in steps if step.q is not None])
+    poses = np.array([executor.ik.pose(joints) for joints in q])
+    moved = np.linalg.norm(np.diff(poses[:, :3, 3], axis=0), axis=1) / PERIOD
+    bound = executor.params.start_speed
+    assert moved.max() < bound + 0.03  # the path itself moves at 0.02 m/s
+    parts = Rotation.from_matrix(poses[:, :3, :3])
+    assert (parts[:-1].inv() * parts[1:]).magnitude().max() / PERIOD < bound / 0.3 + 0.05
+    wanted = rows_of(executor, move=(0.0, 0.02, 0.0), start=2.9)[0, :3]
+    wanted += np.array([0.0, 0.6, -0.8]) * away
+    assert poses[-1, :3, 3] == pytest.approx(wanted, abs=0.005)
+
+
 def test_late_inference_holds_and_recovers(executor):
     """Without a newer observation than `max_age` nothing is commanded; then it goes on."""
     executor_age = executor.params.max_age
@@ -240,8 +264,8 @@ def test_every_parameter_counts(robot):
 
     usual = outcome()
     other = dict(
-        max_age=0.5, ensemble_weight=0.3, splice_time=0.4, start_time=0.2, lead=0.1, preview=0.1,
-        max_lag=0.03, max_lead=0.1,
+        max_age=0.5, ensemble_weight=0.3, splice_time=0.4, start_time=0.2, start_speed=0.05,
+        lead=0.1, preview=0.1, max_lag=0.03, max_lead=0.1,
     )  # fmt: skip
     assert [name for name, value in other.items() if outcome(**{name: value}) == usual] == []
     elsewhere = {'rate', 'replan_period', 'max_picture_age', 'max_state_age'}  # test_runner.py
