@@ -383,8 +383,7 @@ class Trainer:
             if field != 'step' and value.shape != parameters[name].shape:
                 shape = tuple(parameters[name].shape)
                 raise CheckpointError(f'{where}: {key} is {tuple(value.shape)}, not {shape}')
-            target = value if field == 'step' else value.to(self._device)
-            self._optimiser.state[parameters[name]][field] = target
+            self._optimiser.state[parameters[name]][field] = value.to(self._device)
 
 
 def _progress(training: dict[str, Any], where: str) -> tuple[int, dict[str, list[float]]]:

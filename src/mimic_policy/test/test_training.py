@@ -272,6 +272,21 @@ def test_a_loss_that_is_not_finite_ends_it_and_leaves_the_last_checkpoint(episod
     load_policy(tmp_path)
 
 
+@pytest.mark.filterwarnings('ignore:.*copying from a non-meta parameter')
+def test_all_of_the_optimiser_goes_on_where_its_parameters_are(episodes, tmp_path):
+    """The fused kernel of an accelerator wants the count of steps there too."""
+    last = _train(episodes, tmp_path, method='robot_only', steps=4)
+    settings = _settings(method='robot_only', steps=4)
+    trainer = Trainer(
+        prepare(episodes, settings.train), settings.train, settings.network, settings.diffusion,
+        tmp_path, device=torch.device('meta'),
+    )  # fmt: skip
+    trainer.resume(read_checkpoint(last))
+    states = trainer._optimiser.state.values()
+    found = {(key, value.device.type) for state in states for key, value in state.items()}
+    assert found == {(key, 'meta') for key in ('step', 'exp_avg', 'exp_avg_sq')}
+
+
 def test_a_damaged_training_state_is_named(episodes, tmp_path):
     last = _train(episodes, tmp_path, method='robot_only', steps=4)
     file = last / 'training.safetensors'
