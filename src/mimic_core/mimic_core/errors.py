@@ -81,5 +81,10 @@ class UnknownNameError(MimicError):
         close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
         hint = f" Did you mean '{close[0]}'?" if close else ''
         super().__init__(f"unknown {what} '{name}'.{hint} Known: {', '.join(names) or 'none'}")
+        self.what = what
         self.name = name
         self.known = tuple(names)
+
+    def __reduce__(self) -> tuple[type['UnknownNameError'], tuple[str, str, tuple[str, ...]]]:
+        """Let it pass from one process to another."""
+        return type(self), (self.what, self.name, self.known)
