@@ -1,9 +1,12 @@
-"""Params dataclasses on a command line: one option for each field."""
+"""Command lines: an option for each field of a params dataclass, errors in a sentence."""
 
 import argparse
 import dataclasses
+import sys
+from collections.abc import Callable
 from typing import Any, TypeVar, get_args, get_origin
 
+from mimic_core.errors import MimicError
 from mimic_core.params import from_mapping, info_of, types_of
 
 T = TypeVar('T')
@@ -18,8 +21,8 @@ def add_arguments(parser: argparse._ActionsContainer, cls: type[Any]) -> None:
     for field in dataclasses.fields(cls):
         info, kind = info_of(field), kinds[field.name]
         required = field.default is dataclasses.MISSING
-        text = info.description if required else f'{info.description} Default: {field.default}.'
-        options: dict[str, Any] = {'dest': field.name, 'help': text.replace('%', '%%')}
+        text = info.description.replace('%', '%%') + ('' if required else ' Default: %(default)s.')
+        options: dict[str, Any] = {'dest': field.name, 'help': text}
         if required:
             options['required'] = True
         else:
@@ -41,3 +44,21 @@ def from_arguments(cls: type[T], given: argparse.Namespace) -> T:
     """
     names = types_of(cls)
     return from_mapping(cls, {name: getattr(given, name) for name in names})
+
+
+def guarded(name: str, run: Callable[[], int], stays: str) -> int:
+    """Run a command; an error is one sentence and exit code 2, Ctrl-C is 130.
+
+    Args:
+        name: Of the command.
+        run: Returns the exit code.
+        stays: What is there after Ctrl-C, and how to go on: the end of a sentence.
+    """
+    try:
+        return run()
+    except KeyboardInterrupt:
+        sys.stderr.write(f'{name}: stopped; {stays}\n')
+        return 130
+    except (MimicError, OSError) as error:
+        sys.stderr.write(f'{name}: {error}\n')
+        return 2

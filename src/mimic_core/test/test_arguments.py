@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from mimic_core.arguments import add_arguments, from_arguments
+from mimic_core.arguments import add_arguments, from_arguments, guarded
 from mimic_core.errors import ConfigError
 from mimic_core.params import param
 
@@ -34,3 +34,28 @@ def test_what_is_missing_or_out_of_range_is_refused():
         parse()
     with pytest.raises(ConfigError, match='max_gap'):
         parse('--name', 'a', '--max-gap', '2')
+
+
+def test_help_says_the_defaults_that_hold():
+    parser = argparse.ArgumentParser(formatter_class=argparse.RawTextHelpFormatter)
+    add_arguments(parser, Some)
+    parser.set_defaults(max_gap=0.75)
+    assert 'A time [s]. Default: 0.75.' in parser.format_help()
+    assert 'A name, 100 % required.' in parser.format_help()
+
+
+@pytest.mark.parametrize(
+    ('error', 'code', 'said'),
+    [
+        (ConfigError('x is wrong'), 2, 'do: x is wrong\n'),
+        (PermissionError(13, 'Permission denied', 'out'), 2, "Permission denied: 'out'\n"),
+        (KeyboardInterrupt(), 130, 'do: stopped; half of it is there\n'),
+    ],
+)
+def test_a_command_ends_in_a_sentence(capsys, error, code, said):
+    def run():
+        raise error
+
+    assert guarded('do', run, 'half of it is there') == code
+    assert capsys.readouterr().err.endswith(said)
+    assert guarded('do', lambda: 5, '') == 5
