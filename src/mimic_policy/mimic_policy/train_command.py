@@ -2,11 +2,13 @@
 
 import argparse
 import dataclasses
+import math
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from time import monotonic
 from types import FrameType
 from typing import Any, Final
 
@@ -16,8 +18,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from mimic_alignment import Mapping as FrameMapping
-from mimic_core.arguments import add_arguments, from_arguments
-from mimic_core.errors import ConfigError, MimicError
+from mimic_core.arguments import add_arguments, from_arguments, guarded
+from mimic_core.errors import ConfigError
 from mimic_dataset import default_folder, load
 from mimic_dataset.lerobot import domain_meta
 from mimic_policy.data import prepare
@@ -32,7 +34,7 @@ from mimic_policy.training import GROUPS, Settings, train
 
 _console = Console(stderr=True, highlight=False)
 _STOPPED: Final = 130  # exit code after Ctrl-C, as of a shell
-_SHARES: Final = 20  # lines of progress where nobody looks at a terminal
+_PERIOD: Final = 30.0  # [s] between lines of progress where nobody looks at a terminal
 
 
 def parser() -> argparse.ArgumentParser:
@@ -48,8 +50,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument('--dataset', type=Path, help='folder, instead of the one of task and hand')
     p.add_argument('--out', type=Path, help='of checkpoints (out/policies/TASK_HAND_METHOD)')
     p.add_argument('--mapping', type=Path, help='file of ./mimic align, instead of a new mapping')
-    p.add_argument('--robots', type=int, default=0, help='only so many robot episodes; 0: all')
-    p.add_argument('--humans', type=int, default=-1, help='only so many human episodes; -1: all')
+    p.add_argument('--robots', type=number, help='only so many robot episodes')
+    p.add_argument('--humans', type=number, help='only so many human episodes')
     p.add_argument('--device', default='auto', help='of torch: cpu, cuda, cuda:1')
     p.add_argument('--threads', type=int, default=0, help='of the processor; 0: one a core')
     p.add_argument('--tensorboard', action='store_true', help='write events into the folder')
@@ -61,11 +63,21 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+def number(text: str) -> int:
+    """Return an option's number, 0 or more."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f'{value} is less than 0')
+    return value
+
+
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Return the options; those that are not given are those of the preset."""
+    """Return the options; those that are not given are those of the preset, in the help too."""
     p = parser()
-    preset = p.parse_known_args(arguments)[0].preset
-    for values in PRESETS[preset].values():
+    first = argparse.ArgumentParser(add_help=False)  # knows no --help, which would end it here
+    first.add_argument('--preset', nargs='?', default=SMALL)
+    preset = first.parse_known_args(arguments)[0].preset
+    for values in PRESETS.get(preset, {}).values():
         p.set_defaults(**values)
     return p.parse_args(arguments)
 
@@ -83,6 +95,7 @@ def run(options: argparse.Namespace) -> int:
     )
     folder = _dataset_folder(options)
     out = options.out or Path('out/policies') / f'{folder.name}_{options.method}'
+    events = _events(out) if options.tensorboard else None
     torch.set_num_threads(options.threads or len(os.sched_getaffinity(0)))
     device = choose_device(options.device)
     with _console.status('reading the dataset'):
@@ -93,7 +106,7 @@ def run(options: argparse.Namespace) -> int:
         f'{settings.train.method}: {len(data.robot.lengths)} robot and {humans} human episodes, '
         f'{settings.train.steps} steps on {device}, into {escape(str(out))}'
     )
-    with _Screen(settings.train.steps, out if options.tensorboard else None) as screen:
+    with _Screen(settings.train.steps, events) as screen:
         last = train(
             data, settings, out, device=device, fresh=options.fresh, mapping=mapping,
             watch=screen.show, stop=lambda: screen.stopped,
@@ -124,9 +137,8 @@ def _data(options: argparse.Namespace, settings: Settings, folder: Path) -> Any:
             raise ConfigError(f'{folder}: {name} is {have}, not {asked}')
     _check_strides(options, p, folder, dataset.meta.fps)
     robots, humans = list(dataset.of('robot')), list(dataset.of('human'))
-    robots = robots[: options.robots] if options.robots else robots
-    humans = humans[: options.humans] if options.humans >= 0 else humans
-    dataset = dataclasses.replace(dataset, episodes=(*robots, *humans))
+    used = (*robots[: options.robots], *humans[: options.humans])
+    dataset = dataclasses.replace(dataset, episodes=used)
     root = folder if (folder / 'meta').is_dir() else folder / 'robot'
     stored = domain_meta(root)[1].cameras
     return prepare(dataset, p, {name: stored[name] for name in CAMERAS if name in stored})
@@ -148,18 +160,19 @@ def _check_strides(
 
 
 class _Screen:
-    """Progress for people: a bar on a terminal, some lines elsewhere; events for TensorBoard."""
+    """Progress for people: a bar on a terminal, lines elsewhere; events for TensorBoard."""
 
-    def __init__(self, steps: int, events: Path | None) -> None:
+    def __init__(self, steps: int, events: Callable[[int], Any] | None) -> None:
         self.stopped = False
         self._steps = steps
-        self._shown = -1
+        self._told = -math.inf  # [s] when the last line was
         self._bar = Progress(
             TextColumn('{task.description}'), BarColumn(), TaskProgressColumn(),
             TextColumn('{task.fields[rest]}'), console=_console, disable=not _console.is_terminal,
         )  # fmt: skip
         self._job = self._bar.add_task('training', total=steps, rest='')
-        self._writer = _event_writer(events) if events else None
+        self._events = events
+        self._writer: Any = None
         self._handlers: dict[int, Any] = {}
 
     def __enter__(self) -> '_Screen':
@@ -187,16 +200,23 @@ class _Screen:
         losses = ', '.join(f'{k[5:]} {v:.4f}' for k, v in entry.items() if k.startswith('loss_'))
         rest = '' if left is None else f'{_clock(left)} to go, loss {losses}'
         self._bar.update(self._job, completed=step, rest=rest)
-        share = step * _SHARES // self._steps
-        if not _console.is_terminal and share > self._shown:
-            self._shown = share
+        now = monotonic()
+        if not _console.is_terminal and now - self._told >= _PERIOD:
+            self._told = now
             _console.print(f'step {step} of {self._steps}, {rest}')
+        if self._events is not None and self._writer is None:
+            self._writer = self._events(step)  # now, since a fresh run has cleared its folder
         if self._writer is not None:
             for name, value in entry.items():
                 self._writer.add_scalar(name, value, step)
 
 
-def _event_writer(folder: Path) -> Any:
+def _events(folder: Path) -> Callable[[int], Any]:
+    """Return what opens a writer of events, in place of those from a step on.
+
+    Raises:
+        ConfigError: TensorBoard is not installed.
+    """
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
@@ -204,7 +224,7 @@ def _event_writer(folder: Path) -> Any:
             "--tensorboard needs the package tensorboard: './mimic shell -c "
             '"pip install tensorboard"\''
         ) from error
-    return SummaryWriter(str(folder))
+    return lambda step: SummaryWriter(str(folder), purge_step=step)
 
 
 def _clock(seconds: float) -> str:
@@ -216,11 +236,7 @@ def _clock(seconds: float) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command."""
     options = parse(arguments)
-    try:
-        return run(options)
-    except MimicError as error:
-        _console.print(f'[red]{escape(str(error))}[/]', soft_wrap=True)
-        return 1
+    return guarded('train', lambda: run(options), 'the same command goes on')
 
 
 if __name__ == '__main__':

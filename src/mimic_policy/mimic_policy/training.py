@@ -29,6 +29,7 @@ from mimic_policy.train_params import MIXING, TrainParams
 from mimic_policy.trainer import Trainer
 
 CURVE: Final = 'losses.jsonl'
+EVENTS: Final = 'events.out.tfevents.*'  # of TensorBoard
 GROUPS: Final[Mapping[str, type[Any]]] = {
     'train': TrainParams,
     'network': NetworkParams,
@@ -190,8 +191,9 @@ def read_curve(run: Path) -> list[dict[str, float]]:
 
 
 def _clear(run: Path) -> None:
-    """Remove the checkpoints and the curve of a run, and nothing else."""
+    """Remove the checkpoints and the curve of a run, as lines and as events, and nothing else."""
     with writing(run):
         for folder in checkpoints(run):
             remove_checkpoint(folder)
-        (run / CURVE).unlink(missing_ok=True)
+        for file in (run / CURVE, *run.glob(EVENTS)):
+            file.unlink(missing_ok=True)

@@ -1,4 +1,9 @@
+import itertools
 import shutil
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -60,6 +65,14 @@ def test_fewer_episodes_may_be_taken(folder, tmp_path, capsys):
     assert '1 robot and 0 human episodes' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('option', ['--robots', '--humans'])
+def test_less_than_no_episodes_are_refused(option, capsys):
+    with pytest.raises(SystemExit):
+        parse([option, '-1'])
+    assert f'argument {option}: -1 is less than 0' in capsys.readouterr().err
+    assert vars(parse([option, '0']))[option[2:]] == 0
+
+
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
@@ -70,16 +83,17 @@ def test_fewer_episodes_may_be_taken(folder, tmp_path, capsys):
         (['--mapping', 'none.json'], 'none.json: No such file'),
         (['--learning-rate', '7'], "parameter 'learning_rate' = 7.0 is outside"),
         (['--dataset', 'nowhere'], 'nowhere: there is no dataset'),
+        (['--robots', '0'], 'no robot episodes, immimic_a needs some'),
     ],
 )
 def test_what_cannot_be_is_one_sentence(folder, tmp_path, capsys, options, message):
-    assert _train(folder, tmp_path, *options) == 1
+    assert _train(folder, tmp_path, *options) == 2
     assert message in capsys.readouterr().err.replace('\n', ' ')
     assert checkpoints(tmp_path) == []
 
 
 def test_which_dataset_must_be_said(capsys):
-    assert main(['--steps', '1']) == 1
+    assert main(['--steps', '1']) == 2
     assert 'which dataset? --task and --hand, or --dataset' in capsys.readouterr().err
 
 
@@ -92,15 +106,83 @@ def test_a_preset_gives_the_defaults_of_all_options():
     assert parse(['--preset', 'paper', '--steps', '7']).steps == 7
 
 
+def test_help_says_what_the_preset_is(capsys, monkeypatch):
+    monkeypatch.setenv('COLUMNS', '200')
+    for preset, steps in (('paper', 15000), ('small', 3000)):
+        with pytest.raises(SystemExit):
+            parse(['--preset', preset, '--help'])
+        assert f'mixed one. Default: {steps}.' in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        parse(['--preset', 'huge'])
+    assert "argument --preset: invalid choice: 'huge'" in capsys.readouterr().err
+
+
+def test_stopped_before_its_first_step_it_says_so(folder, tmp_path, capsys, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr('mimic_policy.train_command.load', stop)
+    assert _train(folder, tmp_path) == 130
+    assert capsys.readouterr().err.endswith('train: stopped; the same command goes on\n')
+
+
+class Events:
+    """A writer of events as torch's: a file of its own in the folder, from its beginning."""
+
+    made: ClassVar[list['Events']] = []
+
+    def __init__(self, folder, purge_step=None) -> None:
+        self.file = Path(folder) / f'events.out.tfevents.{len(self.made)}'
+        self.file.write_text('')
+        self.purged, self.scalars, self.closed = purge_step, [], False
+        self.made.append(self)
+
+    def add_scalar(self, name, value, step) -> None:
+        self.scalars.append((name, step))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_events_are_those_of_this_run(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(Events, 'made', [])
+    module = SimpleNamespace(SummaryWriter=Events)
+    monkeypatch.setitem(sys.modules, 'torch.utils.tensorboard', module)
+    for more in ([], ['--fresh']):
+        assert _train(folder, tmp_path, '--method', 'robot_only', '--tensorboard', *more) == 0
+    first, again = Events.made
+    assert not first.file.exists() and again.file.exists()  # what was begun again has no past
+    for events in Events.made:
+        assert events.closed and events.purged == 2
+        assert [step for name, step in events.scalars if name == 'loss_robot'] == [2, 4]
+
+
+def test_without_tensorboard_it_is_not_begun(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'torch.utils.tensorboard', None)
+    assert _train(folder, tmp_path, '--tensorboard') == 2
+    assert '--tensorboard needs the package tensorboard' in capsys.readouterr().err
+    assert checkpoints(tmp_path) == []
+
+
+def test_where_no_terminal_is_a_line_comes_now_and_then(folder, tmp_path, capsys, monkeypatch):
+    clock = itertools.count(0.0, 7.0)
+    monkeypatch.setattr('mimic_policy.train_command.monotonic', clock.__next__)
+    more = '--method', 'robot_only', '--steps', '20', '--log-every', '1'
+    assert _train(folder, tmp_path, *more) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if ' of 20, ' in line]
+    assert [line.split(' of ')[0][5:] for line in lines] == ['1', '6', '11', '16']
+    assert all('to go, loss robot ' in line for line in lines)
+
+
 def test_strides_of_a_preset_are_for_its_frame_rate(folder, tmp_path, capsys):
     """At 10 fps, 32 rows of 155 / 32 frames would be 15 s instead of 5."""
     fitting = ['--robot-stride', '1.61', '--human-stride', '0.333']
-    assert _train(folder, tmp_path, '--preset', 'paper') == 1
+    assert _train(folder, tmp_path, '--preset', 'paper') == 2
     said = capsys.readouterr().err.replace('\n', ' ')
     assert 'fps is 10, and the strides of preset paper are frames at 30 fps' in said
     assert 'ingest with --fps 30, or give ' + ' '.join(fitting) in said
     assert checkpoints(tmp_path) == []
-    assert _train(folder, tmp_path, '--preset', 'paper', *fitting[:2]) == 1  # the other too
+    assert _train(folder, tmp_path, '--preset', 'paper', *fitting[:2]) == 2  # the other too
     assert 'give --human-stride 0.333' in capsys.readouterr().err.replace('\n', ' ')
     params = from_arguments(TrainParams, parse(['--preset', 'paper', *fitting]))
     _check_strides(parse(['--preset', 'paper']), params, folder, 10.0)  # no word
