@@ -28,6 +28,7 @@ from torch import Tensor
 from mimic_core.errors import ConfigError, MimicError
 from mimic_core.params import from_mapping
 from mimic_policy.diffusion import Diffusion, DiffusionParams
+from mimic_policy.distributed import choose_device
 from mimic_policy.facts import DOCUMENT
 from mimic_policy.inference import DiffusionPolicy
 from mimic_policy.meta import WRIST, PolicyMeta
@@ -194,13 +195,15 @@ def load_policy(
 
     Args:
         path: A checkpoint, or a training run: its newest one.
-        device: Of torch.
+        device: Of torch; 'auto': as `choose_device` finds it.
         inference_steps: Of DDIM; None: as trained.
 
     Raises:
         CheckpointError: It cannot be read; names the file and the field.
-        ConfigError: A field holds what cannot be; names the file and the field.
+        ConfigError: A field holds what cannot be; names the file and the field. Or there is no
+            such device.
     """
+    place = choose_device(device)
     checkpoint = read_checkpoint(path)
     meta = PolicyMeta.from_json(checkpoint.document['meta'], checkpoint.where)
     diffusion = dict(checkpoint.document['diffusion'])
@@ -211,7 +214,7 @@ def load_policy(
     with _naming(f'{checkpoint.where}: network'):
         network = build_network(from_mapping(NetworkParams, checkpoint.document['network']), meta)
     load_tensors(network, checkpoint.tensors(WEIGHTS), str(checkpoint.folder / WEIGHTS))
-    return DiffusionPolicy(meta, network, schedule, torch.device(device))
+    return DiffusionPolicy(meta, network, schedule, place)
 
 
 def build_network(params: NetworkParams, meta: PolicyMeta) -> PolicyNetwork:

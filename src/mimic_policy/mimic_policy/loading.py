@@ -20,6 +20,7 @@ def load_threads(path: Path, device: str, steps: int | None, threads: int = 1) -
 
     Raises:
         CheckpointError: It cannot be read; names the file and the field.
+        ConfigError: A field holds what cannot be, or there is no such device.
     """
     import torch
 
@@ -33,7 +34,7 @@ def load_for(params: PolicyNodeParams) -> tuple[Policy, RobotModel]:
     """Return the policy and the robot that parameters name.
 
     Raises:
-        ConfigError: No checkpoint is named.
+        ConfigError: No checkpoint is named, or there is no such device.
         CheckpointError: It cannot be read.
         WrongRobotError: It is for another robot or task; says in which field.
     """

@@ -192,3 +192,11 @@ def test_killed_while_writing_a_whole_one_is_left(tmp_path):
             load_policy(folder)
         save_tiny(run, 99999)  # goes on over what was left
         assert not [path for path in run.iterdir() if path.name.startswith('.step_00099999')]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
+def test_a_device_that_is_not_there_is_named(tmp_path):
+    run = save_tiny(tmp_path / 'run')
+    for name in ('cuda', 'abacus'):
+        with pytest.raises(ConfigError, match=f"^device '{name}': "):
+            load_policy(run, device=name)
