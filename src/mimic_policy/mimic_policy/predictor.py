@@ -1,7 +1,7 @@
 """Predictions beside execution: in a thread, or with a modelled delay."""
 
-import threading
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -41,53 +41,32 @@ class Predictor(Protocol):
 
 
 class ThreadPredictor:
-    """Predicts in a thread of its own."""
+    """Predicts in a thread of its own; what it did not expect is raised by `collect`."""
 
     def __init__(self, policy: Policy, rng: np.random.Generator) -> None:
-        """Start the thread."""
         self._policy, self._rng = policy, rng
-        self._wake = threading.Condition()
-        self._task: tuple[Observation, float] | None = None
-        self._result: Prediction | None = None
-        self._closed = False
-        self._thread = threading.Thread(target=self._run, name='policy', daemon=True)
-        self._thread.start()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix='policy')
+        self._result: Future[Prediction] | None = None
 
     @property
     def busy(self) -> bool:
         """It works on an observation, or its result was not collected yet."""
-        with self._wake:
-            return self._task is not None or self._result is not None
+        return self._result is not None
 
     def submit(self, observation: Observation, stamp: float, now: float) -> None:
         """Begin with an observation."""
-        with self._wake:
-            self._task = observation, stamp
-            self._wake.notify()
+        self._result = self._thread.submit(predict, self._policy, observation, stamp, self._rng)
 
     def collect(self, now: float) -> Prediction | None:
         """Return the result that has become ready, once."""
-        with self._wake:
-            result, self._result = self._result, None
-        return result
+        if self._result is None or not self._result.done():
+            return None
+        result, self._result = self._result, None
+        return result.result()
 
     def close(self) -> None:
-        """End the thread; a prediction that is under way is not waited for."""
-        with self._wake:
-            self._closed = True
-            self._wake.notify()
-
-    def _run(self) -> None:
-        while True:
-            with self._wake:
-                self._wake.wait_for(lambda: self._closed or self._task is not None)
-                if self._closed:
-                    return
-                assert self._task is not None
-                observation, stamp = self._task
-            result = predict(self._policy, observation, stamp, self._rng)
-            with self._wake:
-                self._task, self._result = None, result
+        """End the thread; a prediction that is under way is waited for only when Python ends."""
+        self._thread.shutdown(wait=False)
 
 
 class ModelledPredictor:
@@ -138,13 +117,16 @@ def warm_up(policy: Policy) -> float:
 def predict(
     policy: Policy, observation: Observation, stamp: float, rng: np.random.Generator
 ) -> Prediction:
-    """Return what a policy makes of an observation; a failure is told, not raised."""
+    """Return what a policy makes of an observation; a failure is told, not raised.
+
+    What is no failure but a mistake in the code is raised as it is.
+    """
     begin = time.perf_counter()
     rows, failure = None, ''
     try:
         rows = policy.predict(observation, rng)
     except MimicError as error:
         failure = str(error)
-    except RuntimeError as error:  # of torch: the accelerator is gone or full; the thread goes on
-        failure = f'the network failed: {error}'
+    except (RuntimeError, MemoryError) as error:  # torch's accelerator is gone, or memory is full
+        failure = f'the network failed: {str(error) or "out of memory"}'
     return Prediction(stamp, rows, failure, time.perf_counter() - begin)

@@ -1,3 +1,6 @@
+import threading
+import time
+
 import numpy as np
 import pytest
 from scripted_policy import Recorded, actions_of
@@ -212,26 +215,54 @@ def test_every_parameter_counts(robot):
     assert [name for name, value in other.items() if outcome(**{name: value}) == usual] == []
 
 
+def collected(predictor, world):
+    """Look, and return what the thread makes of it."""
+    predictor.submit(*world.runner.observer.look(), world.time)
+    assert predictor.busy
+    for _ in range(1000):
+        if (result := predictor.collect(world.time)) is not None:
+            break
+        time.sleep(0.005)
+    assert not predictor.busy
+    return result
+
+
 def test_the_thread_predicts_and_ends(robot):
     world = World(robot)
+    world.run(0.1)
     predictor = ThreadPredictor(world.policy, np.random.default_rng(0))
-    runner = Runner(robot, world.policy.meta, ExecutionParams(), predictor)
     assert not predictor.busy and predictor.collect(0.0) is None
-    runner.observer.joints.add(robot.joint_names, robot.home, 0.0)
-    for camera in ('agent', 'wrist'):
-        runner.observer.picture(camera, lambda: np.zeros((480, 640, 3), np.uint8), 0.0)
-    predictor.submit(*runner.observer.look(), 0.0)
-    for _ in range(1000):
-        if (result := predictor.collect(0.0)) is not None:
-            break
-        predictor._thread.join(0.005)
-    assert result.stamp == 0.0 and result.rows.shape == (32, 7) and result.failure == ''
+    result = collected(predictor, world)
+    assert result.rows.shape == (32, 7) and result.failure == ''
+    assert result.stamp == pytest.approx(world.time - PERIOD)
+    (thread,) = [t for t in threading.enumerate() if t.name.startswith('policy')]
     predictor.close()
-    predictor._thread.join(2.0)
-    assert not predictor._thread.is_alive()
+    thread.join(2.0)
+    assert not thread.is_alive()
 
 
-def test_a_failure_of_torch_is_told_and_the_next_prediction_works(robot):
+def test_a_mistake_in_the_thread_is_raised_where_it_is_collected(robot):
+    """Else it would end the thread unseen, and the reason be "inference is late" for ever."""
+    world = World(robot)
+    world.run(0.1)
+    predictor = ThreadPredictor(world.policy, np.random.default_rng(0))
+    good, world.policy.predict = world.policy.predict, lambda *_: {}['a mistake']
+    with pytest.raises(KeyError, match='a mistake'):
+        collected(predictor, world)
+    assert not predictor.busy
+    world.policy.predict = good
+    assert collected(predictor, world).rows is not None
+    predictor.close()
+
+
+@pytest.mark.parametrize(
+    ('error', 'why'),
+    [
+        (RuntimeError('CUDA error: out of memory'), 'CUDA error: out of memory'),
+        (MemoryError(), 'out of memory'),
+    ],
+)
+def test_a_failure_of_torch_is_told_and_the_next_prediction_works(robot, error, why):
     world = World(robot)
     world.run(0.2)
     observation, stamp = world.runner.observer.look()
@@ -239,9 +270,9 @@ def test_a_failure_of_torch_is_told_and_the_next_prediction_works(robot):
     assert good.rows is not None
 
     def lost(*_):
-        raise RuntimeError('CUDA error: out of memory')
+        raise error
 
     world.policy.predict = lost
     failed = predict(world.policy, observation, stamp, np.random.default_rng(0))
     assert failed.rows is None
-    assert failed.failure == 'the network failed: CUDA error: out of memory'
+    assert failed.failure == f'the network failed: {why}'
