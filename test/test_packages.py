@@ -31,6 +31,7 @@ WHEELS = {
     'mcap': 'mcap',
     'mediapipe': 'mediapipe',
     'mujoco': 'mujoco',
+    'mujoco_warp': 'mujoco-warp',
     'ompl': 'ompl',
     'pyarrow': 'pyarrow',
     'pymodbus': 'pymodbus',
@@ -42,6 +43,7 @@ WHEELS = {
     'trimesh': 'trimesh',
     'viser': 'viser',
     'pyrealsense2': 'pyrealsense2',
+    'warp': 'warp-lang',
 }
 PINNED = {  # module -> requirement, where the names differ
     'PIL': 'pillow',

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 import mujoco
 import numpy as np
-from mujoco import rollout
 
 from mimic_core.arrays import BoolArray, FloatArray, IntArray, checked
 from mimic_rl.follower import Follower
@@ -16,11 +15,9 @@ from mimic_rl.randomisation import ObjectEyes, Physics, object_pose
 from mimic_rl.rewards import anchor_distance, axes_angle, place_anchors, tracking_reward
 from mimic_rl.run_folder import PracticeRun
 from mimic_rl.starts import Starts
+from mimic_rl.stepper import CONTROL, STATE, make_stepper
 from mimic_rl.synergies import Synergies
 from mimic_rl.world import World, build_world, overlap
-
-_CONTROL: Final = mujoco.mjtState.mjSTATE_CTRL | mujoco.mjtState.mjSTATE_QFRC_APPLIED
-
 
 _IMPOSSIBLE: Final = 1e3  # [m], [rad], [m/s], [rad/s]: what only broken physics reaches
 _STARTS: Final = 6  # times that a start is drawn if things overlap, the last as it was shown
@@ -62,6 +59,7 @@ class Practice:
         count: int,
         seed: int = 0,
         threads: int = 2,
+        physics: str = 'threads',
         params: PracticeParams | None = None,
         randomisation: RandomisationParams | None = None,
     ) -> None:
@@ -73,11 +71,13 @@ class Practice:
             count: B.
             seed: Of everything that is random.
             threads: Of the physics.
+            physics: What moves it: see make_stepper.
             params: Of the environment.
             randomisation: What varies.
 
         Raises:
             WrongRobotError: The registry has another robot of that name.
+            ConfigError: These physics are not installed.
         """
         self.run: Final = run
         self.params: Final = params or PracticeParams()
@@ -111,18 +111,18 @@ class Practice:
         )
         self.time: Final = np.zeros(count, dtype=np.int64)  # steps since the start
         self.total: Final = np.zeros(count)  # sum of rewards
-        self._pool: Final = rollout.Rollout(nthread=threads if threads > 1 else 0)
-        self._data: Final = [mujoco.MjData(model) for _ in range(max(threads, 1))]
-        self._control: Final = np.zeros(
-            (count, self.params.substeps, mujoco.mj_stateSize(model, int(_CONTROL)))
+        self._stepper: Final = make_stepper(
+            physics, self.physics.models, self.params.substeps, threads
         )
-        self._states: Final = np.zeros((count, self.params.substeps, self.state.shape[1]))
-        self._sensors: Final = np.zeros((count, self.params.substeps, model.nsensordata))
+        self._probe: Final = mujoco.MjData(model)
+        self._control: Final = np.zeros(
+            (count, self.params.substeps, mujoco.mj_stateSize(model, int(CONTROL)))
+        )
         self.reset()
 
     def close(self) -> None:
         """End the threads."""
-        self._pool.close()
+        self._stepper.close()
 
     @property
     def count(self) -> int:
@@ -250,12 +250,7 @@ class Practice:
         force = (pushed * mass * self.randomisation.push_force)[:, None] * direction
         first = self.world.model.nu + self.world.object_dof
         control[:, 0, first : first + 3] = force
-        self._pool.rollout(
-            self.physics.models, self._data, self.state, control,
-            control_spec=int(_CONTROL), state=self._states, sensordata=self._sensors,
-            nstep=self.params.substeps, skip_checks=True,
-        )  # fmt: skip
-        self.state[:] = self._states[:, -1]
+        self.state[:] = self._stepper.step(self.state, control)
 
     def _ended(self, rows: IntArray, pose: FloatArray, failed: BoolArray) -> Ended:
         last = self.targets[-1]
@@ -277,6 +272,7 @@ class Practice:
             left = left[self._overlaps(left)]
             if len(left) == 0:
                 break
+        self._stepper.redrawn(rows)
         self.time[rows], self.total[rows] = 0, 0.0
         self.eyes.reset(rows, self.pose[rows], self.rng)
         self.observer.begin(rows)
@@ -295,8 +291,7 @@ class Practice:
     def _overlaps(self, rows: IntArray) -> BoolArray:
         """Tell of which (R,) environments things are within each other, the robot's own aside."""
         found = np.zeros(len(rows), dtype=bool)
-        data = self._data[0]
-        kind = int(mujoco.mjtState.mjSTATE_FULLPHYSICS)
+        data, kind = self._probe, int(STATE)
         for place, row in enumerate(rows):
             model = self.physics.models[row]
             mujoco.mj_setState(model, data, self.state[row], kind)
@@ -308,7 +303,7 @@ class Practice:
 
     def _blank_state(self, count: int) -> FloatArray:
         model = self.world.model
-        data, kind = mujoco.MjData(model), mujoco.mjtState.mjSTATE_FULLPHYSICS
+        data, kind = mujoco.MjData(model), STATE
         mujoco.mj_resetData(model, data)
         self._blank = np.zeros(mujoco.mj_stateSize(model, kind))
         mujoco.mj_getState(model, data, self._blank, kind)
@@ -354,6 +349,7 @@ class Practice:
         self.eyes.history = checked(arrays['history'], self.eyes.history.shape, 'history').copy()
         for row in range(self.count):
             self.physics.apply(row)
+        self._stepper.redrawn(np.arange(self.count))
         observer.places = motion.places(self.q)
         self.rng.bit_generator.state = values['rng']
         self.level = float(values['level'])

@@ -5,22 +5,28 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from mimic_core.errors import MimicError
-from mimic_core.params import check_value, from_mapping, types_of
+from mimic_core.errors import MimicError, UnknownNameError
+from mimic_core.params import check_value, types_of
 from mimic_rl import show_command
 from mimic_rl.params import LearningParams, PracticeParams, RandomisationParams
 from mimic_rl.prepare import command as prepare
 from mimic_rl.run_folder import load_run, save_run
 from mimic_rl.shapes import object_mesh
 from mimic_rl.shown import known_shown, show
+from mimic_rl.stepper import STEPPERS
+
+if TYPE_CHECKING:
+    from mimic_rl.ppo import Report  # torch takes seconds
 
 _GROUPS: Final = {
     'practice': PracticeParams,
@@ -28,6 +34,7 @@ _GROUPS: Final = {
     'learning': LearningParams,
 }
 _STEPS: Final = 3_000_000
+_LINE_EVERY: Final = 30.0  # [s] of a training whose output goes to a file
 
 
 def add_commands(commands: Any) -> dict[str, Callable[[argparse.Namespace], None]]:
@@ -41,23 +48,34 @@ def add_commands(commands: Any) -> dict[str, Callable[[argparse.Namespace], None
     train = commands.add_parser('train', help='practise a run in the twin; goes on if stopped')
     train.add_argument('run', type=Path, help='run folder')
     train.add_argument('--name', default='training', help='folder in it, one for each training')
-    train.add_argument('--steps', type=int, default=_STEPS, help='of the policy, in sum')
-    train.add_argument('--minutes', type=float, default=0.0, help='stop after; 0: never')
-    train.add_argument('--seed', type=int, default=0, help='of everything random')
-    train.add_argument('--film-every', type=int, default=500_000, help='steps; 0: no films')
-    train.add_argument('--threads', type=int, default=2, help='of physics and of torch')
+    train.add_argument('--steps', type=at_least(1), default=_STEPS, help='of the policy, in sum')
+    train.add_argument('--minutes', type=at_least(0, float), default=0.0, help='0: no end')
+    train.add_argument(
+        '--seed', type=at_least(0), help="of everything random; default: the training's, else 0"
+    )
+    train.add_argument(
+        '--film-every', type=at_least(0), default=500_000, help='steps; 0: no films'
+    )
+    train.add_argument('--threads', type=at_least(1), default=2, help='of physics and torch')
+    train.add_argument(
+        '--physics', choices=STEPPERS, default=STEPPERS[0],
+        help='threads of MuJoCo, or MuJoCo Warp on a GPU (requirements-warp.txt)',
+    )  # fmt: skip
     train.add_argument(
         '--set', action='append', default=[], metavar='NAME=VALUE', dest='values',
-        help='a parameter of practice, randomisation or learning; may be repeated',
+        help='a parameter of practice, randomisation or learning; may be repeated; those of a '
+        'training that goes on stay',
     )  # fmt: skip
 
     evaluate = commands.add_parser('evaluate', help='compare a training with replays and cloning')
     evaluate.add_argument('run', type=Path, help='run folder')
     evaluate.add_argument('--name', default='training', help='the training in it')
     evaluate.add_argument('--ablation', action='append', default=[], help='another training in it')
-    evaluate.add_argument('--episodes', type=int, default=50, help='for each row of the table')
-    evaluate.add_argument('--seed', type=int, default=1000, help='of starts and physics')
-    evaluate.add_argument('--threads', type=int, default=2, help='of the physics')
+    evaluate.add_argument(
+        '--episodes', type=at_least(1), default=50, help='for each row of the table'
+    )
+    evaluate.add_argument('--seed', type=at_least(0), default=1000, help='of starts and physics')
+    evaluate.add_argument('--threads', type=at_least(1), default=2, help='of the physics')
     evaluate.add_argument(
         '--no-gate', action='store_true', help='only in practice, not through the gate in the twin'
     )
@@ -80,23 +98,43 @@ def main() -> None:
         sys.exit(130)
 
 
-def settings_from(values: list[str]) -> dict[str, Any]:
-    """Return the parameters of each group from NAME=VALUE texts.
+def at_least(low: int, kind: type[int] | type[float] = int) -> Callable[[str], float]:
+    """Return the type of an argument that is a number with a lower bound."""
+
+    def number(text: str) -> float:
+        value = kind(text)
+        if not value >= low:  # NaN too
+            raise argparse.ArgumentTypeError(f'{text} is not at least {low}')
+        return value
+
+    return number
+
+
+def settings_from(values: list[str], before: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the parameters of each group, those that NAME=VALUE texts name with these values.
+
+    Args:
+        values: The texts.
+        before: Parameters of groups; None: the defaults.
 
     Raises:
         ConfigError: A value has the wrong type or is out of range.
         UnknownNameError: There is no such parameter.
     """
+    groups = {name: group for group, cls in _GROUPS.items() for name in types_of(cls)}
     given: dict[str, dict[str, Any]] = {name: {} for name in _GROUPS}
     for text in values:
         name, _, value = text.partition('=')
-        group = next((g for g, cls in _GROUPS.items() if name in types_of(cls)), 'practice')
+        if name not in groups:
+            raise UnknownNameError('parameter', name, groups)
+        group = groups[name]
         try:
             parsed = json.loads(value)
         except json.JSONDecodeError:
             parsed = value
         given[group][name] = check_value(_GROUPS[group], name, parsed)
-    return {group: from_mapping(cls, given[group]) for group, cls in _GROUPS.items()}
+    start = before or {group: cls() for group, cls in _GROUPS.items()}
+    return {group: dataclasses.replace(start[group], **given[group]) for group in _GROUPS}
 
 
 def _draft(arguments: argparse.Namespace) -> None:
@@ -109,38 +147,36 @@ def _draft(arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    import time
-
     import torch
 
-    from mimic_rl.checkpoint import Settings
-    from mimic_rl.ppo import Report
+    from mimic_rl.checkpoint import SETTINGS, Settings, load_settings
     from mimic_rl.synergies import robot_synergies
     from mimic_rl.training import Training
 
     run = load_run(arguments.run)
-    groups = settings_from(arguments.values)
+    folder, seed, before = arguments.run / arguments.name, arguments.seed, None
+    if (folder / SETTINGS).exists():
+        there = load_settings(folder)
+        before = {group: getattr(there, group) for group in _GROUPS}
+        seed = there.seed if seed is None else seed
+    groups = settings_from(arguments.values, before)
     torch.set_num_threads(arguments.threads)
     settings = Settings(
-        arguments.seed, groups['practice'], groups['randomisation'], groups['learning'],
+        seed or 0, groups['practice'], groups['randomisation'], groups['learning'],
         robot_synergies(run.robot()),
     )  # fmt: skip
-    training = Training(run, settings, arguments.run / arguments.name, threads=arguments.threads)
+    training = Training(
+        run, settings, arguments.run / arguments.name, threads=arguments.threads,
+        physics=arguments.physics,
+    )  # fmt: skip
     console = Console()
     if training.resumed:
         console.print(f'goes on from step {training.learner.steps:,}')
     end = time.monotonic() + 60.0 * arguments.minutes if arguments.minutes > 0 else float('inf')
-    columns = (
-        TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=console) as progress:
-        bar = progress.add_task('', total=arguments.steps, completed=training.learner.steps)
+    with _Steps(console, arguments.steps, training.learner.steps, end) as screen:
 
-        def report(result: Report) -> bool:
-            text = f'reward {result.reward:.2f}, level {result.level:.2f}'
-            if result.episodes:
-                text += f', success {100 * result.success:3.0f} %'
-            progress.update(bar, completed=result.steps, description=text)
+        def report(result: 'Report') -> bool:
+            screen.show(result)
             return time.monotonic() < end
 
         training.run(arguments.steps, film_every=arguments.film_every, report=report)
@@ -150,18 +186,56 @@ def _train(arguments: argparse.Namespace) -> None:
     console.print(f'{training.learner.steps:,} steps, in {training.folder}')
 
 
+def _bar(console: Console) -> Progress:
+    """Return a bar that is only there on a terminal."""
+    columns = (
+        TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+    )  # fmt: skip
+    return Progress(*columns, console=console, disable=not console.is_terminal)
+
+
+class _Steps:
+    """Progress of a training: a bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, console: Console, total: int, done: int, end: float) -> None:
+        """Args: total: steps that are wanted; done: of them; end: when it stops at the latest."""
+        self._console, self._total, self._end = console, total, end
+        self._bar = _bar(console)
+        self._job = self._bar.add_task('', total=total, completed=done)
+        self._done, self._began = done, time.monotonic()
+        self._told = self._began
+
+    def __enter__(self) -> '_Steps':
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def show(self, result: 'Report') -> None:
+        """Show what an update did."""
+        text = f'reward {result.reward:.2f}, level {result.level:.2f}'
+        if result.episodes:
+            text += f', success {100 * result.success:3.0f} %'
+        self._bar.update(self._job, completed=result.steps, description=text)
+        now = time.monotonic()
+        if self._console.is_terminal or now - self._told < _LINE_EVERY:
+            return
+        self._told = now
+        pace = (now - self._began) / (result.steps - self._done)  # [s] a step
+        left = max(min(pace * (self._total - result.steps), self._end - now), 0.0)
+        self._console.print(
+            f'{result.steps:,} of {self._total:,} steps, {text}, {timedelta(seconds=round(left))} '
+            'to go', soft_wrap=True,
+        )  # fmt: skip
+
+
 class _Rows:
     """Progress of a table, beside what is printed: a bar on a terminal, lines elsewhere."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False)
-        columns = (
-            TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(),
-            TimeRemainingColumn(),
-        )  # fmt: skip
-        self._bar = Progress(
-            *columns, console=self._console, disable=not self._console.is_terminal
-        )
+        self._bar = _bar(self._console)
         self._job = self._bar.add_task('', total=None)
 
     def __enter__(self) -> '_Rows':

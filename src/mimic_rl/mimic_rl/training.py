@@ -1,9 +1,10 @@
 """Training of a run: goes on where it stopped, keeps curves and films, leaves a policy."""
 
+import fcntl
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import numpy as np
 
@@ -11,9 +12,11 @@ from mimic_core.errors import ConfigError, MimicError
 from mimic_rl.checkpoint import (
     SETTINGS,
     Settings,
+    load_demonstrations,
     load_settings,
     restore_checkpoint,
     save_checkpoint,
+    save_demonstrations,
     save_policy,
     save_settings,
 )
@@ -27,13 +30,20 @@ from mimic_rl.run_folder import RUN_FILE, PracticeRun, run_text, save_run
 _SHOWN_EPISODES: Final = 64  # that succeeded
 _MOST_EPISODES: Final = 512  # among which they are sought
 _IMITATION_STEPS: Final = 400
+_LOCK: Final = 'lock'
 
 
 class Training:
     """One training in a folder of its own. Equal settings give equal numbers, stopped or not."""
 
     def __init__(
-        self, run: PracticeRun, settings: Settings, folder: Path, *, threads: int = 2
+        self,
+        run: PracticeRun,
+        settings: Settings,
+        folder: Path,
+        *,
+        threads: int = 2,
+        physics: str = 'threads',
     ) -> None:
         """Open a folder, which is made; go on from its newest checkpoint.
 
@@ -42,10 +52,13 @@ class Training:
             settings: Of the training.
             folder: Where its files are.
             threads: Of the physics.
+            physics: What moves it: see make_stepper.
 
         Raises:
-            ConfigError: The folder holds a training with other settings, or of another run.
+            ConfigError: The folder holds a training with other settings, or of another run; or
+                another process trains in it.
         """
+        self._lock: Final = _locked(folder)
         if (folder / RUN_FILE).exists():
             _check_run(folder / RUN_FILE, run)
         else:
@@ -59,7 +72,8 @@ class Training:
         learning = settings.learning
         self.practice: Final = Practice(
             run, settings.synergies, count=learning.environments, seed=settings.seed,
-            threads=threads, params=settings.practice, randomisation=settings.randomisation,
+            threads=threads, physics=physics, params=settings.practice,
+            randomisation=settings.randomisation,
         )  # fmt: skip
         shown = self._shown() if learning.demonstration > 0.0 else None
         self.learner: Final = Learner(self.practice, learning, settings.seed, shown)
@@ -73,6 +87,7 @@ class Training:
         """End the threads, close the files."""
         self._events.close()
         self.practice.close()
+        self._lock.close()
 
     def run(
         self,
@@ -133,11 +148,14 @@ class Training:
             self.no_films = str(error)
 
     def _shown(self) -> Demonstrations:
-        """Return episodes of the replayed motion that succeed, for DAPG.
+        """Return episodes of the replayed motion that succeed, for DAPG; kept in the folder.
 
         Raises:
             ConfigError: None does.
         """
+        kept = load_demonstrations(self.folder)
+        if kept is not None:
+            return kept
         practice = Practice(
             self.practice.run, self.settings.synergies, count=_SHOWN_EPISODES,
             seed=self.settings.seed + 1, threads=1, params=self.settings.practice,
@@ -151,7 +169,27 @@ class Training:
                 f'demonstration: no replay of the shown motion succeeds in {_MOST_EPISODES} '
                 'episodes, so there is nothing to imitate; leave it at 0'
             )
+        save_demonstrations(shown, self.folder)
         return shown
+
+
+def _locked(folder: Path) -> IO[str]:
+    """Return a file that is locked as long as it is open: no other process trains in a folder.
+
+    Raises:
+        ConfigError: One does.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / _LOCK).open('w')
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise ConfigError(
+            f'{folder}: another process trains here; wait for its end, or train under another '
+            '--name'
+        ) from None
+    return file
 
 
 def _check_run(file: Path, run: PracticeRun) -> None:
@@ -163,11 +201,14 @@ def _check_run(file: Path, run: PracticeRun) -> None:
 
 
 def _same(there: Settings, wanted: Settings, folder: Path) -> None:
-    for name in ('seed', 'practice', 'randomisation', 'learning'):
-        if getattr(there, name) != getattr(wanted, name):
-            raise ConfigError(
-                f'{folder / SETTINGS}: {name} is {getattr(there, name)}, '
-                f'not {getattr(wanted, name)}; train in another folder to change it'
-            )
+    pairs = [('seed', there.seed, wanted.seed)]
+    for group in ('practice', 'randomisation', 'learning'):
+        old, new = asdict(getattr(there, group)), asdict(getattr(wanted, group))
+        pairs += [(name, old[name], new[name]) for name in old]
+    changed = [f'{name} is {old}, not {new}' for name, old, new in pairs if old != new]
+    if changed:
+        raise ConfigError(
+            f'{folder / SETTINGS}: {", ".join(changed)}; train under another --name to change it'
+        )
     if not np.allclose(there.synergies.directions, wanted.synergies.directions):
         raise ConfigError(f'{folder / SETTINGS}: synergies are those of another hand')

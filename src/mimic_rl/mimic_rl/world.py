@@ -47,8 +47,8 @@ class World:
 def build_world(run: PracticeRun, robot: RobotModel, timestep: float | None = None) -> World:
     """Return the model of a run.
 
-    Contacts are those of the twin, in which the policy is tried before it meets a robot; with a step
-    of its own, but for the twin's last pass against creep.
+    Contacts are those of the twin, in which the policy is tried before it meets a robot; with
+    another step without its last pass against creep.
 
     Args:
         run: What is on the table.
