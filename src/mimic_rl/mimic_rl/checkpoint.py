@@ -17,7 +17,7 @@ from mimic_core.errors import ConfigError
 from mimic_core.params import from_mapping
 from mimic_rl.network import Actor
 from mimic_rl.params import LearningParams, PracticeParams, RandomisationParams
-from mimic_rl.ppo import Learner
+from mimic_rl.ppo import Demonstrations, Learner
 from mimic_rl.run_folder import PracticeRun, load_run
 from mimic_rl.synergies import Synergies
 
@@ -25,8 +25,10 @@ TENSORS: Final = 'tensors.safetensors'
 DOCUMENT: Final = 'state.json'
 SETTINGS: Final = 'settings.json'
 POLICY: Final = 'policy'
+SHOWN: Final = 'demonstrations.safetensors'
 TRAINING: Final = 'training'  # the usual name of a training in a run folder
 _PREFIX: Final = 'checkpoint-'
+_PART, _TORN = '.part', '.torn'  # suffixes of folders that are no checkpoints
 _KEPT: Final = 2
 
 
@@ -97,6 +99,11 @@ def load_training(folder: Path, name: str = TRAINING) -> tuple[PracticeRun, Sett
         ConfigError: It is no run folder, nothing was trained there, or a file is wrong.
     """
     load_run(folder)  # says what is wrong with the folder itself
+    if not (folder / name / SETTINGS).exists():
+        named = '' if name == TRAINING else f' --name {name}'
+        raise ConfigError(
+            f'nothing was practised in {folder / name}: ./mimic practise train {folder}{named}'
+        )
     settings = load_settings(folder / name)
     return load_run(folder / name, files=folder), settings
 
@@ -133,18 +140,33 @@ def save_checkpoint(learner: Learner, folder: Path) -> Path:
 
 
 def restore_checkpoint(learner: Learner, folder: Path) -> bool:
-    """Go on from the newest checkpoint that is whole; False if there is none.
+    """Go on from the newest checkpoint that is whole; False if there is none at all.
+
+    Newer ones that are torn are renamed: else they would count among those that are kept.
 
     Raises:
-        ConfigError: It is of another training: a tensor is missing or of another shape.
+        ConfigError: There are some and none is whole; or the one that is whole is of another
+            training: a tensor is missing or of another shape.
     """
+    torn: list[Path] = []
     for path in reversed(_checkpoints(folder)):
         try:
             tensors, document = load_file(path / TENSORS), _read_json(path / DOCUMENT)
         except (SafetensorError, OSError, ConfigError):
-            continue  # torn by a full disk or a lost machine: the one before it is whole
+            torn.append(path)  # by a full disk or a lost machine: the one before it is whole
+            continue
         _restore(learner, tensors, document, path)
+        for other in torn:
+            aside = other.with_name(f'{other.name}{_TORN}')
+            shutil.rmtree(aside, ignore_errors=True)
+            other.rename(aside)
         return True
+    if torn:
+        names = ' and '.join(path.name for path in reversed(torn))
+        raise ConfigError(
+            f'{folder}: {names} cannot be read, so the training cannot go on; bring one back, '
+            'or remove them to begin at step 0, or train under another --name'
+        )
     return False
 
 
@@ -161,6 +183,30 @@ def save_policy(learner: Learner, folder: Path) -> Path:
     target = folder / POLICY
     _write(target, dict(actor.state_dict()), document)
     return target
+
+
+def save_demonstrations(shown: Demonstrations, folder: Path) -> Path:
+    """Write the shown episodes of a training; return the file."""
+    target = folder / SHOWN
+    part = target.with_name(f'{target.name}{_PART}')
+    save_file({k: v.contiguous() for k, v in vars(shown).items()}, part)
+    part.replace(target)
+    return target
+
+
+def load_demonstrations(folder: Path) -> Demonstrations | None:
+    """Return the shown episodes of a training; None: it has none.
+
+    Raises:
+        ConfigError: The file cannot be read.
+    """
+    path = folder / SHOWN
+    if not path.exists():
+        return None
+    try:
+        return Demonstrations(**load_file(path))
+    except (SafetensorError, OSError, TypeError) as error:
+        raise ConfigError(f'{path}: {error}; bring it back, or begin anew') from error
 
 
 def load_actor(folder: Path) -> Actor:
@@ -221,12 +267,14 @@ def _restore(
 
 
 def _checkpoints(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.glob(f'{_PREFIX}*') if p.is_dir() and p.suffix != '.part')
+    return sorted(
+        p for p in folder.glob(f'{_PREFIX}*') if p.is_dir() and p.suffix not in (_PART, _TORN)
+    )
 
 
 def _write(target: Path, tensors: dict[str, Tensor], document: dict[str, Any]) -> None:
     """Write a folder that is there as a whole or not at all, whenever the process dies."""
-    part = target.with_name(f'{target.name}.part')
+    part = target.with_name(f'{target.name}{_PART}')
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     save_file({k: v.detach().contiguous().clone() for k, v in tensors.items()}, part / TENSORS)

@@ -183,12 +183,9 @@ def imitate(
     generator = torch.Generator().manual_seed(seed)
     actor.normaliser.update(shown.inputs)
     optimiser = torch.optim.Adam(actor.parameters(), lr=rate)
-    count = shown.inputs.shape[1]
     last = float('nan')
     for _ in range(steps):
-        rows = torch.randperm(count, generator=generator)[:_BATCH]
-        part = Demonstrations(shown.inputs[:, rows], shown.actions[:, rows], shown.valid[:, rows])
-        loss = imitation_loss(actor, part)
+        loss = imitation_loss(actor, shown.some(_BATCH, generator))
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(actor.parameters(), 1.0)

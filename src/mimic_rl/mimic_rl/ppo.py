@@ -19,6 +19,7 @@ from mimic_rl.params import LearningParams
 
 _RATE: Final = (1e-5, 2e-3)  # lowest and highest rate of learning
 _EPSILON: Final = 1e-8
+_SHOWN_BATCH: Final = 8  # shown episodes beside a minibatch
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,11 @@ class Demonstrations:
     inputs: Tensor  # (T, N, O)
     actions: Tensor  # (T, N, C)
     valid: Tensor  # (T, N) 1 where the episode had not ended
+
+    def some(self, count: int, generator: torch.Generator) -> 'Demonstrations':
+        """Return so many of the episodes, all if there are fewer, drawn anew."""
+        rows = torch.randperm(self.inputs.shape[1], generator=generator)[:count]
+        return Demonstrations(self.inputs[:, rows], self.actions[:, rows], self.valid[:, rows])
 
 
 @dataclass(frozen=True)
@@ -210,9 +216,8 @@ class Learner:
         loss = policy + params.value * value + params.bound * beyond
         loss = loss - params.entropy * std.log().sum()
         if self._demonstrations is not None and self.demonstration_weight > 1e-6:
-            loss = loss + self.demonstration_weight * imitation_loss(
-                self.actor, self._demonstrations
-            )
+            shown = self._demonstrations.some(_SHOWN_BATCH, self.generator)
+            loss = loss + self.demonstration_weight * imitation_loss(self.actor, shown)
         self.optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.actor.parameters(), params.gradient)

@@ -1,11 +1,14 @@
 import dataclasses
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
+import av
 import numpy as np
 import pytest
 
@@ -132,8 +135,64 @@ def test_stopped_and_gone_on_is_the_same_as_in_one_go(run, settings, tmp_path):
 def test_other_settings_in_the_same_folder_are_refused(run, settings, tmp_path):
     Training(run, settings, tmp_path, threads=1).close()
     other = dataclasses.replace(settings, learning=dataclasses.replace(SMALL, horizon=9))
-    with pytest.raises(ConfigError, match=r'settings\.json: learning'):
+    with pytest.raises(ConfigError, match=r'settings\.json: horizon is 8, not 9; train under'):
         Training(run, other, tmp_path, threads=1)
+
+
+def test_two_trainings_do_not_share_a_folder(run, settings, tmp_path):
+    training = Training(run, settings, tmp_path, threads=1)
+    with pytest.raises(ConfigError, match='another process trains here'):
+        Training(run, settings, tmp_path, threads=1)
+    training.close()
+    Training(run, settings, tmp_path, threads=1).close()
+
+
+def test_demonstrations_beside_practice(run, settings, tmp_path, monkeypatch):
+    """They pull the policy less and less; going on is exact, and replays nothing once more."""
+    monkeypatch.setattr('mimic_rl.training._SHOWN_EPISODES', 12)
+    shapes = []
+
+    def loss(actor, shown):
+        shapes.append(shown.inputs.shape[1])
+        return imitation_loss(actor, shown)
+
+    monkeypatch.setattr('mimic_rl.ppo.imitation_loss', loss)
+    learning = dataclasses.replace(SMALL, demonstration=2.0, demonstration_decay=0.9)
+    settings = dataclasses.replace(settings, learning=learning)
+    whole = Training(run, settings, tmp_path / 'whole', threads=1)
+    whole.run(32 * 4, save_every=2)
+    assert whole.learner.demonstration_weight == pytest.approx(2.0 * 0.9**4)
+    assert shapes == [8] * (4 * SMALL.epochs * SMALL.minibatches)  # a few of the 12
+    shutil.copytree(tmp_path / 'whole', tmp_path / 'parts')
+    shutil.rmtree(tmp_path / 'parts' / 'checkpoint-00000004')
+
+    def again(*_, **__):
+        raise AssertionError('replayed once more')
+
+    monkeypatch.setattr('mimic_rl.training.collect', again)
+    parts = Training(run, settings, tmp_path / 'parts', threads=1)
+    assert parts.resumed and parts.learner.steps == 64
+    assert parts.learner.demonstration_weight == pytest.approx(2.0 * 0.9**2)
+    parts.run(32 * 4, save_every=2)
+    for name, value in _weights(whole).items():
+        assert torch.equal(value, _weights(parts)[name]), name
+    whole.close()
+    parts.close()
+
+
+def test_the_loss_of_demonstrations_pulls(run, settings, synergies):
+    """From the same beginning, with it and without it: it brings the policy to what was shown."""
+    lost = {}
+    for weight in (0.0, 10.0):
+        practice = Practice(run, synergies, count=4, threads=1, seed=1)
+        shown = collect(practice, Replay(aware=True), 4, most=16)
+        learning = dataclasses.replace(SMALL, demonstration=weight, demonstration_decay=1.0)
+        learner = Learner(practice, learning, 0, shown)
+        for _ in range(12):
+            learner.update()
+        lost[weight] = float(imitation_loss(learner.actor, shown).detach())
+        practice.close()
+    assert lost[10.0] < 0.8 * lost[0.0]
 
 
 def test_a_run_that_changed_is_not_practised_on(run, settings, tmp_path):
@@ -171,6 +230,37 @@ def test_a_torn_checkpoint_is_passed_over(run, settings, tmp_path):
     again.close()
 
 
+def test_torn_checkpoints_are_not_counted_among_those_that_are_kept(run, settings, tmp_path):
+    training = Training(run, settings, tmp_path, threads=1)
+    training.run(32 * 5, save_every=2)  # checkpoints 4 and 5
+    training.close()
+    for path in tmp_path.glob('checkpoint-*'):
+        shutil.copytree(path, tmp_path / f'checkpoint-{100 + int(path.name[-8:]):08d}')
+    for path in tmp_path.glob('checkpoint-000001*'):
+        (path / 'tensors.safetensors').write_bytes(b'torn')
+    again = Training(run, settings, tmp_path, threads=1)
+    assert again.resumed and again.learner.updates == 5
+    again.run(32 * 7, save_every=1)
+    again.close()
+    kept = sorted(p.name for p in tmp_path.glob('checkpoint-*'))
+    assert kept == [
+        'checkpoint-00000006', 'checkpoint-00000007', 'checkpoint-00000104.torn',
+        'checkpoint-00000105.torn',
+    ]  # fmt: skip
+
+
+def test_a_training_whose_checkpoints_are_all_torn_does_not_begin_anew(run, settings, tmp_path):
+    training = Training(run, settings, tmp_path, threads=1)
+    training.run(32 * 2, save_every=1)
+    training.close()
+    for path in tmp_path.glob('checkpoint-*'):
+        (path / 'tensors.safetensors').write_bytes(b'torn')
+    words = f'{tmp_path}: checkpoint-00000001 and checkpoint-00000002 cannot be read'
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        Training(run, settings, tmp_path, threads=1)
+    assert len(list(tmp_path.glob('checkpoint-*'))) == 2
+
+
 def test_a_policy_that_is_missing_or_torn_is_named(tmp_path):
     with pytest.raises(ConfigError, match='policy'):
         load_actor(tmp_path)
@@ -188,6 +278,29 @@ def test_killed_between_two_renames_the_policy_before_is_read(run, settings, tmp
     again.run(64)
     again.close()
     assert (tmp_path / 'policy').is_dir()
+
+
+def test_a_training_films_what_it_does_and_does_not_notice(run, settings, tmp_path):
+    plain = Training(run, settings, tmp_path / 'plain', threads=1)
+    plain.run(64)
+    training = Training(run, settings, tmp_path / 'filmed', threads=1)
+    training.run(64, film_every=64)
+    training.close()
+    plain.close()
+    if training.no_films:
+        pytest.skip(training.no_films)
+    (path,) = (tmp_path / 'filmed' / 'films').iterdir()
+    assert path.name == '000000064.mp4'
+    with av.open(str(path)) as film:
+        assert film.streams.video[0].average_rate == settings.practice.control_rate
+        frames = [frame.to_ndarray(format='rgb24') for frame in film.decode(video=0)]
+    assert frames[0].shape == (240, 320, 3)
+    assert 1 < len(frames) <= training.practice.length - 1
+    assert frames[0].std() > 20.0  # there is something in it
+    apart = np.abs(frames[-1].astype(float) - frames[0].astype(float)).max(axis=2)
+    assert 0.002 < (apart > 40.0).mean() < 0.5  # things move, the table does not
+    for name, value in _weights(plain).items():
+        assert torch.equal(value, _weights(training)[name]), name
 
 
 def test_a_training_without_graphics_goes_on_and_says_so(run, settings, tmp_path, monkeypatch):
