@@ -11,6 +11,8 @@ STATUS_TOPIC: Final = 'control/status'
 _BY_SOURCE: Final = MappingProxyType[str, Driver](
     {'shadow/command': 'person', 'policy/command': 'policy', 'replay/command': 'replay'}
 )
+HOLD: Final = 4  # of ControlStatus.state
+STOPPED: Final = 5
 
 
 @dataclass(frozen=True)
@@ -27,16 +29,19 @@ class Drive:
         return (self.end - self.start) * 1e-9
 
 
-def drives(sources: Iterable[tuple[int, str]], end: int) -> tuple[Drive, ...]:
+def drives(statuses: Iterable[tuple[int, str, int]], end: int) -> tuple[Drive, ...]:
     """Return who drove, without gaps.
 
+    A person who took over and is lost or stale is still the source of the gate, which holds.
+
     Args:
-        sources: Log time [ns] and followed topic of each control/status, in order.
+        statuses: Log time [ns], followed topic and state of each control/status, in order.
         end: Log time [ns] of the end of the last.
     """
     found: list[Drive] = []
-    for time, source in sources:
-        driver = _BY_SOURCE.get(source, 'nobody')
+    for time, source, state in statuses:
+        holds = state in (HOLD, STOPPED)
+        driver: Driver = 'nobody' if holds else _BY_SOURCE.get(source, 'nobody')
         if found and found[-1].driver == driver:
             continue
         if found:

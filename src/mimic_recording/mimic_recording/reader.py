@@ -296,7 +296,7 @@ class Episode:
             return ()
         end = self.start + round(self.duration * NANOSECONDS)
         statuses = self.read([topic])
-        return drives(((message.log_time, status.source) for message, status in statuses), end)
+        return drives(((m.log_time, s.source, s.state) for m, s in statuses), end)
 
     @cached_property
     def _store(self) -> Any:

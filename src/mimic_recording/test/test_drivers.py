@@ -1,14 +1,18 @@
 """Who drove is told by the bag."""
 
+import re
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
-from mimic_recording import Drive, Episode
+from mimic_recording import Drive, Episode, drivers
 
 from .conftest import SECOND, T0
 
 STATUS = 'mimic_interfaces/msg/ControlStatus'
+SHADOW = 1  # a state in which the gate follows someone
+INTERFACE = Path(__file__).parents[2] / 'mimic_interfaces' / 'msg' / 'ControlStatus.msg'
 
 
 @pytest.fixture
@@ -18,8 +22,9 @@ def episode_of(bench, make, header):
     def build(sources, topic='/left/control/status'):
         rows = []
         for i, source in enumerate(sources):
+            source, state = source if isinstance(source, tuple) else (source, SHADOW)
             t = T0 + i * SECOND // 10
-            data = make(STATUS, header=header(t), source=source)
+            data = make(STATUS, header=header(t), source=source, state=state)
             rows.append((topic, STATUS, t, data, i + 1))
         return Episode(bench.episode(rows))
 
@@ -42,6 +47,17 @@ def test_who_drove_and_when(episode_of):
 def test_a_motion_of_the_gate_and_replays(episode_of):
     with episode_of(['control/move_to', 'replay/command', 'replay/command']) as episode:
         assert [drive.driver for drive in episode.drivers()] == ['nobody', 'replay']
+
+
+@pytest.mark.parametrize('state', ['HOLD', 'STOPPED'])
+def test_nobody_drives_while_the_gate_holds_for_a_person_who_is_lost(episode_of, state):
+    value = int(re.search(rf'^uint8 {state}=(\d)', INTERFACE.read_text(), re.MULTILINE)[1])
+    assert getattr(drivers, state) == value
+    lost = ('shadow/command', value)
+    with episode_of(['policy/command', 'shadow/command', lost, lost, 'shadow/command']) as episode:
+        found = episode.drivers()
+    assert [d.driver for d in found] == ['policy', 'person', 'nobody', 'person']
+    assert found[2].duration == pytest.approx(0.2)
 
 
 def test_without_a_gate_nothing_is_known(episode_of):
