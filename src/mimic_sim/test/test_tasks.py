@@ -144,6 +144,25 @@ def test_a_broken_task_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyP
         known_tasks()
 
 
+@pytest.mark.parametrize('field', ['name', 'description', 'success'])
+def test_a_task_that_is_not_complete_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str
+) -> None:
+    (tmp_path / 'mine.py').write_text(
+        'from mimic_sim.tasks import Task\nclass Base(Task):\n    pass\nclass Mine(Base):\n'
+        + ''.join(
+            {'name': "    name = 'mine'\n", 'description': "    description = 'Mine.'\n"}.get(
+                f, f'    def {f}(self, *_):\n        return ()\n'
+            )
+            for f in ('name', 'description', 'objects', 'markers', 'start', 'success')
+            if f != field
+        )
+    )
+    monkeypatch.setenv('MIMIC_TASK_PATH', str(tmp_path))
+    with pytest.raises(ConfigError, match=rf'mine\.py: class Mine has no {field}$'):
+        known_tasks()
+
+
 def test_no_room() -> None:
     with pytest.raises(ConfigError, match='no room'):
         scattered(np.random.default_rng(0), WorkArea((0.0, 0.0), 0.05), 6, 0.1)

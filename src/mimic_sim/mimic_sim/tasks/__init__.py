@@ -63,7 +63,7 @@ def load_task(name: str, area: WorkArea) -> Task:
 
     Raises:
         UnknownNameError: There is none of that name; lists the known ones.
-        ConfigError: A file of a task cannot be imported.
+        ConfigError: A file of a task cannot be imported, or a class in it is not complete.
     """
     classes = _classes()
     if name not in classes:
@@ -83,9 +83,22 @@ def _classes() -> dict[str, type[Task]]:
             for item in vars(module).values():
                 if not isinstance(item, type) or item.__module__ != module.__name__:
                     continue  # only classes that the file itself defines
-                if issubclass(item, Task):
+                if issubclass(item, Task) and _is_complete(item, file):
                     classes.setdefault(item.name, item)
     return classes
+
+
+def _is_complete(item: type[Task], file: Path) -> bool:
+    """Tell a task from a base of tasks, which has neither a name nor all methods."""
+    missing = sorted(getattr(item, '__abstractmethods__', ()))
+    texts = [n for n in ('name', 'description') if not isinstance(getattr(item, n, None), str)]
+    if missing and 'name' in texts:
+        return False
+    if texts or missing:
+        raise ConfigError(
+            f'task file {file}: class {item.__name__} has no {", ".join(texts + missing)}'
+        )
+    return True
 
 
 @lru_cache(maxsize=64)
