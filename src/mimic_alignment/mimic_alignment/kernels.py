@@ -121,14 +121,15 @@ def accumulate(
         pattern: (P, S, 3): for each of P steps up to S cells back from the end of the step (rows,
             columns, weight); the first is where it comes from and its weight is not used.
         counts: (P,) how many of the S cells a step has.
-        window: Farthest column from the slanted diagonal, as dtw-python's slantedband; inf: any.
+        window: Farthest column from the diagonal between the corners, as dtw-python's
+            slantedband; inf: any.
         open_begin: The way may start at any column of the first row.
         steps: (N, M), filled with the number of the step; P at a start, -1 where none leads.
     """
     n, m = cost.shape
     total = np.full((n, m), np.inf)
     for i in range(n):
-        middle = i * (m / n)
+        middle = i * ((m - 1) / max(n - 1, 1))
         low = max(0, math.ceil(middle - window)) if window < m else 0
         high = min(m - 1, math.floor(middle + window)) if window < m else m - 1
         for j in range(m):

@@ -77,6 +77,89 @@ def test_the_fast_loop_and_the_general_one_agree():
         np.testing.assert_array_equal(fast.path, general.path)
 
 
+def _came_from(name, c, i, j):
+    """Yield what leads to (i, j): cells from there on, without (i, j), and the cost that it adds.
+
+    Written out from Sakoe and Chiba, not from the tables of the package.
+    """
+    yield from {
+        'symmetric1': lambda: [
+            ([(i - 1, j - 1)], c(i, j)),
+            ([(i - 1, j)], c(i, j)),
+            ([(i, j - 1)], c(i, j)),
+        ],
+        'symmetric2': lambda: [
+            ([(i - 1, j - 1)], 2 * c(i, j)),
+            ([(i - 1, j)], c(i, j)),
+            ([(i, j - 1)], c(i, j)),
+        ],
+        'asymmetric': lambda: [([(i - 1, j - k)], c(i, j)) for k in (0, 1, 2)],
+        'symmetricP1': lambda: [
+            ([(i - 1, j - 2), (i, j - 1)], 2 * c(i, j - 1) + c(i, j)),
+            ([(i - 1, j - 1)], 2 * c(i, j)),
+            ([(i - 2, j - 1), (i - 1, j)], 2 * c(i - 1, j) + c(i, j)),
+        ],
+        'asymmetricP1': lambda: [
+            ([(i - 1, j - 2), (i, j - 1)], 0.5 * c(i, j - 1) + 0.5 * c(i, j)),
+            ([(i - 1, j - 1)], c(i, j)),
+            ([(i - 2, j - 1), (i - 1, j)], c(i - 1, j) + c(i, j)),
+        ],
+    }[name]()
+
+
+def _reference(cost, p):
+    """Return cost, path and normalised cost: a table of the best way to each cell."""
+    n, m = cost.shape
+    band = p.window * max(n, m) if p.window else n + m
+    best = {}
+    for i, j in itertools.product(range(n), range(m)):
+        if abs(j - i * (m - 1) / (n - 1)) > band:
+            continue
+        ways = [(cost[0, j], [])] if i == 0 and (j == 0 or p.open_begin) else []
+        for cells, added in _came_from(p.step_pattern, lambda a, b: cost[a, b], i, j):
+            if min(cells[0]) >= 0 and cells[0] in best:
+                ways.append((best[cells[0]][0] + added, best[cells[0]][1] + cells[1:]))
+        if ways:
+            total, path = min(ways)
+            best[i, j] = total, [*path, (i, j)]
+    over = {
+        'symmetric1': lambda k: 1,
+        'symmetric2': lambda k: n + k,
+        'symmetricP1': lambda k: n + k,
+    }
+    over = over.get(p.step_pattern, lambda k: n)
+    ends = [j for j in range(m) if (n - 1, j) in best] if p.open_end else [m - 1]
+    end = min(ends, key=lambda j: best[n - 1, j][0] / over(j + 1))
+    total, path = best[n - 1, end]
+    return total, path, total / over(end + 1 - path[0][1])
+
+
+@pytest.mark.parametrize(('open_begin', 'open_end'), [(0, 0), (0, 1), (1, 1), (1, 0)])
+@pytest.mark.parametrize('window', [0.0, 0.15, 0.4])
+@pytest.mark.parametrize('name', PATTERNS)
+def test_windows_and_open_ends_as_a_plain_table(name, window, open_begin, open_end):
+    params = WarpParams(
+        step_pattern=name, window=window, open_begin=bool(open_begin), open_end=bool(open_end)
+    )
+    if (open_end and name == 'symmetric1') or (open_begin and not name.startswith('asymmetric')):
+        with pytest.raises(ConfigError):
+            warp(_cost(0, 14, 19), params)
+        return
+    for seed, (n, m) in enumerate([(14, 14), (14, 19), (19, 14)]):
+        cost = _cost(seed, n, m)
+        total, path, normalised = _reference(cost, params)
+        result = warp(cost, params)
+        assert result.cost == pytest.approx(total, rel=1e-12)
+        assert result.normalised == pytest.approx(normalised, rel=1e-12)
+        assert [tuple(cell) for cell in result.path.tolist()] == path
+
+
+def test_a_narrow_window_holds_both_corners():
+    cost = _cost(2, 10, 100)
+    result = warp(cost, WarpParams(step_pattern='symmetric2', window=0.06))
+    assert result.path[-1].tolist() == [9, 99]
+
+
 def test_equal_trajectories_warp_on_the_diagonal():
     cost = _cost(0, 50, 50) * 0 + np.abs(np.subtract.outer(np.arange(50.0), np.arange(50.0)))
     result = warp(cost)
@@ -98,7 +181,7 @@ def test_half_the_speed_is_found():
 def test_a_window_keeps_the_path_near_the_diagonal():
     cost = _cost(5, 100, 150)
     result = warp(cost, WarpParams(step_pattern='symmetric2', window=0.05))
-    off = np.abs(result.path[:, 1] - result.path[:, 0] * 150 / 100)
+    off = np.abs(result.path[:, 1] - result.path[:, 0] * 149 / 99)
     assert off.max() <= 0.05 * 150
     assert result.cost >= warp(cost, WarpParams(step_pattern='symmetric2')).cost
 
