@@ -2,11 +2,13 @@
 
 An encoder turns pictures into vectors. `thumbnail` learns nothing and needs no more than numpy; a
 network comes by name, `module:function` or `module:function=argument`, and is imported only then.
+A torch module is an encoder too.
 """
 
 import importlib
+import sys
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -18,6 +20,7 @@ Encoder = Callable[[Image], FloatArray]  # (N, H, W, 3) uint8 rgb -> (N, D)
 CELLS: Final = 8  # a picture is seen as CELLS × CELLS of them
 BINS: Final = 4  # directions of edges, unsigned
 THUMBNAIL: Final = 'thumbnail'
+LEARNING: Final = ('diffusers', 'safetensors', 'torch')  # what `./mimic build --learning` installs
 
 
 def thumbnail(pictures: Image) -> FloatArray:
@@ -75,10 +78,11 @@ def encode(pictures: Image, encoder: Encoder, batch: int = 64) -> FloatArray:
 def load_encoder(name: str) -> Encoder:
     """Return an encoder by name: `thumbnail`, `module:function` or `module:function=argument`.
 
-    With an argument (a file, say) the function is called with it and returns the encoder.
+    With an argument (a file, say) the function is called with it and returns the encoder. In the
+    place of an encoder may be a torch module: see `of_network`.
 
     Raises:
-        ConfigError: There is none of that name.
+        ConfigError: There is none of that name, or something that it needs is not installed.
     """
     if name == THUMBNAIL:
         return thumbnail
@@ -89,10 +93,51 @@ def load_encoder(name: str) -> Encoder:
             f"encoder '{name}': {THUMBNAIL}, module:function or module:function=argument"
         )
     try:
-        found = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"encoder '{name}': {error}") from error
-    encoder: Encoder = found(argument) if given else found
-    if not callable(encoder):
-        raise ConfigError(f"encoder '{name}': it gives a {type(encoder).__name__}, no callable")
-    return encoder
+        found = getattr(importlib.import_module(module), function, None)
+        if not callable(found):
+            what = 'nothing' if found is None else f'a {type(found).__name__}, no callable,'
+            raise ConfigError(f"encoder '{name}': {module} has {what} of that name")
+        encoder = found(argument) if given else found
+    except ImportError as error:
+        learning = (error.name or '').split('.')[0] in LEARNING
+        hint = '; ./mimic build --learning installs it' if learning else ''
+        raise ConfigError(f"encoder '{name}': {error}{hint}") from error
+    if isinstance(encoder, type) or not callable(encoder):
+        what = 'a class' if isinstance(encoder, type) else f'a {type(encoder).__name__}'
+        raise ConfigError(f"encoder '{name}': it is {what}, no callable that takes pictures")
+    torch = sys.modules.get('torch')  # where none was imported, none was made
+    is_network = torch is not None and isinstance(encoder, torch.nn.Module)
+    return of_network(encoder) if is_network else encoder
+
+
+def of_network(network: Any) -> Encoder:
+    """Return a torch module as an encoder.
+
+    It is put into evaluation mode and called without gradients, with float32 rgb (N, 3, H, W) in
+    0..1, on the device where its parameters are. What it returns, (N, …), is flattened to (N, D).
+    A network that wants pictures of another size or scale does that itself.
+
+    Raises:
+        ConfigError: When the encoder is called: the network does not take such pictures, or does
+            not return one tensor.
+    """
+    torch = importlib.import_module('torch')
+    network.eval()
+
+    def encode_batch(pictures: Image) -> FloatArray:
+        parameter = next(network.parameters(), None)
+        device = 'cpu' if parameter is None else parameter.device
+        batch = torch.from_numpy(pictures).to(device).permute(0, 3, 1, 2).float() / 255.0
+        try:
+            with torch.no_grad():
+                found = network(batch)
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise ConfigError(f'encoder {type(network).__name__}: {error}') from error
+        if not isinstance(found, torch.Tensor):
+            raise ConfigError(
+                f'encoder {type(network).__name__}: returns a {type(found).__name__}, no tensor'
+            )
+        features: FloatArray = found.flatten(1).double().cpu().numpy()
+        return features
+
+    return encode_batch

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 
@@ -64,3 +66,54 @@ def test_encoders_come_by_name(tmp_path, monkeypatch):
         with pytest.raises(ConfigError, match='encoder'):
             load_encoder(wrong)
     assert issubclass(ConfigError, MimicError)
+
+
+NETWORKS = """
+import torch
+
+class Mean(torch.nn.Module):
+    def __init__(self, scale=1.0):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.tensor(float(scale)))
+        self.drop = torch.nn.Dropout(0.5)
+
+    def forward(self, batch):
+        assert batch.dtype == torch.float32 and not torch.is_grad_enabled()
+        return self.drop(self.scale * batch).mean(dim=(2, 3), keepdim=True)
+
+mean = Mean()
+conv = torch.nn.Conv2d(4, 2, 3)
+
+class Pair(torch.nn.Module):
+    def forward(self, batch):
+        return batch, batch
+
+pair = Pair()
+"""
+
+
+def test_a_torch_module_is_an_encoder(tmp_path, monkeypatch):
+    pytest.importorskip('torch', reason='torch is for learning: ./mimic build --learning')
+    (tmp_path / 'my_networks.py').write_text(NETWORKS)
+    monkeypatch.syspath_prepend(tmp_path)
+    seen = pictures()
+    wanted = seen.mean(axis=(1, 2)) / 255.0
+    np.testing.assert_allclose(encode(seen, load_encoder('my_networks:mean')), wanted, atol=1e-6)
+    made = encode(seen, load_encoder('my_networks:Mean=3'))
+    np.testing.assert_allclose(made, 3.0 * wanted, atol=1e-6)
+    for name, says in (('conv', 'Conv2d: .*channels'), ('pair', 'Pair: returns a tuple')):
+        with pytest.raises(ConfigError, match=says):
+            encode(seen, load_encoder(f'my_networks:{name}'))
+    with pytest.raises(ConfigError, match='it is a class'):
+        load_encoder('my_networks:Mean')
+
+
+def test_what_is_not_installed_is_said_with_how_to_get_it(tmp_path, monkeypatch):
+    (tmp_path / 'my_imports.py').write_text('import torch\n')
+    (tmp_path / 'my_lazy_imports.py').write_text('def f(path):\n    import safetensors.numpy\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    for module in ('torch', 'safetensors', 'safetensors.numpy'):
+        monkeypatch.setitem(sys.modules, module, None)
+    for name in ('my_imports:f', 'my_lazy_imports:f=x'):
+        with pytest.raises(ConfigError, match=r'\./mimic build --learning installs it'):
+            load_encoder(name)
