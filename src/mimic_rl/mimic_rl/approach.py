@@ -1,6 +1,7 @@
-"""The way to the start of a policy: not over the object, slowly."""
+"""The way to the start of a policy: free of the object and of all else, slowly."""
 
 import itertools
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -9,6 +10,7 @@ from mimic_core.arrays import FloatArray
 from mimic_core.errors import LimitError
 from mimic_description import RobotModel
 from mimic_retargeting import ArmIK
+from mimic_rl.surroundings import Surroundings
 
 THERE: Final = 0.02  # [rad] or [m] from the start at which no way is needed
 NEARBY: Final = 0.25  # [m] from the object within which the palm rises first
@@ -17,9 +19,7 @@ SEARCHES: Final = 4  # for such a posture
 FAR: Final = 1.0  # [rad] of a joint, by which such a posture is of another kind
 PEAK: Final = 1.875  # [1] highest speed of an eased line over its mean speed
 LEAST: Final = 0.2  # [s] for a line
-LOW: Final = 0.03  # [m] over the table, lowest finger tip on a line
 RISES: Final = (0.1, 0.2, 0.3)  # [m] by which the way goes higher where a line is not free
-SAMPLES: Final = 12  # of a line
 
 
 class Way:
@@ -51,6 +51,7 @@ class Way:
 def way_to_start(
     robot: RobotModel,
     ik: ArmIK,
+    around: Surroundings,
     q: FloatArray,
     start: FloatArray,
     place: FloatArray,
@@ -60,11 +61,13 @@ def way_to_start(
 ) -> Way:
     """Return the way from a posture to a start beside an object.
 
-    A palm near the object rises first; the start is come to from the side on which it is.
+    A palm near the object rises first; the start is come to from the side on which it is. Where
+    that is not free, higher ways are tried: up, across, down beside the start or down to it.
 
     Args:
         robot: With an arm.
         ik: Of its palm.
+        around: Its surroundings, with the object where it is.
         q: (J,) where it is.
         start: (J,) where it goes.
         place: (3,) of the object in base_link [m].
@@ -72,74 +75,83 @@ def way_to_start(
         speed: Over the joints' limits [1].
 
     Raises:
-        LimitError: The way would touch the table or the object.
+        LimitError: The robot would touch something at the start, or on every way to it.
     """
-    arm = len(robot.arm_joints)
-    points = [q]
+    stops = [q, start]
     if np.abs(start - q).max() > THERE:
-        palm = ik.pose(q[:arm])
-        if np.linalg.norm(palm[:3, 3] - place) < NEARBY:
-            points += _moved(ik, q, palm, np.array([0.0, 0.0, clearance]))
-        palm = ik.pose(start[:arm])
-        away = palm[:3, 3] - place
-        away[2] = max(away[2], 0.0)
-        length = float(np.linalg.norm(away))
-        away = away / length if length > MISS else np.array([0.0, 0.0, 1.0])
-        points += _between(robot, ik, points[-1], start, place, clearance * away)
-    points.append(start)
-    return Way(np.array(points), speed * robot.limits.max_speed)
+        if touched := around.touched(start):
+            raise LimitError(f'the robot would touch {touched} at the start beside the object')
+        stops = _free_way(ik, around, q, start, place, clearance)
+    return Way(np.array(stops), speed * robot.limits.max_speed)
 
 
-def _between(
-    robot: RobotModel,
+def _free_way(
     ik: ArmIK,
+    around: Surroundings,
     q: FloatArray,
     start: FloatArray,
     place: FloatArray,
-    away: FloatArray,
+    clearance: float,
 ) -> list[FloatArray]:
-    """Return the postures between q (J,) and the start (J,): beside it, if need be from above.
+    """Return the postures from q (J,) to the start (J,) between which lines are free.
 
     Raises:
-        LimitError: No such way is free.
+        LimitError: No such way is found.
     """
-    palm, keep = ik.pose(start[: len(ik.joints)]), float(np.linalg.norm(away))
-    beside = _moved(ik, start, palm, away)
-    ways = [beside]
-    for rise in RISES if beside else ():
-        above = _moved(ik, beside[0], palm, away + np.array([0.0, 0.0, rise]))
-        ways += [above + beside] if above else []
-    for way in ways:
-        stops = [q, *way, start]
-        if all(_is_free(robot, *line, place, keep) for line in itertools.pairwise(stops)):
-            return way
+    source = _arrivals(ik, around, start, place, clearance)
+    known: list[list[FloatArray]] = []  # each is sought once
+    for departure in _departures(ik, around, q, place, clearance):
+        for arrival in itertools.chain(known[:], _kept(source, known)):
+            if around.is_free([departure[-1], arrival[0]]):
+                return [*departure, *arrival]
     raise LimitError(
-        'no way to the start is free of the table and the object: bring the robot elsewhere first '
-        '(control/move_to)'
+        'no way to the start is free of the object, the table and what stands on it: bring the '
+        'robot elsewhere first (control/move_to)'
     )
 
 
-def _is_free(
-    robot: RobotModel, q: FloatArray, goal: FloatArray, place: FloatArray, keep: float
-) -> bool:
-    """Whether no finger tip gets lower, or nearer to the object, than the ends of a line are.
+def _departures(
+    ik: ArmIK, around: Surroundings, q: FloatArray, place: FloatArray, clearance: float
+) -> Iterator[list[FloatArray]]:
+    """Give free lines from q (J,): none where the palm is far from the object, else up."""
+    palm = ik.pose(q[: len(ik.joints)])
+    near = np.linalg.norm(palm[:3, 3] - place) < NEARBY
+    if not near:
+        yield [q]
+    for rise in (clearance, *RISES) if near else RISES:
+        stops = [q, *_moved(ik, q, palm, np.array([0.0, 0.0, rise]))]
+        if len(stops) > 1 and around.is_free(stops):
+            yield stops
+    if near:
+        yield [q]
 
-    Args:
-        robot: With a hand.
-        q: (J,) where the line begins.
-        goal: (J,) where it ends.
-        place: (3,) of the object [m].
-        keep: From the object, at which it counts no more [m].
-    """
-    links = tuple(robot.tip_frames().values())
-    shares = np.linspace(0.0, 1.0, SAMPLES)[:, None]
-    line = (1.0 - shares) * q + shares * goal
-    tips = np.array([[robot.fk(row, link)[:3, 3] for link in links] for row in line])
-    lowest = tips[..., 2].min(axis=1)
-    nearest = np.linalg.norm(tips - place, axis=-1).min(axis=1)
-    low = min(LOW, lowest[0], lowest[-1])
-    near = min(keep, nearest[0], nearest[-1])
-    return bool(lowest.min() >= low - 1e-6 and nearest.min() >= near - 1e-6)
+
+def _arrivals(
+    ik: ArmIK, around: Surroundings, start: FloatArray, place: FloatArray, clearance: float
+) -> Iterator[list[FloatArray]]:
+    """Give free lines to the start (J,): from beside it, from over that, from over the start."""
+    palm = ik.pose(start[: len(ik.joints)])
+    away = palm[:3, 3] - place
+    away[2] = max(away[2], 0.0)
+    length = float(np.linalg.norm(away))
+    away = clearance * (away / length if length > MISS else np.array([0.0, 0.0, 1.0]))
+    beside = _moved(ik, start, palm, away)
+    ends = [([*beside, start], away)] if beside else []
+    if beside and around.is_free(ends[0][0]):
+        yield ends[0][0]
+    for stops, offset in [*ends, ([start], np.zeros(3))]:
+        for rise in RISES:
+            over = _moved(ik, stops[0], palm, offset + np.array([0.0, 0.0, rise]))
+            if over and around.is_free([*over, *stops]):
+                yield [*over, *stops]
+
+
+def _kept(
+    source: Iterator[list[FloatArray]], known: list[list[FloatArray]]
+) -> Iterator[list[FloatArray]]:
+    for item in source:
+        known.append(item)
+        yield item
 
 
 def _moved(ik: ArmIK, q: FloatArray, palm: FloatArray, by: FloatArray) -> list[FloatArray]:

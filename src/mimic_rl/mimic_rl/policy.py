@@ -42,6 +42,7 @@ class RunPolicy(ABC):
         shown = run.demonstration
         self._shown = None if shown is None else resample_rows(shown, run.rate, self.rate)
         self._starts = Starts(run, self._motion, params, self._shown)
+        self._varied = settings.randomisation
         self._path = resample(run.trajectory, run.rate, self.rate)
         self._anchors = place_anchors(self._path, run.anchors)
         self.length: Final = len(self._path) - 1 + params.hold  # steps
@@ -104,6 +105,35 @@ class RunPolicy(ABC):
         anchors = self.run.anchors
         return float(
             anchor_distance(place_anchors(pose, anchors), place_anchors(upright, anchors))
+        )
+
+    def beyond_starts(self, world_object: FloatArray, margin: float, turn_margin: float) -> str:
+        """Return how an object is beyond the starts of practice, '' if it is not.
+
+        A turn that cannot be seen does not count.
+
+        Args:
+            world_object: (7,) xyz [m], quaternion xyzw.
+            margin: By which its place may be beyond them, also in height [m].
+            turn_margin: By which its turn on the table may be [rad].
+        """
+        pose = checked(world_object, (7,), 'pose of the object')
+        spin, reach = self._starts.spin(pose[None])[0], self._varied.xy
+        box = self.run.start_box or (-reach, reach, -reach, reach)
+        x, y = np.clip([-reach, reach], *box[:2]), np.clip([-reach, reach], *box[2:])  # as drawn
+        turn, most = np.degrees([2.0 * np.arctan2(spin[2], spin[3]), self._varied.yaw])
+        shift = pose[:3] - self.run.trajectory[0, :3]
+        found = (
+            ('x', shift[0], *x, margin, 'm'),
+            ('y', shift[1], *y, margin, 'm'),
+            ('z', shift[2], 0.0, 0.0, margin, 'm'),
+            ('turn', turn, -most, most, np.degrees(turn_margin), 'deg'),
+        )
+        return ', '.join(
+            f'{name} {value:+.{places}f} {unit} (practised {low:.{places}f} to {high:.{places}f})'
+            for name, value, low, high, more, unit in found
+            for places in (2 if unit == 'm' else 0,)
+            if not low - more <= value <= high + more
         )
 
     @property

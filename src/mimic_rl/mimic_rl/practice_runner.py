@@ -21,6 +21,7 @@ from mimic_rl.motion import curve
 from mimic_rl.run_folder import PracticeRun
 from mimic_rl.runner_params import PracticeRunnerParams
 from mimic_rl.sighting import Sightings, names_of
+from mimic_rl.surroundings import Surroundings
 
 KEPT: Final = 1.0  # [s] of joint states
 SPEED_WINDOW: Final = 0.03  # [s] over which speeds of joints are measured
@@ -66,6 +67,9 @@ class Learned(Protocol):
     def tilt(self, world_object: FloatArray) -> float:
         """Return how far the anchors are off, but for place and turn on the table [m]."""
 
+    def beyond_starts(self, world_object: FloatArray, margin: float, turn_margin: float) -> str:
+        """Return how an object is beyond the starts of practice and margins, '' if it is not."""
+
     def reset(self, q: FloatArray) -> None:
         """Begin at (J,) joints."""
 
@@ -104,6 +108,7 @@ class PracticeRunner:
         self.phase = Phase.SEEK
         self._policy = policy
         self._ik = ArmIK(self.robot, PALM)
+        self._around = Surroundings(policy.run, self.robot)
         self._arm = len(self.robot.arm_joints)
         self._sightings = Sightings(symmetry, policy.run.anchors, params.max_object_age)
         self._shown = policy.run.trajectory[0]
@@ -273,18 +278,17 @@ class PracticeRunner:
         until, why = self._rest
         if now < until:
             raise LimitError(why)
-        far = float(np.linalg.norm(pose[:3] - self._shown[:3]))
-        if far > params.max_start_distance:
-            raise LimitError(
-                f"'{policy.run.object.name}' is {far:.2f} m from where it was shown (bound "
-                f'{params.max_start_distance:g} m)'
-            )
+        thing = f"'{policy.run.object.name}'"
         if policy.tilt(pose) > TILTED:
-            raise LimitError(f"'{policy.run.object.name}' lies otherwise than it was shown")
+            raise LimitError(f'{thing} lies otherwise than it was shown')
+        if beyond := policy.beyond_starts(pose, params.start_margin, params.start_turn_margin):
+            raise LimitError(f'{thing} is where it was not practised: {beyond}')
+        self._around.put(pose)
         try:
             self._way = way_to_start(
-                self.robot, self._ik, self.robot.limits.clip(q), policy.start_beside(pose),
-                pose[:3], clearance=params.clearance, speed=params.approach_speed,
+                self.robot, self._ik, self._around, self.robot.limits.clip(q),
+                policy.start_beside(pose), pose[:3], clearance=params.clearance,
+                speed=params.approach_speed,
             )  # fmt: skip
         except LimitError as error:
             raise self._pause(now, str(error)) from None
@@ -350,10 +354,13 @@ class PracticeRunner:
         if why := self._lags(q):
             raise self._end(f'{why}: start again')
         if far > policy.max_distance:
-            raise self._end(
+            why = (
                 f"'{policy.run.object.name}' is {far:.2f} m from where it should be (bound "
-                f'{policy.max_distance:g} m): start again'
+                f'{policy.max_distance:g} m)'
             )
+            if self._sightings.steady < self.params.steady_time:  # a pose or two that are wrong
+                raise LimitError(why)
+            raise self._end(f'{why}: start again')
         began = time.perf_counter()
         wanted = policy.step(q, self.history.speed(SPEED_WINDOW), pose)
         self.counts.inference = time.perf_counter() - began

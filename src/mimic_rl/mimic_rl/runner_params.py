@@ -28,8 +28,12 @@ class PracticeRunnerParams:
         'An object that was lost may be so far from where it was last seen [m]; beyond it the run '
         'ends.', 0.05, low=0.0, high=1.0,
     )  # fmt: skip
-    max_start_distance: float = param(
-        'Farthest start of the object from where it was shown [m].', 0.2, low=0.0, high=2.0
+    start_margin: float = param(
+        'By how much the object may be beyond the places where practice began, for what a tracker '
+        'misses [m].', 0.02, low=0.0, high=2.0,
+    )  # fmt: skip
+    start_turn_margin: float = param(
+        'By how much its turn may be beyond those of practice [rad].', 0.1, low=0.0, high=3.15
     )
     approach_speed: float = param(
         "Of the way to the start, over the joints' limits [1].", 0.2, low=0.01, high=1.0
