@@ -84,12 +84,12 @@ def commands(episode: Episode, robot: RobotModel) -> Series:
     return Series(track.start / NANOSECONDS + track.times, track.points[:, columns])
 
 
-def states(episode: Episode, robot: RobotModel) -> Series:
+def states(episode: Episode, joints: Sequence[str]) -> Series:
     """Return the measured joints; arm and hand may be measured by different drivers.
 
     Args:
         episode: Open.
-        robot: Whose joints.
+        joints: J names.
 
     Raises:
         EpisodeError: A joint was not measured, or is NaN.
@@ -97,7 +97,7 @@ def states(episode: Episode, robot: RobotModel) -> Series:
     topic = episode.find(STATES)
     if topic is None or episode.topics[topic].count == 0:
         raise EpisodeError(f'{episode.path}: has no {STATES}')
-    column = {name: j for j, name in enumerate(robot.joint_names)}
+    column = {name: j for j, name in enumerate(joints)}
     moments: list[list[float]] = [[] for _ in column]
     values: list[list[float]] = [[] for _ in column]
     for message, state in episode.read([topic]):
@@ -253,7 +253,7 @@ def convert_robot(
         if episode.problem:
             raise BagError(f'{path} is cut: {episode.problem}; `episodes recover` makes it whole')
         commanded = commands(episode, robot)
-        measured = states(episode, robot)
+        measured = states(episode, robot.joint_names)
         topics = {c: t for c, ending in CAMERAS.items() if (t := episode.find(ending))}
         if 'agent' not in topics:
             raise EpisodeError(f'{path}: has no {CAMERAS["agent"]}')
@@ -289,7 +289,9 @@ def convert_robot(
             },
             'picture_offset': {c: float(np.abs(stamps[c][chosen[c]] - at).max()) for c in topics},
         }
-        info = PartInfo(name, 'robot', meta, success_of(episode), path.name, key, notes)
+        info = PartInfo(
+            name, 'robot', meta, success_of(episode), path.name, key, notes, str(path.resolve())
+        )
         pictures = {c: images(episode, topics[c], chosen[c]) for c in topics}
         write_part(
             dataset, info, action, state, pictures, height=params.height, quality=params.quality

@@ -17,6 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from mimic_core import arguments as command_line
 from mimic_core.arguments import add_arguments, from_arguments
 from mimic_core.errors import ConfigError, MimicError
 from mimic_dataset.arrays import DOMAINS, Domain, EpisodeArrays
@@ -31,7 +32,7 @@ from mimic_dataset.convert import (
     make_jobs,
 )
 from mimic_dataset.params import ConvertParams
-from mimic_dataset.quality import drop_reasons, inspect
+from mimic_dataset.quality import inspect, verdict
 from mimic_dataset.quality_page import write_pages
 from mimic_dataset.read import default_folder, load
 from mimic_dataset.robomimic import write_robomimic
@@ -50,14 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def guarded(name: str, run: Run, given: argparse.Namespace) -> int:
     """Run a command; print its error and return 2, or 130 when it was stopped."""
-    try:
-        return run(given, Console())
-    except KeyboardInterrupt:
-        sys.stderr.write(f'{name}: stopped; finished episodes stay, run it again to go on\n')
-        return 130
-    except (MimicError, OSError) as error:
-        sys.stderr.write(f'{name}: {error}\n')
-        return 2
+    stays = 'finished episodes stay, run it again to go on'
+    return command_line.guarded(name, lambda: run(given, Console()), stays)
 
 
 def ingest_parser() -> argparse.ArgumentParser:
@@ -99,8 +94,10 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             'paths', type=Path, nargs='+', help='bags, folders of bags, or datasets'
         )
-        command.add_argument('--arm', default='iiwa14', help='of bags')
-        command.add_argument('--hand', default='', help='of bags; default: no limits are checked')
+        command.add_argument('--arm', default='iiwa14', help='of bags; default: %(default)s')
+        command.add_argument(
+            '--hand', default='', help='of bags; default: whose joints a bag commands'
+        )
         command.add_argument('--html', type=Path, help='folder for the page')
         command.set_defaults(run=run)
     command = commands.add_parser('export', help='dataset → robomimic HDF5 as ImMimic reads it')
@@ -151,10 +148,13 @@ def ingest(given: argparse.Namespace, console: Console) -> int:
     fallback = file
     jobs = []
     for job in make_jobs(find_sources(given.sources), dataset_of(given), 'human', params):
-        view = file
-        if view is None and job.source.is_dir():
-            view = view_of_bag(job.source, robot, params.bag_camera)
-        if view is None:
+        view, problem = file, ''
+        if view is None and (job.source.is_dir() or job.source.suffix == '.mcap'):
+            try:
+                view = view_of_bag(job.source, robot, params.bag_camera)
+            except MimicError as error:
+                problem = f'{error}; with --camera FILE its /tf_static is not needed'
+        if view is None and not problem:
             if fallback is None:
                 if not default_file().exists():
                     raise ConfigError(
@@ -163,7 +163,7 @@ def ingest(given: argparse.Namespace, console: Console) -> int:
                     )
                 fallback = view_of_file(default_file(), robot, given.fovy)
             view = fallback
-        jobs.append(replace(job, view=view))
+        jobs.append(replace(job, view=view, problem=problem))
     return _report(_convert(jobs, given, console), console)
 
 
@@ -199,11 +199,13 @@ def _convert(jobs: Sequence[Job], given: argparse.Namespace, console: Console) -
     )  # fmt: skip
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         bar = progress.add_task('episodes', total=len(jobs))
+        seen: set[tuple[Domain, str]] = set()
 
         def done(outcome: Outcome) -> None:
             if outcome.error:
                 progress.console.print(f'[red]refused[/] {outcome.error}', soft_wrap=True)
-            progress.advance(bar)
+            seen.add((outcome.domain, outcome.name))
+            progress.update(bar, completed=len(seen))
 
         return convert(jobs, workers, max(given.workers, 1), done)
 
@@ -241,12 +243,12 @@ def run_validate(given: argparse.Namespace, console: Console) -> int:
 
 def _inspect(given: argparse.Namespace, console: Console) -> int:
     robot = load_robot(given.arm, given.hand) if given.hand else None
-    found = [q for path in given.paths for q in inspect(path, robot)]
-    drop = 0
+    found = [q for path in given.paths for q in inspect(path, robot, given.arm)]
+    colours = {'drop': 'red', 'keep': 'green', 'not checked': 'yellow'}
+    drop = sum(verdict(quality) == 'drop' for quality in found)
     for quality in found:
-        reasons = drop_reasons(quality)
-        drop += bool(reasons)
-        mark = '[red]drop[/]' if reasons else '[green]keep[/]'
+        text = verdict(quality)
+        mark = f'[{colours[text]}]{text}[/]'
         console.print(f'{mark} {quality.name} ({quality.domain}, {quality.duration:.1f} s)')
         for finding in quality.findings:
             console.print(f'    {finding}', soft_wrap=True, highlight=False)

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,19 @@ from typing import Any, Final
 from mimic_core.errors import ConfigError, MimicError
 from mimic_dataset.arrays import DOMAINS, Domain
 from mimic_dataset.bags import convert_robot
-from mimic_dataset.errors import WriteError
+from mimic_dataset.errors import EpisodeError, WriteError
 from mimic_dataset.lerobot import assemble, restore
 from mimic_dataset.params import ConvertParams
-from mimic_dataset.parts import is_done, natural, part_folder, set_aside, take_back
+from mimic_dataset.parts import (
+    is_done,
+    natural,
+    origin_of,
+    part_folder,
+    part_names,
+    read_part,
+    set_aside,
+    take_back,
+)
 from mimic_dataset.people import View, convert_human
 from mimic_dataset.spread import Workers, spread
 from mimic_recording.bag import METADATA_FILE, name_of_partial
@@ -34,6 +44,7 @@ class Job:
     name: str
     params: ConvertParams
     view: View | None  # of the camera that looks at people
+    problem: str = ''  # why it cannot be made, known before it begins
 
     def key(self) -> str:
         """Return what its result depends on, as text."""
@@ -69,15 +80,24 @@ def convert_one(job: Job) -> Outcome:
     """Make one episode. Runs anywhere; never raises for what is wrong with the input.
 
     An earlier part of a source that is refused now is set aside, so that no dataset holds what
-    its source no longer says.
+    its source no longer says. A part of another source of the same name stays.
     """
     started = time.perf_counter()
     about = (job.name, job.domain, str(job.source))
     folder = part_folder(job.dataset, job.domain, job.name)
+    origin = origin_of(folder)
+    taken = origin not in ('', str(job.source.resolve()))
     try:
+        if job.problem:
+            raise EpisodeError(job.problem)
         key = job.key()
-        if is_done(folder, key) or take_back(folder, key):
+        if is_done(folder, key) or (not taken and take_back(folder, key)):
             return Outcome(*about, skipped=True)
+        if taken:
+            raise EpisodeError(
+                f'{job.source}: episode {job.name} is already there, of {origin}; rename one of '
+                f'the files, or delete {folder} where that is to go'
+            )
         if job.domain == 'robot':
             notes = convert_robot(job.source, job.dataset, job.params, job.name, key)
         else:
@@ -87,8 +107,10 @@ def convert_one(job: Job) -> Outcome:
     except WriteError as error:
         return Outcome(*about, error=str(error), fatal=True)
     except (MimicError, OSError) as error:
-        set_aside(folder)
-        return Outcome(*about, error=str(error))
+        if not taken:
+            set_aside(folder)
+        text = str(error) if isinstance(error, MimicError) else f'{job.source}: {error}'
+        return Outcome(*about, error=text)
     return Outcome(*about, seconds=time.perf_counter() - started, notes=notes)
 
 
@@ -117,7 +139,7 @@ def convert(
         jobs: Of one dataset.
         workers: Where they run; None: here.
         count: How many workers there are.
-        done: Called for each finished job.
+        done: Called for each finished job, and for each episode that is left out after all.
 
     Raises:
         WriteError: The disk is full; what is finished stays.
@@ -135,9 +157,44 @@ def convert(
         if outcome.fatal:
             raise WriteError(outcome.error)
     made = {o.domain for o in outcomes}
+    for odd in [o for domain in made for o in set_odd_aside(dataset, domain)]:
+        outcomes = [o for o in outcomes if (o.domain, o.name) != (odd.domain, odd.name)] + [odd]
+        if done is not None:
+            done(odd)
     folders = [assemble(dataset, domain) for domain in DOMAINS if domain in made]
     outcomes.sort(key=lambda o: (o.domain, natural(o.name)))
     return Converted(tuple(outcomes), tuple(f for f in folders if f is not None))
+
+
+def set_odd_aside(dataset: Path, domain: Domain) -> list[Outcome]:
+    """Take parts out of a dataset whose cameras are not those of most; return what to say.
+
+    A dataset has one size of pictures. Which one does not depend on the order in which parts were
+    made; of two that are equally frequent it is that of the first episode.
+
+    Raises:
+        DatasetError: A part is damaged.
+    """
+    parts = [read_part(part_folder(dataset, domain, n)) for n in part_names(dataset, domain)]
+    cameras = [tuple(sorted(part.info.meta.cameras.items())) for part in parts]
+    if len(set(cameras)) < 2:
+        return []
+    usual = Counter(cameras).most_common(1)[0][0]
+    found = []
+    for part, own in zip(parts, cameras, strict=True):
+        if own != usual:
+            set_aside(part.folder)
+            source = part.info.origin or part.info.source or part.info.name
+            text = (
+                f'{source}: pictures of {_sizes(own)}, most episodes have {_sizes(usual)}; '
+                'one dataset has one size: give it one of its own (--out), or crop it'
+            )
+            found.append(Outcome(part.info.name, domain, source, error=text))
+    return found
+
+
+def _sizes(cameras: Sequence[tuple[str, tuple[int, int]]]) -> str:
+    return ', '.join(f'{name} {size[1]} x {size[0]}' for name, size in cameras)
 
 
 def find_sources(paths: Sequence[Path]) -> list[Path]:

@@ -119,7 +119,7 @@ class _Writer:
         if why:
             raise DatasetError(
                 f'{part.folder} does not fit to {self._folders[0]}, {why}; '
-                'one dataset is one task with one hand'
+                'one dataset is one task with one hand, and one size of pictures'
             )
 
     def _add(self, part: Part, number: int) -> None:

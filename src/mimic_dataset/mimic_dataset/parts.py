@@ -40,6 +40,7 @@ class PartInfo:
     source: str = ''  # file that it was made of
     key: str = ''  # of what it was made of and how; another key: make it anew
     notes: Mapping[str, Any] | None = None  # for people and reports
+    origin: str = ''  # absolute path that it was made of; of older parts it is not known
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,7 @@ def write_part(
                 'frames': count,
                 'success': info.success,
                 'source': info.source,
+                'origin': info.origin,
                 'key': info.key,
                 'meta': meta,
                 'notes': dict(info.notes or {}),
@@ -291,7 +293,7 @@ def read_part(folder: Path) -> Part:
         meta = DatasetMeta.from_map(values['meta'], str(record))
         info = PartInfo(
             values['name'], values['domain'], meta, values['success'],
-            values['source'], values['key'], values['notes'],
+            values['source'], values['key'], values['notes'], values.get('origin', ''),
         )  # fmt: skip
         frames = int(values['frames'])
         stats = from_lists(values['image_stats'])
@@ -312,6 +314,16 @@ def is_done(folder: Path, key: str) -> bool:
         return read_part(folder).info.key == key
     except MimicError:
         return False
+
+
+def origin_of(folder: Path) -> str:
+    """Return the absolute path that a finished part was made of; empty: not known, or no part."""
+    if not folder.is_dir():
+        return ''
+    try:
+        return read_part(folder).info.origin
+    except MimicError:
+        return ''
 
 
 def load_json(path: Path) -> Any:

@@ -3,11 +3,13 @@
 Only pictures (and depth, where a bag has it) go in; nothing is known of who or what is there.
 """
 
+import contextlib
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Final
 
 import numpy as np
@@ -69,18 +71,13 @@ def convert_human(
         SourceError: The file is missing or damaged.
         EpisodeError: The hand is seen too rarely, or does not move.
         WriteError: The disk is full.
+        OSError: Something cannot be read.
     """
     robot = load_robot(params.arm, params.hand)
-    folder = part_folder(dataset, 'human', name).parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as spool:
-            small = _Spool(spool, params)
-            track = follow(path, robot, params, view, small)
-            frames, times = small.result()
-            return _finish(path, dataset, params, robot, track, frames, times, name, key)
-    except OSError as error:
-        raise WriteError(f'{folder}: cannot be written: {error}') from error
+    with _Spool(part_folder(dataset, 'human', name).parent, params) as spool:
+        track = follow(path, robot, params, view, spool)
+        frames, times = spool.result()
+        return _finish(path, dataset, params, robot, track, frames, times, name, key)
 
 
 def _finish(
@@ -134,7 +131,7 @@ def _finish(
     }
     sizes = {'agent': [frames.shape[1], frames.shape[2]]}
     meta = DatasetMeta.from_map(meta_of(robot, params).as_map() | {'cameras': sizes}, name)
-    info = PartInfo(name, 'human', meta, None, path.name, key, notes)
+    info = PartInfo(name, 'human', meta, None, path.name, key, notes, str(path.resolve()))
     action = np.hstack([pose, joints])[kept]
     pictures: Iterator[Image] = (frames[i] for i in inside)
     write_part(dataset, info, action, None, {'agent': pictures}, quality=params.quality)
@@ -155,12 +152,34 @@ def longest_piece(stamps: FloatArray, max_gap: float) -> tuple[float, float]:
 class _Spool:
     """Keeps the pictures nearest to the times of frames, small, in a file: memory stays flat."""
 
-    def __init__(self, file: Any, params: ConvertParams) -> None:
-        self._file, self._fps, self._height = file, params.fps, params.height
+    def __init__(self, folder: Path, params: ConvertParams) -> None:
+        self._folder, self._fps, self._height = folder, params.fps, params.height
+        with self._writing():
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
         self._last: tuple[float, Image] | None = None
         self._start = 0.0
         self._size = (0, 0)
         self._count = 0
+
+    def __enter__(self) -> '_Spool':
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with contextlib.suppress(OSError):  # a full disk again: nothing of it is needed any more
+            self._file.close()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise WriteError(f'{self._folder}: cannot be written: {error}') from error
 
     def add(self, stamp: float, image: Image) -> None:
         """Take the next picture."""
@@ -177,12 +196,14 @@ class _Spool:
         return self._start + self._count / self._fps
 
     def _write(self, image: Image) -> None:
-        self._file.write(np.ascontiguousarray(resized(image, self._size)).data)
+        with self._writing():
+            self._file.write(np.ascontiguousarray(resized(image, self._size)).data)
         self._count += 1
 
     def result(self) -> tuple[Frames, FloatArray]:
         """Return (T, H, W, 3) frames and their times (T,) [s]."""
-        self._file.flush()
+        with self._writing():
+            self._file.flush()
         times = self._start + np.arange(self._count) / self._fps
         shape = (self._count, *self._size, 3)
         if self._count == 0:

@@ -2,6 +2,7 @@
 
 import base64
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -35,11 +36,15 @@ from mimic_dataset.bags import (
 from mimic_dataset.convert import find_sources
 from mimic_dataset.lerobot import domain_meta
 from mimic_dataset.read import load
-from mimic_description import RobotModel
+from mimic_description import RobotModel, known_devices, load_device, load_robot
 from mimic_recording import Episode, check_track, load_track, make_report
+from mimic_recording.reader import NANOSECONDS
 from mimic_recording.replay import GATE_TOPICS
 
-Kind = Literal['damaged', 'gap', 'frozen', 'sync', 'jump', 'limit', 'idle', 'still', 'person']
+Kind = Literal[
+    'damaged', 'gap', 'frozen', 'sync', 'jump', 'limit', 'idle', 'still', 'person', 'unchecked'
+]  # fmt: skip
+Verdict = Literal['drop', 'keep', 'not checked']
 
 GAP: Final = 0.2  # [s] in which a stream is silent: nothing is near the frames of its middle
 FROZEN: Final = 0.5  # [s] that a picture stays the same while the robot moves
@@ -88,17 +93,29 @@ class Quality:
     thumbnails: tuple[tuple[float, str], ...]  # time [s], JPEG as base64
 
 
+Motion = tuple[FloatArray, FloatArray, FloatArray, list[Finding]]  # (M,), (M, 6), (M, J)
+
+
 def drop_reasons(quality: Quality) -> list[str]:
     """Return why an episode should be dropped; nothing when it should be kept."""
     return [str(f) for f in quality.findings if f.drop]
 
 
-def inspect(path: Path, robot: RobotModel | None = None) -> list[Quality]:
+def verdict(quality: Quality) -> Verdict:
+    """Return what becomes of an episode; 'not checked': nothing found, but not all looked at."""
+    if drop_reasons(quality):
+        return 'drop'
+    return 'not checked' if any(f.kind == 'unchecked' for f in quality.findings) else 'keep'
+
+
+def inspect(path: Path, robot: RobotModel | None = None, arm: str = '') -> list[Quality]:
     """Return the quality of a bag, of all bags in a folder, or of the episodes of a dataset.
 
     Args:
         path: Which.
-        robot: Of bags; None: what needs its limits or kinematics is not checked.
+        robot: Of bags; None: the one of the registry whose joints a bag commands. Where there is
+            none, what needs limits or kinematics is not checked, and a finding says so.
+        arm: Of several arms with the same names of joints.
 
     Raises:
         ConfigError: There is nothing.
@@ -108,14 +125,14 @@ def inspect(path: Path, robot: RobotModel | None = None) -> list[Quality]:
         (path / domain / 'meta').is_dir() for domain in DOMAINS
     ):
         return _of_dataset(path)
-    return [inspect_bag(bag, robot) for bag in find_sources([path])]
+    return [inspect_bag(bag, robot, arm) for bag in find_sources([path])]
 
 
 # Bags -------------------------------------------------------------------------------------------
 
 
-def inspect_bag(path: Path, robot: RobotModel | None) -> Quality:
-    """Return the quality of one bag; what cannot be read is a finding."""
+def inspect_bag(path: Path, robot: RobotModel | None = None, arm: str = '') -> Quality:
+    """Return the quality of one bag, as `inspect`; what cannot be read is a finding."""
     findings: list[Finding] = []
     try:
         episode = Episode(path)
@@ -140,8 +157,10 @@ def inspect_bag(path: Path, robot: RobotModel | None) -> Quality:
             findings += gap_findings(topic, times)
         at, pose, joints = np.zeros(0), np.zeros((0, 6)), np.zeros((0, 0))
         try:
-            if robot is not None and not bare:
-                at, pose, joints, more = _bag_motion(episode, robot, start)
+            if not bare:
+                robot = robot or robot_of(episode, arm)
+                motion = _joint_motion if robot is None else partial(_bag_motion, robot=robot)
+                at, pose, joints, more = motion(episode, start=start)
                 findings += more
             for ending in cameras:
                 topic_name = episode.find(ending)
@@ -155,8 +174,32 @@ def inspect_bag(path: Path, robot: RobotModel | None) -> Quality:
             findings.append(Finding('damaged', path.name, str(error), drop=True))
         return Quality(
             path.name, str(path), 'human' if bare else 'robot', episode.duration,
-            tuple(findings), streams, _speed(at, pose), tuple(shown),
+            tuple(findings), streams, np.zeros((0, 2)) if robot is None else _speed(at, pose),
+            tuple(shown),
         )  # fmt: skip
+
+
+def robot_of(episode: Episode, arm: str = '') -> RobotModel | None:
+    """Return the robot of the registry whose joints an open bag commands; None: none, or several.
+
+    Args:
+        episode: Open.
+        arm: Of several arms with the same names of joints.
+
+    Raises:
+        BagError: It holds no commands.
+    """
+    names = set(load_track(episode).names)
+    hands = {hand: load_device(hand).joints for hand in known_devices('hand')} | {'none': ()}
+    fitting = [
+        (name, hand)
+        for name in known_devices('arm')
+        for hand, joints in hands.items()
+        if {*load_device(name).joints, *joints} == names
+    ]
+    if len(fitting) > 1:
+        fitting = [pair for pair in fitting if pair[0] == arm]
+    return load_robot(*fitting[0]) if len(fitting) == 1 else None
 
 
 def _sync_findings(episode: Episode) -> list[Finding]:
@@ -196,12 +239,24 @@ def gap_findings(stream: str, times: FloatArray) -> list[Finding]:
     ]
 
 
-def _bag_motion(
-    episode: Episode, robot: RobotModel, start: float
-) -> tuple[FloatArray, FloatArray, FloatArray, list[Finding]]:
+def _joint_motion(episode: Episode, start: float) -> Motion:
+    """Return what `_bag_motion` does, of joints of which no more is known than their names."""
+    track = load_track(episode)
+    states(episode, track.names)  # raises when a joint is missing or NaN
+    at = track.start / NANOSECONDS - start + track.times
+    pose, joints = np.zeros((len(at), 6)), track.points
+    text = (
+        'limits, speeds and the way of the palm are not checked: no arm and hand of the registry '
+        f'has just the joints {", ".join(track.names)}; --arm and --hand name them'
+    )
+    found = [Finding('unchecked', 'robot', text), *motion_findings(at, pose, joints)]
+    return at, pose, joints, found
+
+
+def _bag_motion(episode: Episode, robot: RobotModel, start: float) -> Motion:
     """Return times (M,), pose (M, 6) and hand joints (M, J) of commands, and what they say."""
     series = commands(episode, robot)
-    states(episode, robot)  # raises when a joint is missing or NaN
+    states(episode, robot.joint_names)  # raises when a joint is missing or NaN
     found = []
     for deviation in check_track(load_track(episode), robot.joint_names, robot.limits):
         if deviation.kind == 'speed':

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from mimic_dataset.errors import WriteError
-from mimic_dataset.quality import Finding, Quality, drop_reasons
+from mimic_dataset.quality import Finding, Quality, drop_reasons, verdict
 from mimic_recording.bag import write_text
 from mimic_recording.report_page import document
 
@@ -25,6 +25,7 @@ svg .base { fill: var(--line); } svg .warn { fill: #d9a21b; }
 .keep { color: #2c8a3d; font-weight: 600; } .warn { color: #a8760a; }
 section { border-top: 1px solid var(--line); padding-top: .6rem; margin-top: 1.2rem; }
 </style>"""
+_CLASSES: Final = {'drop': 'bad', 'keep': 'keep', 'not checked': 'warn'}
 
 
 def write_pages(found: Sequence[Quality], folder: Path) -> Path:
@@ -62,9 +63,8 @@ def page(found: Sequence[Quality]) -> str:
 
 
 def _verdict(quality: Quality) -> str:
-    if drop_reasons(quality):
-        return '<span class="bad">drop</span>'
-    return '<span class="keep">keep</span>'
+    text = verdict(quality)
+    return f'<span class="{_CLASSES[text]}">{text}</span>'
 
 
 def _section(number: int, quality: Quality) -> str:

@@ -98,11 +98,30 @@ class RayWorkers:
         self._remote: dict[Callable[..., Any], Any] = {}
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> 'Future[Any]':
-        """Start a call on the cluster."""
-        if function not in self._remote:
-            self._remote[function] = self._ray.remote(function)
-        future: Future[Any] = self._remote[function].remote(*arguments).future()
+        """Start a call on the cluster; a worker that is lost is a BrokenProcessPool."""
+        future: Future[Any] = Future()
+        try:
+            if function not in self._remote:
+                self._remote[function] = self._ray.remote(function)
+            theirs = self._remote[function].remote(*arguments).future()
+        except self._ray.exceptions.RayError as error:
+            raise BrokenProcessPool(str(error)) from error
+        theirs.add_done_callback(lambda done: self._pass_on(done, future))
         return future
+
+    def _pass_on(self, done: 'Future[Any]', future: 'Future[Any]') -> None:
+        error = None if done.cancelled() else done.exception()
+        if done.cancelled():
+            future.cancel()
+        elif error is None:
+            future.set_result(done.result())
+        else:
+            raised = self._ray.exceptions.RayTaskError  # by the function: a worker is alive
+            if isinstance(error, self._ray.exceptions.RayError) and not isinstance(error, raised):
+                broken = BrokenProcessPool(str(error))
+                broken.__cause__ = error
+                error = broken
+            future.set_exception(error)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Leave the cluster."""

@@ -68,6 +68,24 @@ def test_a_video_without_a_camera_is_refused(tmp_path, monkeypatch, capsys):
     assert 'where was its camera? Give --camera FILE' in capsys.readouterr().err
 
 
+def test_a_bag_that_does_not_tell_its_view_stops_no_video(tmp_path, monkeypatch, capsys):
+    """Only one .mcap can be read here, rosbags reads more: with --camera it is not needed."""
+    camera = tmp_path / 'agent.yaml'
+    camera.write_text(f'parent: base_link\nxyz: {EYE.tolist()}\nlook_at: {TARGET.tolist()}\n')
+    monkeypatch.setenv('MIMIC_CAMERA_PATH', str(tmp_path))
+    write_video(tmp_path / 'videos' / 'b.mp4')
+    for name in ('a_split/a_0.mcap', 'a_split/a_1.mcap', 'c_empty/c.mcap'):
+        (tmp_path / 'videos' / name).parent.mkdir(exist_ok=True)
+        (tmp_path / 'videos' / name).touch()
+    out = tmp_path / 'dataset'
+    words = [str(tmp_path / 'videos'), '--task', 'push', '--hand', 'robotiq_2f85']
+    assert run_ingest(*words, '--out', str(out), '--detector', DETECTOR) == 1
+    said = capsys.readouterr().out
+    assert 'refused' in said and 'a_split holds 2 .mcap files' in said and 'c.mcap' in said
+    assert 'with --camera FILE' in said and '1 episodes (1 new), 2 of 3 refused' in said
+    assert [e.name for e in load(out, pictures=False).of('human')] == ['b']
+
+
 def test_the_default_folder_is_that_of_the_documents(monkeypatch, tmp_path, dataset):
     folder, _ = dataset
     monkeypatch.setenv('MIMIC_DATASETS', str(folder.parent))

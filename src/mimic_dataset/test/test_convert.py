@@ -1,5 +1,6 @@
 """Conversion as a whole: skipped, spread, killed, out of room."""
 
+import json
 import os
 import shutil
 import signal
@@ -8,6 +9,7 @@ import sys
 import textwrap
 import time
 import tracemalloc
+import types
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +18,8 @@ import pytest
 from mimic_core.errors import ConfigError
 from mimic_dataset import ConvertParams, convert, find_sources, load, make_jobs
 from mimic_dataset.command import main
+from mimic_dataset.errors import DatasetError
+from mimic_dataset.parts import RECORD
 from mimic_dataset.spread import make_workers, spread
 
 from .synthetic_bags import ROBOT, BagSpec, write_bag
@@ -203,6 +207,45 @@ def test_two_files_of_one_name_are_refused(bags, tmp_path):
         make_jobs([bags / 'e1', other], tmp_path, 'robot', PARAMS)
 
 
+def test_another_source_of_the_same_name_does_not_replace_an_episode(bags, tmp_path):
+    """Two phones count their videos from 1; the second is told, in another command too."""
+    folder = tmp_path / 'dataset'
+    convert(make_jobs([bags / 'e1'], folder, 'robot', PARAMS))
+    before = contents(folder)
+    other = shutil.copytree(bags / 'e1', tmp_path / 'phone2' / 'e1')
+    file = next(other.glob('*.mcap'))
+    os.utime(file)
+    (job,) = make_jobs([other], folder, 'robot', PARAMS)
+    whole_file = file.read_bytes()
+    for content in (whole_file, whole_file[:5000]):  # nor does one that is damaged
+        file.write_bytes(content)
+        (failed,) = convert([job]).failed
+        assert 'episode e1 is already there, of' in failed.error
+        assert str(bags / 'e1') in failed.error and str(other) in failed.error
+        assert contents(folder) == before
+    file.write_bytes(whole_file)
+    record = folder / '.parts/robot/e1' / RECORD
+    values = json.loads(record.read_text())
+    assert values.pop('origin') == str((bags / 'e1').resolve())
+    record.write_text(json.dumps(values))  # as older versions wrote it
+    assert convert([job]).failed == ()
+    assert json.loads(record.read_text())['origin'] == str(other.resolve())
+
+
+def test_pictures_of_another_size_leave_their_episode_out_and_no_other(bags, tmp_path):
+    odd = write_bag(tmp_path / 'e0', BagSpec(duration=3.0, size=(64, 48)))
+    folder, said = tmp_path / 'dataset', []
+    jobs = make_jobs([odd, bags / 'e1', bags / 'e2'], folder, 'robot', PARAMS)
+    for _ in range(2):  # and again, when all are finished
+        result = convert(jobs, done=said.append)
+        (failed,) = result.failed
+        assert failed.name == 'e0' and str(odd) in failed.error and failed in said
+        assert 'pictures of agent 48 x 64' in failed.error
+        assert 'most episodes have agent 64 x 48' in failed.error
+        assert sorted(o.name for o in result.outcomes) == ['e0', 'e1', 'e2']
+        assert [e.name for e in load(folder, cache=False).episodes] == ['e1', 'e2']
+
+
 def test_what_is_not_there_is_named(tmp_path):
     with pytest.raises(ConfigError, match='there is no'):
         find_sources([tmp_path / 'gone'])
@@ -214,3 +257,57 @@ def test_ray_is_asked_for_by_name_when_it_is_not_there(monkeypatch):
     monkeypatch.setitem(sys.modules, 'ray', None)
     with pytest.raises(ConfigError, match='--ray needs Ray'):
         make_workers(2, 'local')
+
+
+class RayError(Exception):
+    """As those of ray.exceptions."""
+
+
+class RayTaskError(RayError):
+    pass
+
+
+def ray_module(call):
+    """A stand-in for ray with its names, whose cluster is a thread; `call` runs a function."""
+    ray = types.ModuleType('ray')
+    ray.pool, ray.address = ThreadPoolExecutor(2), ''
+    ray.exceptions = types.SimpleNamespace(RayError=RayError, RayTaskError=RayTaskError)
+
+    def init(address, log_to_driver):
+        ray.address = address
+
+    def remote(function):
+        def submit(*arguments):
+            future = ray.pool.submit(call, function, *arguments)
+            return types.SimpleNamespace(future=lambda: future)
+
+        return types.SimpleNamespace(remote=submit)
+
+    ray.init, ray.remote, ray.shutdown = init, remote, lambda: ray.pool.shutdown(wait=True)
+    return ray
+
+
+def test_ray_workers_run_every_job_and_a_lost_one_is_told(monkeypatch):
+    jobs = list(range(-20, 0))
+    ray = ray_module(lambda function, *arguments: function(*arguments))
+    monkeypatch.setitem(sys.modules, 'ray', ray)
+    workers = make_workers(2, 'ray://head:10001')
+    assert sorted(spread(abs, jobs, workers, 2)) == list(range(1, 21))
+    assert ray.address == 'ray://head:10001' and ray.pool._shutdown
+
+    def lose(function, job):
+        if job == -15:
+            raise RayError('the node died')
+        return function(job)
+
+    monkeypatch.setitem(sys.modules, 'ray', ray_module(lose))
+    with pytest.raises(DatasetError, match='a worker died') as told:
+        list(spread(abs, jobs, make_workers(2, 'local'), 2))
+    assert 'the node died' in str(told.value.__cause__)
+
+    def fail(function, job):
+        raise RayTaskError('a fault of the function')
+
+    monkeypatch.setitem(sys.modules, 'ray', ray_module(fail))
+    with pytest.raises(RayTaskError):
+        list(spread(abs, jobs, make_workers(2, 'local'), 2))

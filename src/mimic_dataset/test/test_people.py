@@ -1,10 +1,12 @@
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mimic_core.errors import MimicError
-from mimic_dataset import ConvertParams, convert, find_sources, load, make_jobs
+from mimic_dataset import ConvertParams, convert, find_sources, load, make_jobs, people
+from mimic_dataset.convert import convert_one
 from mimic_dataset.people import convert_human, longest_piece
 from mimic_dataset.video import VideoWriter, read_frames
 from mimic_description import load_robot
@@ -120,6 +122,25 @@ def test_a_damaged_video_names_its_file_and_stops_no_other(tmp_path, harm):
     result = convert(jobs)
     assert [o.name for o in result.failed] == ['bad'] and str(bad) in result.failed[0].error
     assert [e.name for e in load(tmp_path / 'd').episodes] == ['good']
+
+
+FULL = Path('/dev/full')  # every write to it fails as on a full disk
+
+
+def unreadable(*_):
+    raise PermissionError(13, 'Permission denied')
+
+
+def test_what_cannot_be_read_is_no_full_disk(tmp_path, monkeypatch):
+    video = write_video(tmp_path / 'video.mp4', duration=0.5)
+    (job,) = make_jobs([video], tmp_path / 'd', 'human', PARAMS, VIEW)
+    with monkeypatch.context() as patch:
+        patch.setattr(people, '_source', unreadable)
+        outcome = convert_one(job)
+    assert not outcome.fatal and f'{video}: [Errno 13] Permission denied' in outcome.error
+    monkeypatch.setattr(people.tempfile, 'TemporaryFile', lambda dir: FULL.open('wb'))
+    outcome = convert_one(job)
+    assert outcome.fatal and 'cannot be written: [Errno 28]' in outcome.error
 
 
 def test_a_camera_of_another_size_is_refused(tmp_path):

@@ -1,3 +1,4 @@
+import dataclasses
 import shutil
 
 import numpy as np
@@ -15,7 +16,7 @@ from mimic_recording import Episode
 from mimic_recording.replay import Deviation
 
 from .conftest import META, episode
-from .synthetic_bags import ROBOT, BagSpec, write_bag
+from .synthetic_bags import MODEL, ROBOT, BagSpec, write_bag
 
 
 @pytest.fixture(scope='module')
@@ -50,6 +51,46 @@ def test_what_is_wrong_is_found_and_dropped(tmp_path, spec, kind, stream, begin)
     assert found, [str(f) for f in quality.findings]
     assert found[0].begin == pytest.approx(begin, abs=0.1)
     assert main(['validate', str(bag), '--hand', ROBOT[1]]) == 1
+
+
+@pytest.mark.parametrize(
+    ('spec', 'kind'),
+    [
+        (BagSpec(frozen=(1.5, 2.5)), 'frozen'),
+        (BagSpec(jump_at=2.0), 'jump'),
+        (BagSpec(still=True), 'still'),
+        (BagSpec(nan_at=2.0), 'damaged'),
+        (BagSpec(), None),
+    ],
+)
+def test_the_robot_is_found_by_its_joints(tmp_path, spec, kind, capsys):
+    bag = write_bag(tmp_path / 'bag', spec)
+    assert main(['validate', str(bag)]) == (kind is not None)
+    said = capsys.readouterr().out
+    assert 'keep bag' in said if kind is None else f'    {kind}: ' in said
+    assert 'not checked' not in said
+
+
+@pytest.mark.parametrize(
+    ('spec', 'kind'),
+    [
+        (BagSpec(frozen=(1.5, 2.5)), 'frozen'),
+        (BagSpec(still=True), 'still'),
+        (BagSpec(nan_at=2.0), 'damaged'),
+        (BagSpec(jump_at=2.0), None),
+    ],
+)
+def test_of_an_unknown_robot_is_checked_what_can_be(tmp_path, spec, kind, capsys):
+    names = (*MODEL.joint_names[:7], 'my_gripper_joint')
+    bag = write_bag(tmp_path / 'bag', dataclasses.replace(spec, names=names))
+    assert main(['validate', str(bag), '--html', str(tmp_path)]) == (kind is not None)
+    said = capsys.readouterr().out
+    page_text = (tmp_path / 'quality.html').read_text()
+    if kind is None:
+        assert 'not checked bag' in said and 'unchecked: robot: limits, speeds' in said
+        assert '<span class="warn">not checked</span>' in page_text
+    else:
+        assert 'drop bag' in said and f'    {kind}: ' in said
 
 
 @pytest.mark.parametrize(('tag', 'known'), [('true', True), ('false', False), (None, None)])
