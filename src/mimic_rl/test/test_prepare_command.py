@@ -1,0 +1,74 @@
+"""What `practise prepare` takes on the command line."""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mimic_core.errors import ConfigError
+from mimic_rl.prepare import command
+from mimic_rl.shown import shown_task
+
+
+def _parse(*words):
+    parser = argparse.ArgumentParser()
+    actions = command.add_commands(parser.add_subparsers(dest='command'))
+    assert set(actions) == {'prepare'}
+    return parser.parse_args(['prepare', *map(str, words)])
+
+
+def test_what_is_given_and_what_is_not():
+    given = _parse('bag', '--object', 'box.obj')
+    assert (given.bag, given.object, given.out) == (Path('bag'), Path('box.obj'), None)
+    assert (given.arm, given.hand, given.task) == ('iiwa14', 'allegro', '')
+    assert command._pose(given.camera_pose) is None
+    half = np.sqrt(0.5)
+    words = ['--camera-pose', 0.4, -0.1, 0.9, 0, 0, half, half]
+    pose = command._pose(_parse('bag', '--object', 'box.obj', *words).camera_pose)
+    np.testing.assert_allclose(pose[:3, 3], [0.4, -0.1, 0.9])
+    np.testing.assert_allclose(pose[:3, :3], [[0, -1, 0], [1, 0, 0], [0, 0, 1]], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    'words',
+    [
+        ['bag'],
+        ['bag', '--object', 'box.obj', '--camera-pose', 1, 2, 3],
+        ['bag', '--object', 'box.obj', '--mesh-scale', 'big'],
+    ],
+)
+def test_what_is_missing_or_no_number_is_told(words, capsys):
+    with pytest.raises(SystemExit):
+        _parse(*words)
+    assert 'error: ' in capsys.readouterr().err
+
+
+def test_what_stands_on_the_table(tmp_path):
+    wall = shown_task('box_pivot')
+    assert command._table('box_pivot', None) == (wall.fixtures, wall.start_box)
+    assert command._table('my own', None) == ((), None)
+    file = tmp_path / 'fixtures.json'
+    file.write_text(json.dumps([{'form': 'cylinder', 'size': [0.1, 0.05], 'xyz': [0.5, 0, 0.02]}]))
+    (part,), box = command._table('box_pivot', file)  # the file says what there is
+    assert (part.form, part.size, part.xyz) == ('cylinder', (0.1, 0.05), (0.5, 0.0, 0.02))
+    assert box is None
+
+
+@pytest.mark.parametrize(
+    ('text', 'words'),
+    [
+        (None, 'is no JSON file'),
+        ('[', 'is no JSON file'),
+        ('{}', 'fixtures.json is no list of primitives'),
+        ('[{"form": "cone", "size": [1]}]', r'fixtures.json\[0\].form must be one of'),
+        ('[{"form": "box", "size": [1, 0, 1]}]', r'fixtures.json\[0\].size must be > 0'),
+    ],
+)
+def test_fixtures_that_are_wrong_are_named(tmp_path, text, words):
+    file = tmp_path / 'fixtures.json'
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(ConfigError, match=words):
+        command._table('box_push', file)
