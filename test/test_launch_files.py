@@ -355,6 +355,7 @@ def test_modes_start_their_nodes(plan, mode: str, arguments: dict, started: list
     [
         ({}, ['object_tracking', 'twin'], False),
         ({'track_object': 'false'}, ['twin'], True),
+        ({'task': 'plate_push', 'twin': 'false'}, ['object_tracking', 'driver', 'driver'], None),
         (
             {'twin': 'false', 'agent_camera': 'realsense'},
             ['object_tracking', 'driver', 'driver', 'camera'],
@@ -384,6 +385,7 @@ def test_a_practised_policy_gets_the_object(plan, tmp_path, arguments, started, 
             assert values[name]['objects'] == [str(folder / 'box.obj')]
     assert values['policy']['checkpoint'] == str(folder)
     assert (values['policy']['arm'], values['policy']['hand']) == ('panda', 'leap')
+    assert values['policy']['task'] == arguments.get('task', 'box_push')  # another is refused
     if truth is not None:
         twin = values['twin']
         assert (twin['task'], twin['publish_objects']) == ('box_push', truth)
