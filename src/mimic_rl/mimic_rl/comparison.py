@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ STARTS, PHYSICS = 'new starts', 'new starts, physics beyond the range'
 REPLAY, AWARE, CLONED = 'replay', 'object-aware replay', 'cloned'
 GATE: Final = 'new starts, through the gate in the twin'
 # What a tracker misses, not what practice exaggerates, and the same for every method.
-TRACKER: Final = {'object_position': 0.005, 'object_angle': 0.052, 'lost': 0.02}
+TRACKER: Final[dict[str, Any]] = {'object_position': 0.005, 'object_angle': 0.052, 'lost': 0.02}
 _CLONED_EPISODES: Final = 64  # that succeeded
 _MOST_EPISODES: Final = 512  # among which they are sought
 _FEWEST: Final = 4  # with less, nothing is cloned

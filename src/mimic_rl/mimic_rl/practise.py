@@ -183,7 +183,7 @@ def _train(arguments: argparse.Namespace) -> None:
     training.close()
     if training.no_films:
         console.print(f'no films: {training.no_films}')
-    console.print(f'{training.learner.steps:,} steps, in {training.folder}')
+    console.print(f'{training.learner.steps:,} steps, in {training.folder}', soft_wrap=True)
 
 
 def _bar(console: Console) -> Progress:

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import re
 import shutil
 import sys
 
@@ -10,9 +11,10 @@ torch = pytest.importorskip('torch', reason='what learning needs is not installe
 
 from mimic_core.errors import ConfigError, LimitError, NotFiniteError, UnknownNameError  # noqa: E402
 from mimic_rl import Practice, load_run, practise, robot_synergies, save_run  # noqa: E402
+from mimic_rl.checkpoint import Settings  # noqa: E402
 from mimic_rl.comparison import GATE, PHYSICS, STARTS, compare  # noqa: E402
-from mimic_rl.params import LearningParams, RandomisationParams  # noqa: E402
-from mimic_rl.policy import load_practice_policy  # noqa: E402
+from mimic_rl.params import LearningParams, PracticeParams, RandomisationParams  # noqa: E402
+from mimic_rl.policy import ReplayPolicy, load_practice_policy  # noqa: E402
 from mimic_rl.shown import show  # noqa: E402
 
 TINY = [
@@ -96,6 +98,42 @@ def test_the_start_is_beside_the_object(folder):
         policy.start_beside(far)
 
 
+def test_it_begins_only_where_practice_did(folder):
+    policy = load_practice_policy(folder)
+    varied = RandomisationParams()  # that of the training
+    shown = policy.run.trajectory[0]
+
+    def placed(x=0.0, y=0.0, z=0.0, turn=0.0, shown=shown):
+        half = 0.5 * np.radians(turn)
+        return np.array([*np.add(shown[:3], [x, y, z]), 0.0, 0.0, np.sin(half), np.cos(half)])
+
+    rng = np.random.default_rng(0)
+    drawn = [policy.draw_start(varied, 1.0, rng) for _ in range(60)]
+    assert [policy.beyond_starts(pose, 1e-9, 1e-9) for pose in drawn] == [''] * 60
+    assert policy.beyond_starts(placed(turn=60), 0.02, 0.1) == 'turn +60 deg (practised -20 to 20)'
+    assert policy.beyond_starts(placed(turn=25), 0.02, 0.1) == ''
+    said = policy.beyond_starts(placed(x=0.14, y=-0.13, z=0.05), 0.02, 0.1)
+    assert said.startswith('x +0.14 m (practised -0.10 to 0.10), y -0.13 m (practised ')
+    assert said.endswith('z +0.05 m (practised 0.00 to 0.00)')
+
+
+def test_a_box_of_starts_counts_and_a_turn_that_cannot_be_seen_does_not():
+    for task, turned in (('box_pivot', 'turn -60 deg (practised -20 to 20)'), ('plate_push', '')):
+        run = show(task, 'iiwa14', 'robotiq_2f85')
+        settings = Settings(
+            0, PracticeParams(), RandomisationParams(), LearningParams(),
+            robot_synergies(run.robot()),
+        )  # fmt: skip
+        policy, pose = ReplayPolicy(run, settings, aware=True), run.trajectory[0].copy()
+        pose[3:] = [0.0, 0.0, np.sin(-np.pi / 6), np.cos(np.pi / 6)]
+        assert policy.beyond_starts(pose, 0.02, 0.1) == turned
+        if run.start_box is not None:
+            pose = run.trajectory[0].copy()
+            pose[1] += run.start_box[3] + 0.03
+            assert run.start_box[3] + 0.03 < 0.1
+            assert policy.beyond_starts(pose, 0.02, 0.1).startswith('y ')
+
+
 def test_a_policy_is_of_the_run_as_it_was_practised(folder, tmp_path):
     other = show('plate_push', 'iiwa14', 'robotiq_2f85')  # two anchors instead of three
     save_run(other, tmp_path)
@@ -168,13 +206,62 @@ def test_settings_of_every_group():
     groups = practise.settings_from(['horizon=4', 'xy=0.02', 'hold=3', 'layers=[8, 8]'])
     assert groups['learning'] == LearningParams(horizon=4, layers=(8, 8))
     assert groups['randomisation'].xy == 0.02 and groups['practice'].hold == 3
-    with pytest.raises(UnknownNameError, match='horizn'):
+    words = "unknown parameter 'horizn'. Did you mean 'horizon'"
+    with pytest.raises(UnknownNameError, match=re.escape(words)) as caught:
         practise.settings_from(['horizn=4'])
+    assert {'hold', 'xy', 'horizon'} <= set(caught.value.known)
+    again = practise.settings_from(['xy=0.03'], groups)
+    assert again['learning'] == groups['learning'] and again['practice'] == groups['practice']
+    assert again['randomisation'] == dataclasses.replace(groups['randomisation'], xy=0.03)
+
+
+def test_a_training_goes_on_with_its_own_settings_and_tells_how_far_it_is(
+    folder, tmp_path, monkeypatch, capsys
+):
+    shutil.copytree(folder, tmp_path / 'run')
+    monkeypatch.setattr(practise, '_LINE_EVERY', 0.0)
+    call = ['train', tmp_path / 'run', '--threads', 1, '--film-every', 0]
+    _call(monkeypatch, *call, '--steps', 128)
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == 'goes on from step 64'
+    assert said[1].startswith('96 of 128 steps, reward 0.') and said[1].endswith(' to go')
+    assert said[2].startswith('128 of 128 steps, ') and said[2].endswith(' 0:00:00 to go')
+    assert len(said) == 4 and said[3].startswith('128 steps, in ')
+    with pytest.raises(SystemExit, match='horizon is 8, not 9; train under another --name'):
+        _call(monkeypatch, *call, '--set', 'horizon=9', '--set', 'layers=[16]')
+    with pytest.raises(SystemExit, match='seed is 0, not 4'):
+        _call(monkeypatch, *call, '--seed', 4)
+
+
+@pytest.mark.parametrize(
+    'words',
+    [
+        ['train', '--steps', '0'],
+        ['train', '--threads', '0'],
+        ['train', '--seed', '-1'],
+        ['train', '--minutes', 'nan'],
+        ['train', '--film-every', '-1'],
+        ['evaluate', '--episodes', '0'],
+        ['evaluate', '--threads', '0'],
+        ['evaluate', '--seed', '-1'],
+    ],
+)
+def test_numbers_out_of_range_are_told_in_a_line(tmp_path, monkeypatch, capsys, words):
+    command, option, value = words
+    with pytest.raises(SystemExit) as ended:
+        _call(monkeypatch, command, tmp_path, option, value)
+    assert ended.value.code == 2
+    assert f'argument {option}: {value} is not at least ' in capsys.readouterr().err
 
 
 def test_errors_are_one_line(tmp_path, monkeypatch):
     with pytest.raises(SystemExit, match='is no run folder'):
         _call(monkeypatch, 'train', tmp_path)
+    save_run(show('box_push', 'iiwa14', 'robotiq_2f85'), tmp_path)
+    for named in ([], ['--name', 'other']):
+        wanted = ' '.join(['nothing was practised in .*: ./mimic practise train', str(tmp_path)])
+        with pytest.raises(SystemExit, match=' '.join([wanted, *named]) + '$'):
+            _call(monkeypatch, 'evaluate', tmp_path, *named)
     with pytest.raises(SystemExit, match='unknown arm'):
         _call(monkeypatch, 'draft', tmp_path, '--arm', 'nothing')
 
