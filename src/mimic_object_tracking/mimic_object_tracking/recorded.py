@@ -14,6 +14,7 @@ from mimic_core.camera import Frame
 from mimic_core.errors import ConfigError, SourceError
 from mimic_core.frames import from_xyz_quat, to_quat_xyzw
 from mimic_hand_tracking import HandTracker, TrackingParams
+from mimic_object_tracking.lens import Rectifier
 from mimic_object_tracking.tracker import ObjectTracker
 from mimic_object_tracking.view import ObjectEstimate
 
@@ -71,19 +72,21 @@ class ObjectPath:
 
 
 def bag_frames(path: Path, camera: str) -> Iterator[Frame]:
-    """Yield the pictures of a bag, with stamps that begin at 0.
+    """Yield the pictures of a bag without the lens's distortion, with stamps that begin at 0.
 
     Raises:
         SourceError: There is no such bag or camera in it, or it is damaged.
     """
     source = BagSource(path, lambda: 0.0, 'camera', camera=camera, real_time=False)
+    rectifier = Rectifier()
     source.open()
     try:
         while True:
             try:
-                yield source.read()
+                frame = source.read()
             except EndOfStreamError:
                 return
+            yield rectifier.rectified(frame)
     finally:
         source.close()
 

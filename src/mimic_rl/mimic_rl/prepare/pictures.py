@@ -9,20 +9,19 @@ import mujoco
 import numpy as np
 
 from mimic_core.arrays import FloatArray, Image
-from mimic_core.camera import Frame, Intrinsics
+from mimic_core.camera import Frame
 from mimic_core.frames import apply, inverse
 from mimic_core.hand import TrackedHand
 from mimic_description import RobotModel
 from mimic_hand_tracking import draw_hand
 from mimic_object_tracking import ObjectModel
+from mimic_object_tracking.drawing import draw_object
 from mimic_rl.run_folder import PracticeRun
 from mimic_rl.world import build_world
 
 OBJECT_TRACK: Final = 'object_track.png'
 HAND_AT_START: Final = 'hand_at_start.png'
 ROBOT_AT_START: Final = 'robot_at_start.png'
-_SHARP: Final = 0.35  # [rad] between faces: their edge is drawn
-_EDGE: Final = (30, 240, 90)  # rgb
 _PATH: Final = (255, 220, 40)  # rgb
 _TEXT: Final = (255, 255, 255)  # rgb
 _OTHER_VIEW: Final = (150.0, -25.0)  # [deg] azimuth, elevation
@@ -36,32 +35,6 @@ _STEP: Final = 1.0 / 120.0  # [s]
 def save_picture(path: Path, picture: Image) -> None:
     """Write a picture (H, W, 3) rgb."""
     cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-
-
-def draw_object(
-    picture: Image, model: ObjectModel, camera_T_object: FloatArray, optics: Intrinsics
-) -> None:
-    """Draw the sharp edges of a mesh, and its silhouette where it has none, into a picture."""
-    mesh = model.trimesh()
-    sharp = mesh.face_adjacency_angles > _SHARP
-    seen = (apply(camera_T_object, mesh.triangles_center) * _turned(mesh, camera_T_object)).sum(
-        axis=1
-    ) < 0.0
-    pairs = mesh.face_adjacency
-    outline = seen[pairs[:, 0]] != seen[pairs[:, 1]]
-    front = seen[pairs].any(axis=1)
-    edges = mesh.face_adjacency_edges[(sharp & front) | outline]
-    pixels = optics.project(apply(camera_T_object, np.asarray(mesh.vertices)))
-    for a, b in edges:
-        ends = pixels[[a, b]]
-        if np.isfinite(ends).all() and np.abs(ends).max() < 1e4:
-            (u0, v0), (u1, v1) = np.rint(ends).astype(int).tolist()
-            cv2.line(picture, (u0, v0), (u1, v1), _EDGE, 2, cv2.LINE_AA)
-
-
-def _turned(mesh: object, camera_T_object: FloatArray) -> FloatArray:
-    normals: FloatArray = np.asarray(mesh.face_normals) @ camera_T_object[:3, :3].T  # type: ignore[attr-defined]
-    return normals
 
 
 def object_track(
@@ -90,7 +63,7 @@ def object_track(
             if np.isfinite([a, b]).all() and max(np.abs(a).max(), np.abs(b).max()) < 1e4:
                 (u0, v0), (u1, v1) = np.rint([a, b]).astype(int).tolist()
                 cv2.line(picture, (u0, v0), (u1, v1), _PATH, 2, cv2.LINE_AA)
-        draw_object(picture, model, camera_T_world @ pose, frame.intrinsics)
+        picture = draw_object(picture, model, camera_T_world @ pose, frame.intrinsics)
         _write(picture, f'{frame.stamp:.2f} s')
         tiles.append(picture)
     return _grid(tiles, 3)

@@ -8,12 +8,12 @@ import numpy as np
 from rosbags.highlevel import AnyReader, AnyReaderError
 from rosbags.typesys import Stores, get_typestore
 
-from mimic_camera.bag import DEPTH, BagSource
-from mimic_camera.source import EndOfStreamError
+from mimic_camera.bag import DEPTH
 from mimic_core.arrays import FloatArray
 from mimic_core.camera import Frame, Intrinsics
 from mimic_core.errors import ConfigError, SourceError
 from mimic_core.frames import WORLD, from_xyz_quat, inverse
+from mimic_object_tracking.recorded import bag_frames
 from mimic_recording import BagError, Episode
 
 TF: Final = 'tf_static'
@@ -59,30 +59,17 @@ class DemonstrationVideo:
                 'record with a depth camera (with depth:=true)'
             )
         self.intrinsics = first.intrinsics
-        if any(first.intrinsics.distortion):
-            raise ConfigError(
-                f"{path}: topic '{self._camera}/color/camera_info' has distortion: "
-                'give rectified pictures'
-            )
         if world_T_camera is None:
             world_T_camera = camera_pose(self.path, _frame_id(self.path, self._camera))
         self.world_T_camera: FloatArray = world_T_camera
 
     def frames(self) -> Iterator[Frame]:
-        """Yield the frames from the beginning.
+        """Yield the frames from the beginning, without the distortion of the lens.
 
         Raises:
             SourceError: The bag is damaged.
         """
-        source = BagSource(self.path, lambda: 0.0, 'camera', camera=self._camera, real_time=False)
-        source.open()
-        try:
-            while True:
-                yield source.read()
-        except EndOfStreamError:
-            return
-        finally:
-            source.close()
+        return bag_frames(self.path, self._camera)
 
     def frames_at(self, stamps: FloatArray) -> list[Frame]:
         """Return the frames nearest to stamps (N,) [s]."""
