@@ -38,7 +38,7 @@ BEHIND: Final = 0.010  # [m] by which what is seen lies behind the mesh: it cont
 _OUTLINE_SLACK: Final = 0.5  # [px] that edges of depth images are off by
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def face_at(x: float, y: float, z: float, origin: FloatArray, voxel: float, face: IntArray) -> int:
     """Return the triangle nearest to a point [m] in the object frame; -1 outside the grid."""
     i = math.floor((x - origin[0]) / voxel)
@@ -49,7 +49,7 @@ def face_at(x: float, y: float, z: float, origin: FloatArray, voxel: float, face
     return int(face[i, j, k])
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def closest(corners: FloatArray, f: int, x: float, y: float, z: float, out: FloatArray) -> bool:
     """Write the point of triangle f closest to (x, y, z) [m]; return whether it is inside it.
 
@@ -91,7 +91,7 @@ def closest(corners: FloatArray, f: int, x: float, y: float, z: float, out: Floa
     return inside
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def query(
     points: FloatArray,
     origin: FloatArray,
@@ -110,7 +110,7 @@ def query(
             closest(corners, f, x, y, z, nearest[n])
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def classify(
     part: DepthImage, cover: ByteImage, corner: IntArray, optics: FloatArray, normal: FloatArray,
     offset: float, clearance: float, farthest: float, metres: FloatArray, kind: ByteImage,
@@ -145,7 +145,7 @@ def classify(
                         kind[v, u] = UNKNOWN
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def deproject_objects(
     depth: FloatArray, kind: ByteImage, corner: IntArray, optics: FloatArray, stride: int,
     out: FloatArray,
@@ -163,14 +163,14 @@ def deproject_objects(
     return count
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _weight(r: float, width: float) -> float:
     """Return the weight of a residual [m], after Geman and McClure."""
     s = 1.0 + (r / width) ** 2
     return 1.0 / (s * s)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _add(H: FloatArray, g: FloatArray, a: FloatArray, n: FloatArray, r: float, w: float) -> None:
     j = np.empty(6)
     j[0] = a[1] * n[2] - a[2] * n[1]
@@ -183,7 +183,7 @@ def _add(H: FloatArray, g: FloatArray, a: FloatArray, n: FloatArray, r: float, w
             H[i, k] += w * j[i] * j[k]
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def settle(
     R: FloatArray, m: FloatArray, R0: FloatArray, m0: FloatArray, centre: FloatArray,
     points: FloatArray, origin: FloatArray, voxel: float, face: IntArray, corners: FloatArray,
@@ -309,7 +309,7 @@ def settle(
         width = max(width * _NARROWING, NARROW)
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _prior(
     H: FloatArray, g: FloatArray, R: FloatArray, m: FloatArray, R0: FloatArray, m0: FloatArray
 ) -> None:
@@ -324,7 +324,7 @@ def _prior(
         g[3 + i] += (m0[i] - m[i]) / _PRIOR[0] ** 2
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def _turn(R: FloatArray, w: FloatArray) -> None:
     """Turn R by the rotation vector w [rad]; it stays orthonormal."""
     angle = math.sqrt(w[0] ** 2 + w[1] ** 2 + w[2] ** 2)
@@ -339,7 +339,7 @@ def _turn(R: FloatArray, w: FloatArray) -> None:
     R[:] = U @ V
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def count_looks(
     R: FloatArray, m: FloatArray, centre: FloatArray, samples: FloatArray,
     sample_normals: FloatArray, two_sided: bool, depth: FloatArray, kind: ByteImage,
@@ -392,7 +392,7 @@ def count_looks(
             counts[3] += 1.0
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, nogil=True)
 def settle_all(
     rotations: FloatArray, centres: FloatArray, centre: FloatArray, points: FloatArray,
     origin: FloatArray, voxel: float, face: IntArray, corners: FloatArray, normals: FloatArray,

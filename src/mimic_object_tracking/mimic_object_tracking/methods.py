@@ -5,6 +5,7 @@ says is judged by the depth image like a pose of our own.
 """
 
 import importlib
+from threading import Lock
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -110,6 +111,7 @@ class EstimatorMethod:
         """Args: model: of the object; estimator: made for it."""
         self._model, self._estimator = model, estimator
         self._searcher = Searcher(model)
+        self._lock = Lock()  # a search may be in a thread of its own
 
     def find(
         self, view: View, scene: Scene, colours: ColourModel, last: FloatArray | None
@@ -119,7 +121,8 @@ class EstimatorMethod:
         for piece in self._searcher.pieces(scene, view.color, colours):
             mask = np.zeros(view.depth.shape, bool)
             mask[piece.rows, piece.columns] = True
-            pose = self._estimator.start(view.color, view.depth, view.intrinsics, mask)
+            with self._lock:
+                pose = self._estimator.start(view.color, view.depth, view.intrinsics, mask)
             if pose is not None:
                 near = closeness(distances(self._model, pose, piece.points))
                 judged = look(self._model, scene, pose)
@@ -130,7 +133,8 @@ class EstimatorMethod:
         self, view: View, scene: Scene, predicted: FloatArray, wide: float
     ) -> FloatArray | None:
         """See Method."""
-        return self._estimator.follow(view.color, view.depth, view.intrinsics)
+        with self._lock:
+            return self._estimator.follow(view.color, view.depth, view.intrinsics)
 
 
 def make_method(model: ObjectModel, params: ObjectTrackingParams) -> Method:

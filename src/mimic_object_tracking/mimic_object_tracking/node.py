@@ -33,7 +33,7 @@ class ObjectTrackingNode(Node):
         models = [load_object(Path(path), p.mesh_scale, p.symmetry) for path in p.objects]
         for model in models:
             self.get_logger().info(model.describe())
-        self._tracker = ObjectTracker(models, p)
+        self._tracker = ObjectTracker(models, p, background=True)
         self._intrinsics: Intrinsics | None = None
         self._hands: HandArray | None = None
         self._fault, self._images, self._last_image = '', 0, float('-inf')
@@ -105,6 +105,11 @@ class ObjectTrackingNode(Node):
         if missing:
             return ros.WARN, f'not seen: {", ".join(missing)}', values
         return ros.OK, f'{len(tracks)} objects seen', values
+
+    def destroy_node(self) -> None:
+        """End the search in the background, then the node."""
+        self._tracker.close()
+        super().destroy_node()
 
 
 def main() -> None:

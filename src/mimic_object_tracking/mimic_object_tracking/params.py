@@ -39,5 +39,5 @@ class ObjectTrackingParams:
         low=0.0, high=10.0,
     )  # fmt: skip
     search_period: float = param(
-        'Between searches of the whole image while it is lost [s].', 0.3, low=0.0, high=10.0
+        'From the end of one search of the whole image to the next [s].', 0.3, low=0.0, high=10.0
     )

@@ -1,5 +1,7 @@
 """One object from picture to picture: predicted, aligned, judged, held while it is hidden."""
 
+from concurrent.futures import Executor, Future
+from copy import copy
 from typing import Final, Literal
 
 import cv2
@@ -16,6 +18,7 @@ from mimic_object_tracking.mesh import ObjectModel
 from mimic_object_tracking.methods import Method, Segmenter
 from mimic_object_tracking.params import ObjectTrackingParams
 from mimic_object_tracking.scene import HAND, OBJECT, Plane, Scene, make_scene
+from mimic_object_tracking.search import Candidate
 from mimic_object_tracking.view import Box, ObjectEstimate, View
 
 State = Literal['searching', 'tracked', 'hidden', 'lost']
@@ -41,16 +44,26 @@ class Track:
         params: ObjectTrackingParams,
         method: Method,
         segmenter: Segmenter | None = None,
+        worker: Executor | None = None,
     ) -> None:
-        """Args: model, params; method: of getting poses; segmenter: else depth and colour."""
+        """Look for it from the first picture on.
+
+        Args:
+            model: The object.
+            params: Thresholds.
+            method: Of getting poses.
+            segmenter: None: depth and colour.
+            worker: Searches beside the pictures; None: a picture waits for its search.
+        """
         self.model, self._params = model, params
-        self._method, self._segmenter = method, segmenter
+        self._method, self._segmenter, self._worker = method, segmenter, worker
         self.colours = ColourModel()
         self.state: State = 'searching'
         self.reason = 'not found yet'
         self.pose: FloatArray | None = None  # (4, 4) last seen
         self._seen = -np.inf  # [s]
-        self._searched = -np.inf  # [s]
+        self._searched = -np.inf  # [s] end of the last search
+        self._search: tuple[Future[Candidate | None], View] | None = None  # that goes on
         self._velocity = np.zeros(6)  # [m/s] of the centre, [rad/s] in the optical frame
         self._pictures = 0
         self._rough = False  # the pose comes from markers and was not aligned yet
@@ -60,6 +73,7 @@ class Track:
         self.state, self.reason, self.pose = 'searching', 'not found yet', None
         self._seen = self._searched = -np.inf
         self._velocity = np.zeros(6)
+        self._drop_search()
 
     def process(self, view: View, marker: MarkerPose | None = None) -> ObjectEstimate | None:
         """Return where it is in the next picture, None where it is not seen.
@@ -80,9 +94,11 @@ class Track:
         early = _SEARCH_SHARE * self._params.max_gap
         if self.state == 'hidden' and gap < early:
             return None
+        if self._search is not None:
+            return self._end_search(*self._search, view)
         if view.stamp - self._searched < self._params.search_period:
             return None
-        return self._search(view)
+        return self._begin_search(view)
 
     def take(self, marker: MarkerPose, stamp: float) -> ObjectEstimate:
         """Return what markers say, without a look at depth."""
@@ -136,7 +152,7 @@ class Track:
         if box is None:
             self._lose('it has left the picture')
             return None
-        scene = self._scene(view, box)
+        scene = self._scene(view, box, self.colours)
         hidden = self.state == 'hidden'
         speed = float(np.linalg.norm(self._velocity[:3]))
         wide = _WIDER if hidden or self._rough else min(_WIDER, _WIDE + 0.01 * speed)
@@ -172,10 +188,35 @@ class Track:
         self.state, self.reason = 'lost', reason
         self._velocity = np.zeros(6)
 
-    def _search(self, view: View) -> ObjectEstimate | None:
-        self._searched = view.stamp
-        scene = self._scene(view, None)
-        best = self._method.find(view, scene, self.colours, self.pose)
+    def _begin_search(self, view: View) -> ObjectEstimate | None:
+        if self._worker is None:
+            self._searched = view.stamp
+            return self._take_found(self._find(view, self.colours, self.pose), view)
+        task = self._worker.submit(self._find, view, copy(self.colours), self.pose)
+        self._search = task, view
+        return None
+
+    def _end_search(
+        self, task: Future[Candidate | None], begun: View, view: View
+    ) -> ObjectEstimate | None:
+        """Follow what a search found, if it has ended, from its picture to this one."""
+        if not task.done():
+            return None
+        self._search, self._searched = None, view.stamp
+        if self._take_found(task.result(), begun) is None:
+            return None
+        self._rough = True  # it may have moved meanwhile
+        return self._follow(view)
+
+    def _drop_search(self) -> None:
+        if self._search is not None:
+            self._search[0].cancel()
+            self._search = None
+
+    def _find(self, view: View, colours: ColourModel, last: FloatArray | None) -> Candidate | None:
+        return self._method.find(view, self._scene(view, None, colours), colours, last)
+
+    def _take_found(self, best: Candidate | None, view: View) -> ObjectEstimate | None:
         if best is None or best.score < self._params.start_confidence:
             if self.state == 'searching' or best is None:
                 what = 'nothing of its size' if best is None else f'best guess {best.score:.2f}'
@@ -201,16 +242,17 @@ class Track:
             self._velocity += _VELOCITY_GAIN * (newest - self._velocity)
         self.state, self.reason, self.pose, self._seen = 'tracked', '', pose, stamp
         self._rough = False
+        self._drop_search()
         return ObjectEstimate(self.model.name, pose, confidence, seen)
 
-    def _scene(self, view: View, box: Box | None) -> Scene:
+    def _scene(self, view: View, box: Box | None, colours: ColourModel) -> Scene:
         scene = make_scene(
             view.depth, view.intrinsics, box=box, plane=view.plane, hidden=view.hidden,
             clearance=self._params.clearance, farthest=self._params.farthest,
         )  # fmt: skip
-        if self.colours.tells:
+        if colours.tells:
             top, bottom, left, right = box or (0, view.depth.shape[0], 0, view.depth.shape[1])
-            foreign = self.colours.foreign(view.color[top:bottom, left:right])
+            foreign = colours.foreign(view.color[top:bottom, left:right])
             scene.kind[foreign & (scene.kind == OBJECT)] = HAND
         if self._segmenter is not None and box is not None:
             top, bottom, left, right = box

@@ -2,19 +2,20 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import cv2
 import numpy as np
 
-from mimic_core.arrays import DepthImage, Image
+from mimic_core.arrays import DepthImage
 from mimic_core.camera import Frame, Intrinsics
 from mimic_core.errors import ConfigError, SourceError, StaleInputError
 from mimic_core.hand import TrackedHand
 from mimic_object_tracking.align import align, look, settle_all
 from mimic_object_tracking.hands import hand_mask
+from mimic_object_tracking.lens import Rectifier
 from mimic_object_tracking.markers import MarkerPose, load_markers
 from mimic_object_tracking.mesh import ObjectModel
 from mimic_object_tracking.methods import make_method, make_segmenter
@@ -40,8 +41,22 @@ class Timing:
 class ObjectTracker:
     """Follows known objects through colour and aligned depth."""
 
-    def __init__(self, models: Sequence[ObjectModel], params: ObjectTrackingParams) -> None:
-        """Take the objects; each is looked for from the first picture on."""
+    def __init__(
+        self,
+        models: Sequence[ObjectModel],
+        params: ObjectTrackingParams,
+        *,
+        background: bool = False,
+    ) -> None:
+        """Take the objects; each is looked for from the first picture on.
+
+        Args:
+            models: With names of their own.
+            params: Thresholds, methods.
+            background: Search for what is not seen beside the pictures, for a camera that does
+                not wait; then `close` it. Else a picture waits for its search, so that the same
+                pictures give the same poses.
+        """
         names = [model.name for model in models]
         if not names or len(set(names)) != len(names):
             raise ConfigError(f'objects need names of their own, not {names}')
@@ -49,16 +64,23 @@ class ObjectTracker:
             raise ConfigError('least_confidence is above start_confidence')
         self._params = params
         segmenter = make_segmenter(params)
+        self._worker = ThreadPoolExecutor(1, 'object_search') if background else None
         self.tracks = tuple(
-            Track(model, params, make_method(model, params), segmenter) for model in models
+            Track(model, params, make_method(model, params), segmenter, self._worker)
+            for model in models
         )
         self._markers = load_markers(Path(params.markers), names) if params.markers else None
         self.plane: Plane | None = None
         self._pictures = 0
         self._stamp = -np.inf
-        self._rectifier: Rectifier | None = None
+        self._rectifier = Rectifier()
         self.timing = Timing(0.0, 0.0)
         warm_up(models[0])
+
+    def close(self) -> None:
+        """End what searches in the background."""
+        if self._worker is not None:
+            self._worker.shutdown(cancel_futures=True)
 
     def reset(self) -> None:
         """Forget where everything is."""
@@ -91,7 +113,8 @@ class ObjectTracker:
             )
         self._stamp = frame.stamp
         began = time.perf_counter()
-        color, depth, optics = self._rectified(frame.color, frame.depth, frame.intrinsics)
+        frame = self._rectifier.rectified(frame)
+        color, depth, optics = frame.color, frame.depth, frame.intrinsics
         said = self._markers.find(color, optics) if self._markers is not None else {}
         if depth is None:
             found = self._by_markers(said, frame.stamp)
@@ -139,41 +162,6 @@ class ObjectTracker:
                 near = angle < _PLANE_MOVED[0] and moved < _PLANE_MOVED[1]
                 self.plane = refined if near else find_plane(points)
         self._pictures += 1
-
-    def _rectified(
-        self, color: Image, depth: DepthImage | None, optics: Intrinsics
-    ) -> tuple[Image, DepthImage | None, Intrinsics]:
-        if not any(optics.distortion):
-            return color, depth, optics
-        if self._rectifier is None or self._rectifier.optics != optics:
-            self._rectifier = Rectifier(optics)
-        return self._rectifier.rectified(color, depth)
-
-
-class Rectifier:
-    """Takes the distortion of a lens out of pictures."""
-
-    def __init__(self, optics: Intrinsics) -> None:
-        """Compute where each pixel comes from."""
-        self.optics = optics
-        self.ideal = Intrinsics(
-            optics.width, optics.height, optics.fx, optics.fy, optics.cx, optics.cy
-        )
-        size = (optics.width, optics.height)
-        maps = cv2.initUndistortRectifyMap(
-            optics.matrix, np.array(optics.distortion), np.eye(3), optics.matrix, size,
-            cv2.CV_16SC2,
-        )  # fmt: skip
-        self._maps: tuple[Any, Any] = (maps[0], maps[1])
-
-    def rectified(
-        self, color: Image, depth: DepthImage | None
-    ) -> tuple[Image, DepthImage | None, Intrinsics]:
-        """Return colour, depth and intrinsics without distortion; depth is not mixed."""
-        first, second = self._maps
-        smooth = cv2.remap(color, first, second, cv2.INTER_LINEAR)
-        plain = None if depth is None else cv2.remap(depth, first, second, cv2.INTER_NEAREST)
-        return smooth, plain, self.ideal  # type: ignore[return-value]
 
 
 def warm_up(model: ObjectModel) -> None:

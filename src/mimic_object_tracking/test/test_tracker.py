@@ -1,6 +1,9 @@
 """Objects through rendered videos: exact, half hidden, gone, back; and useless pictures."""
 
+from concurrent.futures import wait
 from dataclasses import replace
+from itertools import count
+from threading import Event
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ from mimic_core.camera import Frame
 from mimic_core.errors import ConfigError, SourceError, StaleInputError
 from mimic_core.frames import transform
 from mimic_core.hand import TrackedHand
-from mimic_object_tracking import ObjectTracker, ObjectTrackingParams
+from mimic_object_tracking import ObjectTracker, ObjectTrackingParams, kernels
 
 PARAMS = ObjectTrackingParams(objects=('box.obj',))
 HERE = transform(Rotation.from_euler('z', 0.5).as_matrix(), np.array([0.02, 0.0, 0.03]))
@@ -240,3 +243,97 @@ def test_hide_hands(box, box_stage):
         for hide in (True, False)
     }
     assert seen == {True: 1, False: 0}
+
+
+# The search in the background ---------------------------------------------------------------
+
+
+class Waiting:
+    """The method of a track, whose search ends when it is told to."""
+
+    def __init__(self, track):
+        self._method, track._method = track._method, self
+        self.go, self.begun = Event(), 0
+        self.track = track
+
+    def find(self, *arguments):
+        self.begun += 1
+        assert self.go.wait(60.0)
+        return self._method.find(*arguments)
+
+    def follow(self, *arguments):
+        return self._method.follow(*arguments)
+
+    def end(self):
+        """Let the search that goes on come to its end."""
+        self.go.set()
+        wait([self.track._search[0]], 60.0)
+
+
+@pytest.fixture
+def background(box):
+    made = ObjectTracker([box, model_of('can')], PARAMS, background=True)
+    yield made
+    made.close()
+
+
+def test_a_search_holds_up_no_picture(background, box_stage):
+    """While the can is searched for, the box is followed at the rate of the pictures."""
+    frame, _ = box_stage.still(HERE)
+    box, can = (Waiting(track) for track in background.tracks)
+    stamps = count(0.0, 1 / 30)
+
+    def show():
+        found = background.process(replace(frame, stamp=next(stamps)))
+        return [estimate.name for estimate in found]
+
+    assert show() == []  # at once, though nothing is known
+    box.end()
+    assert show() == ['box']
+    for _ in range(20):
+        assert show() == ['box']
+    can.end()  # it is not there
+    can.go.clear()
+    for _ in range(9):  # the period counts from the end
+        assert show() == ['box'] and can.begun == 1
+    for _ in range(3):
+        assert show() == ['box']
+    can.end()
+    assert can.begun == 2 and box.begun == 1
+
+
+@pytest.mark.parametrize('there', [True, False])
+def test_what_a_search_found_is_followed_to_the_present(background, box, box_stage, there):
+    search = Waiting(background.tracks[0])
+    assert background.process(box_stage.still(HERE, 0.0)[0]) == ()
+    search.end()
+    moved = HERE.copy()
+    moved[:2, 3] += 0.012
+    frame, truth = box_stage.still(moved if there else None, 0.5)
+    found = background.process(frame)
+    if there:
+        assert error(box, found[0], truth)[0] < 0.003
+    else:
+        assert found == () and background.tracks[0].state == 'lost'
+
+
+def test_a_search_for_what_is_seen_again_is_dropped(background, box_stage):
+    frame, _ = box_stage.still(HERE)
+    blind = replace(frame, depth=np.zeros_like(frame.depth))
+    search = Waiting(background.tracks[0])
+    background.process(frame)
+    search.end()
+    background.process(replace(frame, stamp=0.1))
+    search.go.clear()
+    for stamp in (0.2, 0.4, 0.5):
+        assert background.process(replace(blind, stamp=stamp)) == ()
+    assert background.tracks[0]._search is not None
+    assert len(background.process(replace(frame, stamp=0.6))) == 1
+    assert background.tracks[0]._search is None
+    search.go.set()
+
+
+def test_loops_let_other_threads_run():
+    compiled = [loop for loop in vars(kernels).values() if hasattr(loop, 'targetoptions')]
+    assert len(compiled) > 8
+    assert all(loop.targetoptions['nogil'] for loop in compiled)
