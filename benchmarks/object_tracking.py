@@ -1,13 +1,16 @@
 """Object tracking: pose error against the truth, clean and behind a hand; starts; rate; a peer."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import small_gicp
 import trimesh
+from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from benchmarks.harness import Options, Row, at_least, at_most, info
@@ -17,7 +20,8 @@ from mimic_core.camera import Frame
 from mimic_core.frames import apply, inverse, transform
 from mimic_hand_tracking import HandTracker, TrackingParams
 from mimic_object_tracking import ObjectModel, ObjectTracker, ObjectTrackingParams
-from mimic_object_tracking.align import align, distances
+from mimic_object_tracking.align import align
+from mimic_object_tracking.plane import find_plane, sparse_points
 from mimic_object_tracking.scene import Scene, make_scene
 from mimic_sim.studio import GroundTruth, Variation
 
@@ -28,6 +32,8 @@ CLEAN, HANDLED, PASSED = (
     ('hand passes before it',),
 )
 OFF = (0.012, np.radians(8.0))  # [m], [rad] by which starts of the comparison are off
+ELSEWHERE = (0.02, 0.4)  # [m], [rad] by which a seed moves and turns a motion
+_NEAR = 8  # triangles that are looked at for the distance of a point
 
 
 @dataclass
@@ -50,14 +56,22 @@ class Judge:
     def __init__(self, model: ObjectModel) -> None:
         self.model = model
         self._points = model.points[:: max(1, len(model.points) // 500)]
+        mesh = model.trimesh()
+        samples, self._faces = trimesh.sample.sample_surface_even(mesh, 20_000, seed=3)
+        self._triangles, self._tree = np.asarray(mesh.triangles), cKDTree(np.asarray(samples))
 
     def adds(self, pose: FloatArray, truth: FloatArray) -> float:
         """Return ADD-S [m]: mean distance of points of the true surface to the estimated one.
 
-        To the surface itself, not to samples of it, whose spacing would be the floor.
-        Source: Xiang et al. 2018, PoseCNN, section V-B.
+        To the triangles about the nearest samples, not to the samples, whose spacing would be the
+        floor. Source: Xiang et al. 2018, PoseCNN, section V-B.
         """
-        return float(distances(self.model, pose, apply(truth, self._points)).mean())
+        points = apply(inverse(pose) @ truth, self._points)
+        near = self._faces[self._tree.query(points, k=_NEAR)[1]].ravel()
+        many = np.repeat(points, _NEAR, axis=0)
+        touched = trimesh.triangles.closest_point(self._triangles[near], many)
+        apart = np.linalg.norm(touched - many, axis=1).reshape(-1, _NEAR)
+        return float(apart.min(axis=1).mean())
 
     def add(self, score: Score, pose: FloatArray, truth: FloatArray) -> None:
         """Take one pose."""
@@ -67,14 +81,23 @@ class Judge:
         score.angle.append(angle)
 
 
+@contextmanager
+def _one_core() -> Iterator[None]:
+    """Keep this thread, and those that it starts, on one core."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(allowed)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
 def _pictures(
-    name: str, motion: Motion, variation: Variation, every: int
+    name: str, motion: Motion, variation: Variation
 ) -> Iterator[tuple[Frame, GroundTruth]]:
     stage = ObjectStage(name, variation)
     try:
-        for index, item in enumerate(stage.frames(motion)):
-            if index % every == 0:
-                yield item
+        yield from stage.frames(motion)
     finally:
         stage.close()
 
@@ -87,12 +110,13 @@ def _sequence(
     if hand_tracker is not None:
         hand_tracker.reset()
     gap = 0
-    for frame, truth in _pictures(name, motion, variation, 1):
+    for frame, truth in _pictures(name, motion, variation):
         hands = () if hand_tracker is None else hand_tracker.process_frame(frame)
-        wall, cost = time.perf_counter(), time.process_time()
-        found = tracker.process(frame, hands)
-        score.cost.append(time.process_time() - cost)
-        score.wall.append(time.perf_counter() - wall)
+        with _one_core():
+            wall, cost = time.perf_counter(), time.process_time()
+            found = tracker.process(frame, hands)
+            score.cost.append(time.process_time() - cost)
+            score.wall.append(time.perf_counter() - wall)
         score.pictures += 1
         if found:
             score.seen += 1
@@ -104,28 +128,41 @@ def _sequence(
             gap += 1
 
 
-def _variations(options: Options) -> list[Variation]:
-    rng = np.random.default_rng([options.seed, 5])
-    # The tidy laboratory, then rooms, lights, hands and sensors of all kinds.
-    more = [] if options.quick else [Variation.sample(rng, clutter=False) for _ in range(2)]
-    return [Variation(seed=options.seed), *more]
+def _elsewhere(motion: Motion, rng: np.random.Generator) -> Motion:
+    """Return a motion that begins at another place and turn, little enough to stay in sight."""
+    shift = np.array([*rng.uniform(-ELSEWHERE[0], ELSEWHERE[0], 2), 0.0])
+    spin = transform(
+        Rotation.from_euler('z', rng.uniform(-ELSEWHERE[1], ELSEWHERE[1])).as_matrix(), np.zeros(3)
+    )
+
+    def pose(time: float, half: float) -> FloatArray:
+        moved = motion.pose(time, half) @ spin
+        moved[:3, 3] += shift
+        return moved
+
+    return replace(motion, pose=pose)
 
 
 def _motions(options: Options) -> Iterator[Row]:
+    """Follow each object through each motion, in places, rooms, lights and hands by chance."""
+    rng = np.random.default_rng([options.seed, 5])
     hand_tracker = HandTracker(TrackingParams(filter_cutoff=0.0, confirm_frames=1))
-    variations = _variations(options)
-    slowest = 0.0
+    rates: list[float] = []
     for kind, motions in (('clean', CLEAN), ('held', HANDLED), ('passed', PASSED)):
+        often = 2 if kind == 'clean' and not options.quick else 1
         for name in SHAPES:
             judge, score = Judge(model_of(name)), Score()
-            for motion in motions:
-                for variation in variations:
-                    hands = None if kind == 'clean' else hand_tracker
-                    _sequence(name, judge, MOTIONS[motion], variation, score, hands)
+            for motion in motions * often:
+                variation = Variation.sample(rng, clutter=False)
+                hands = None if kind == 'clean' else hand_tracker
+                _sequence(name, judge, _elsewhere(MOTIONS[motion], rng), variation, score, hands)
             yield from _rows(kind, name, score)
-            slowest = max(slowest, float(np.median(score.cost)))
+            rates.append(score.pictures / sum(score.wall))
     hand_tracker.close()
-    yield at_least('rate on one core, slowest object, 640×480', 1.0 / slowest, 'Hz', 30.0)
+    yield at_least(
+        'rate on one core at 640×480, slowest object and motion, by wall time with its start',
+        min(rates), 'Hz', 30.0,
+    )  # fmt: skip
 
 
 def _rows(kind: str, name: str, score: Score) -> Iterator[Row]:
@@ -143,16 +180,21 @@ def _rows(kind: str, name: str, score: Score) -> Iterator[Row]:
         yield info(f'{what}, position, p95', distance, 'mm')
         yield info(f'{what}, rotation, p95', angle, '°')
     yield info(f'{what}, position, worst', max(score.distance) * 1e3, 'mm')
-    yield info(f'{what}, seen', 100.0 * score.seen / score.pictures, '%')
+    seen = 100.0 * score.seen / score.pictures
+    if kind == 'clean':  # errors are only of what is seen
+        yield at_least(f'{what}, seen', seen, '%', 95.0)
+    else:
+        yield info(f'{what}, seen', seen, '%')
     if kind == 'passed' and score.gap:
         yield info(f'{what}, longest gap', max(score.gap), 'pictures')
     yield info(f'{what}, processor time a picture, median', np.median(score.cost) * 1e3, 'ms')
+    yield info(f'{what}, wall time a picture, p95', np.percentile(score.wall, 95) * 1e3, 'ms')
 
 
 def _starts(options: Options) -> Iterator[Row]:
     """Find each object from nothing, at random places, turns and in random rooms."""
     rng = np.random.default_rng([options.seed, 6])
-    count = 4 if options.quick else 20
+    count = 4 if options.quick else 10
     for name in SHAPES:
         judge, right, costs = Judge(model_of(name)), 0, []
         for _ in range(count):
@@ -195,12 +237,11 @@ def _cases(options: Options) -> Iterator[Case]:
             when = rng.uniform(0.2, motion.duration)
             frame, truth = stage.at(motion, when)
             assert frame.depth is not None
-            tracker.reset()
-            tracker.process(frame)
+            plane = find_plane(sparse_points(frame.depth, frame.intrinsics, PARAMS.farthest))
             pose = truth.objects[name]
             box = tracker.tracks[0].box(pose, frame.intrinsics)
             scene = make_scene(
-                frame.depth, frame.intrinsics, box=box, plane=tracker.plane,
+                frame.depth, frame.intrinsics, box=box, plane=plane,
                 clearance=PARAMS.clearance, farthest=PARAMS.farthest,
             )  # fmt: skip
             direction = rng.normal(size=(2, 3))
