@@ -100,11 +100,15 @@ def test_an_object_too_far_from_its_target_ends_the_episode(run, synergies, quie
 
 def test_physics_that_breaks_ends_the_episode_and_nothing_else(run, synergies, quiet):
     practice = _practice(run, synergies, randomisation=quiet)
-    practice.state[1, 1 + practice.world.object_qpos] = np.nan
+    speed = 1 + practice.world.model.nq + practice.world.object_dof
+    practice.state[1, 1 + practice.world.object_qpos] = np.nan  # MuJoCo puts all back to zero
+    practice.state[2, speed] = 1e6  # [m/s]
     step = practice.step(np.zeros((4, practice.actions)))
-    assert 1 in step.ended.rows
+    assert step.ended.rows.tolist() == [1, 2]
+    assert not step.ended.success.any()
     assert np.isfinite(step.actor).all() and np.isfinite(step.critic).all()
-    assert step.reward[1] == 0.0 or np.isfinite(step.reward[1])
+    assert step.reward[2] == 0.0
+    assert step.reward[1] < 0.01 < 0.1 < step.reward[[0, 3]].min()
 
 
 def test_starts_vary_as_told_and_the_palm_goes_along(run, synergies):
@@ -180,10 +184,53 @@ def test_physics_varies_in_range_and_outside_of_it(run, synergies):
     model, body = practice.physics.models[3], practice.world.object_body
     assert model.body_mass[body] == pytest.approx(0.3 * factors[3, 0])
     assert model.opt.gravity[2] == pytest.approx(-9.81 - practice.physics.values[3, 4])
+    still = practice.world.model
+    _, friction, damping, stiffness = factors[3]
+    for name, column, factor in (
+        ('geom_friction', 0, friction), ('actuator_gainprm', 0, stiffness),
+        ('actuator_biasprm', 1, stiffness), ('actuator_biasprm', 2, damping),
+    ):  # fmt: skip
+        before, now = getattr(still, name)[:, column], getattr(model, name)[:, column]
+        assert np.abs(before).max() > 0.0, name
+        np.testing.assert_allclose(now, factor * before, err_msg=name)
     practice.outside = 1.5
     practice.reset()
     factors = np.abs(practice.physics.values[:, :4] - 1.0)
     assert factors.min() >= 0.3 and factors.max() <= 0.45 + 1e-9
+
+
+def test_pushes_move_the_object(run, synergies, quiet):
+    for push, moves in ((0.0, False), (1.0, True)):
+        varied = dataclasses.replace(quiet, push=push, push_force=50.0)
+        practice = _practice(run, synergies, count=16, randomisation=varied)
+        practice.level = 1.0
+        before = practice.pose
+        practice.drive(*3 * [practice.motion.q])
+        moved = np.linalg.norm(practice.pose[:, :2] - before[:, :2], axis=1)
+        assert (moved > 2e-3).mean() > 0.5 if moves else moved.max() < 1e-4
+        if moves:  # each another way
+            assert np.abs(practice.pose[:, :2] - before[:, :2]).min(axis=0).max() < moved.max()
+            assert len(set(np.sign(practice.pose[:, 0] - before[:, 0]))) == 2
+
+
+def test_what_is_seen_and_done_is_noisy(run, synergies, quiet):
+    joints = len(run.joint_names)
+    for name in ('observation_noise', 'action_noise'):
+        spread = {}
+        for noise in (0.0, 0.1):
+            varied = dataclasses.replace(quiet, **{name: noise})
+            practice = _practice(run, synergies, count=64, randomisation=varied)
+            practice.level = 1.0
+            seen, _ = practice.reset()
+            practice.step(np.zeros((64, practice.actions)))
+            spread[noise] = seen.std(axis=0), practice.motion.q.std(axis=0)
+        seen, done = spread[0.0]
+        assert seen.max() < 1e-9 and done.max() < 1e-9  # no chance without it
+        seen, done = spread[0.1]
+        if name == 'observation_noise':
+            assert (seen > 1e-3).sum() >= 2 * joints and done.max() < 1e-9  # angles and speeds
+        else:
+            assert (done > 1e-5).sum() > joints // 2 and seen.max() < 1e-9
 
 
 @pytest.mark.parametrize('factor', [0.5, 1.0, 1.5])
