@@ -46,9 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--delay', type=float, default=0.1, help='of a prediction [s]')
     parser.add_argument('--longest', type=float, default=40.0, help='of a rollout [s]')
     parser.add_argument('--steps', type=int, default=None, help='of DDIM; default: as trained')
-    parser.add_argument('--device', default='cpu', help='of torch')
+    parser.add_argument('--device', default='cpu', help='of torch: cpu, cuda, auto')
     parser.add_argument('--processes', type=int, default=max(1, (os.cpu_count() or 2) // 2))
-    parser.add_argument('--video', action='store_true', help='an mp4 of each rollout')
+    parser.add_argument('--video', action='store_true', help='an mp4 of each, also of those done')
     parser.add_argument('--out', type=Path, default=None, help='default: beside the checkpoint')
     return parser
 

@@ -9,6 +9,7 @@ from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -100,19 +101,23 @@ def evaluate(
         folder: Where results go; None: nowhere.
         policy_digest: Tells this policy from others, for results of an earlier run.
         processes: Rollouts at a time.
-        video: Also write an mp4 of the agent camera for each rollout; needs a folder.
+        video: Also write an mp4 of the agent camera for each rollout; needs a folder. One that was
+            done without is done again.
         progress: Called for each rollout that is there, in any order.
 
     Raises:
         EvaluationError: The folder cannot be written, or holds another evaluation, or a process
             died.
         WrongRobotError, UnknownNameError: As `roll_out`.
+        MimicError: What `load` raises.
     """
     if folder is not None:
         _begin(folder, _settings(params, policy_digest))
     done: dict[int, Rollout] = {}
     for seed in dict.fromkeys(seeds):
-        if folder is not None and (earlier := _read(_file(folder, seed))) is not None:
+        if folder is None or (video and not _video(folder, seed).exists()):
+            continue
+        if (earlier := _read(_file(folder, seed))) is not None:
             done[seed] = earlier
             if progress is not None:
                 progress(earlier)
@@ -136,9 +141,14 @@ def evaluate(
 class _Worker:
     """What a process keeps from one rollout to the next."""
 
-    policy: Policy
+    load: Callable[[], Policy]
     params: RolloutParams
     videos: Path | None
+
+    @cached_property
+    def policy(self) -> Policy:
+        """Loaded by the first rollout, so that an error is that rollout's, in any process."""
+        return self.load()
 
     def run(self, seed: int) -> Rollout:
         meta = self.policy.meta
@@ -147,14 +157,18 @@ class _Worker:
         if self.videos is None:
             return roll_out(robot, self.policy, params)
         size = params.twin.height, params.twin.width
-        path = self.videos / f'rollout_{seed:06d}.mp4'
-        with _writing(path), VideoWriter(path, VIDEO_RATE, size, VIDEO_QUALITY) as writer:
+        path = _video(self.videos, seed)
+        part = path.with_name(f'{path.name}.part')  # a video that was cut off is none
+        with _writing(path):
+            with VideoWriter(part, VIDEO_RATE, size, VIDEO_QUALITY) as writer:
 
-            def film(moment: Moment) -> None:
-                if moment.time * VIDEO_RATE >= writer.count - 1e-6:
-                    writer.add(moment.render('agent').color)
+                def film(moment: Moment) -> None:
+                    if moment.time * VIDEO_RATE >= writer.count - 1e-6:
+                        writer.add(moment.render('agent').color)
 
-            return roll_out(robot, self.policy, params, film)
+                rollout = roll_out(robot, self.policy, params, film)
+            part.replace(path)
+        return rollout
 
 
 _worker: _Worker | None = None  # of this process
@@ -162,7 +176,7 @@ _worker: _Worker | None = None  # of this process
 
 def _prepare(load: Callable[[], Policy], params: RolloutParams, videos: Path | None) -> None:
     global _worker
-    _worker = _Worker(load(), params, videos)
+    _worker = _Worker(load, params, videos)
 
 
 def _run(seed: int) -> Rollout:
@@ -180,7 +194,7 @@ def _roll_out_all(
     if not seeds:
         return
     if processes <= 1:
-        worker = _Worker(load(), params, videos)
+        worker = _Worker(load, params, videos)
         for seed in seeds:
             yield worker.run(seed)
         return
@@ -230,6 +244,10 @@ def _begin(folder: Path, settings: dict[str, Any]) -> None:
 
 def _file(folder: Path, seed: int) -> Path:
     return folder / f'rollout_{seed:06d}.json'
+
+
+def _video(folder: Path, seed: int) -> Path:
+    return _file(folder, seed).with_suffix('.mp4')
 
 
 def _read(file: Path) -> Rollout | None:

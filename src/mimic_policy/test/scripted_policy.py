@@ -6,7 +6,7 @@ import signal
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from mimic_core.errors import NotFiniteError
+from mimic_core.errors import ConfigError, NotFiniteError
 from mimic_core.frames import PALM
 from mimic_dataset.axis_angle import continuous
 from mimic_description import RobotModel, load_robot
@@ -74,3 +74,8 @@ def stays_home() -> Recorded:
 def dies():
     """Kill the process that asks for a policy."""
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def damaged():
+    """Be a policy that cannot be loaded."""
+    raise ConfigError('weights.safetensors: damaged')

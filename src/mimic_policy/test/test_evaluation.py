@@ -11,8 +11,9 @@ from pathlib import Path
 
 import av
 import pytest
-from scripted_policy import dies, stays_home
+from scripted_policy import damaged, dies, stays_home
 
+from mimic_core.errors import ConfigError
 from mimic_policy.evaluation import EvaluationError, digest, evaluate
 from mimic_policy.rollout import RolloutParams
 
@@ -127,6 +128,25 @@ def test_a_process_that_dies_is_said_and_what_is_finished_stays(finished):
         evaluate(dies, SHORT, [3, 5, 7, 9], folder, processes=2)
     again = evaluate(loaded_again, SHORT, [3, 5], folder)
     assert [r.as_map() for r in again.rollouts] == [r.as_map() for r in result.rollouts]
+
+
+def test_what_cannot_be_loaded_is_said_whatever_the_processes(tmp_path: Path):
+    for processes in (1, 2):
+        with pytest.raises(ConfigError, match=r'weights\.safetensors: damaged'):
+            evaluate(damaged, SHORT, [3, 5], tmp_path, processes=processes)
+
+
+def test_a_video_that_is_wanted_later_is_made_then(finished):
+    result, folder = finished
+    (folder / 'rollout_000005.mp4').write_text('was made')
+    seen = []
+    again = evaluate(stays_home, SHORT, [3, 5], folder, video=True, progress=seen.append)
+    assert [r.as_map() for r in again.rollouts] == [r.as_map() for r in result.rollouts]
+    assert [rollout.seed for rollout in seen] == [5, 3]  # 5 has its video
+    with av.open(str(folder / 'rollout_000003.mp4')) as file:
+        assert sum(1 for _ in file.decode(video=0)) == 6
+    evaluate(loaded_again, SHORT, [3, 5], folder, video=True)
+    assert not list(folder.glob('*.part'))
 
 
 def test_a_digest_tells_files_apart(tmp_path: Path):
