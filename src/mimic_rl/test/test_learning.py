@@ -158,7 +158,8 @@ def test_demonstrations_beside_practice(run, settings, tmp_path, monkeypatch):
 
     monkeypatch.setattr('mimic_rl.ppo.imitation_loss', loss)
     learning = dataclasses.replace(SMALL, demonstration=2.0, demonstration_decay=0.9)
-    settings = dataclasses.replace(settings, learning=learning)
+    varied = RandomisationParams(xy=0.01, yaw=0.05, factor=0.0, gravity=0.0, push=0.0, lost=0.0)
+    settings = dataclasses.replace(settings, learning=learning, randomisation=varied)
     whole = Training(run, settings, tmp_path / 'whole', threads=1)
     whole.run(32 * 4, save_every=2)
     assert whole.learner.demonstration_weight == pytest.approx(2.0 * 0.9**4)
