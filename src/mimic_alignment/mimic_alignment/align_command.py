@@ -16,8 +16,7 @@ from mimic_alignment.features import THUMBNAIL
 from mimic_alignment.job import Done, Job, run_job
 from mimic_alignment.params import AlignmentParams
 from mimic_alignment.plots import draw_paths, draw_warp
-from mimic_core.arguments import add_arguments, from_arguments
-from mimic_core.errors import MimicError
+from mimic_core.arguments import add_arguments, from_arguments, guarded
 
 _SHOWN: Final = 20  # rows of the table
 
@@ -25,27 +24,22 @@ _SHOWN: Final = 20  # rows of the table
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     given = _parser().parse_args(arguments)
-    console = Console()
-    try:
-        params = from_arguments(AlignmentParams, given)
-        job = Job(
-            given.dataset,
-            given.method,
-            given.output,
-            tuple(given.human),
-            tuple(given.robot),
-            given.encoder,
-        )
-        done = run_job(job, params)
-        console.print(cost_table(done))
-        console.print(done.summary)
-        console.print(f'written to {done.path}', soft_wrap=True)
-        if given.plots is not None:
-            for path in write_plots(done, params, given.plots):
-                console.print(f'picture: {path}', soft_wrap=True)
-    except MimicError as error:
-        sys.stderr.write(f'align: {error}\n')
-        return 1
+    return guarded('align', lambda: _run(given, Console()), 'run it again')
+
+
+def _run(given: argparse.Namespace, console: Console) -> int:
+    params = from_arguments(AlignmentParams, given)
+    job = Job(
+        given.dataset, given.method, given.output, tuple(given.human), tuple(given.robot),
+        given.encoder,
+    )  # fmt: skip
+    done = run_job(job, params)
+    console.print(cost_table(done))
+    console.print(done.summary)
+    console.print(f'written to {done.path}', soft_wrap=True)
+    if given.plots is not None:
+        for path in write_plots(done, params, given.plots):
+            console.print(f'picture: {path}', soft_wrap=True)
     return 0
 
 

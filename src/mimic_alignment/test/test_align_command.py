@@ -61,14 +61,16 @@ def test_by_eye_and_chosen_episodes(dataset, tmp_path):
     ],
 )
 def test_what_is_wrong_is_named(dataset, arguments, says, capsys):
-    assert main([str(dataset), *arguments]) == 1
+    assert main([str(dataset), *arguments]) == 2
     assert says in capsys.readouterr().err
 
 
 def test_no_dataset_and_no_room(dataset, tmp_path, capsys):
-    assert main([str(tmp_path / 'nothing')]) == 1
+    assert main([str(tmp_path / 'nothing')]) == 2
     assert 'nothing' in capsys.readouterr().err
     (tmp_path / 'file').write_text('')
+    assert main([str(dataset), '--plots', str(tmp_path / 'file' / 'plots')]) == 2
+    assert capsys.readouterr().err.startswith('align: [Errno ')
     job = Job(dataset, 'action', tmp_path / 'file' / 'm.json', (), (), 'thumbnail')
     with pytest.raises(ConfigError, match='file'):
         run_job(job, AlignmentParams())
