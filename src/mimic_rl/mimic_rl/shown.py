@@ -17,6 +17,7 @@ from mimic_core.frames import BASE, GRASP_CENTER, PALM, transform
 from mimic_description import RobotModel, load_robot
 from mimic_retargeting import ArmIK
 from mimic_rl.run_folder import Part, PracticeObject, PracticeRun, axes_anchors
+from mimic_rl.surroundings import Surroundings
 from mimic_sim.tasks import SceneObject, WorkArea, box_pivot, box_push, pitcher_pour, plate_push
 
 RATE: Final = 15.0  # [Hz]
@@ -24,6 +25,7 @@ _AREA: Final = WorkArea((0.55, 0.0), 0.18)  # [m], where arms of human reach wor
 _GAP: Final = 0.035  # [m], from the tips' frames to the face before contact
 _PAD: Final = 0.012  # [m], of it that the pads themselves fill
 _TILT: Final = 0.75  # [rad] of a gripper, so that its tips push and not the thick fingers above
+_LIFTS: Final = (0.0, 0.01, 0.02, 0.03, 0.04)  # [m] of a hand that would reach into the table
 _CLOSE_TIME: Final = 0.4  # [s] in which a person closes it
 
 
@@ -67,8 +69,20 @@ def show(task: str, arm: str, hand: str) -> PracticeRun:
     """
     shown = shown_task(task)
     robot = load_robot(arm, hand)
-    joints = _motion(robot, shown)
+    for lift in _LIFTS:
+        run = _run(shown, task, robot, (arm, hand), lift)
+        if not Surroundings(run, robot).touched(run.start):
+            break
+    return run
+
+
+def _run(
+    shown: Shown, task: str, robot: RobotModel, names: tuple[str, str], lift: float
+) -> PracticeRun:
+    """Return the run of a task whose hand is higher than it was shown by a lift [m]."""
+    joints = _motion(robot, shown, lift)
     trajectory = [[*p[:3, 3], *Rotation.from_matrix(p[:3, :3]).as_quat()] for p in shown.path]
+    arm, hand = names
     return PracticeRun(
         arm=arm,
         hand=hand,
@@ -121,8 +135,8 @@ def _hold(robot: RobotModel, shown: Shown) -> _Hold:
     return _Hold(posture, closed, np.stack([x, np.cross(z, x), z], axis=1), point, gap)
 
 
-def _motion(robot: RobotModel, shown: Shown) -> FloatArray:
-    """Return (T, J) joints of a hand that moves the object along its path.
+def _motion(robot: RobotModel, shown: Shown, lift: float) -> FloatArray:
+    """Return (T, J) joints of a hand that moves the object along its path, lifted [m].
 
     Raises:
         ConfigError: The arm does not reach the start.
@@ -131,7 +145,7 @@ def _motion(robot: RobotModel, shown: Shown) -> FloatArray:
     base_T_world = np.linalg.inv(robot.fk(robot.home, BASE))
     push = np.array([*shown.direction, 0.0])
     first = shown.path[0]
-    start = np.array(shown.contact) - hold.gap * push
+    start = np.array(shown.contact) - hold.gap * push + [0.0, 0.0, lift]
     joints, q, open_ = [], hold.posture[:arm], hold.posture[arm:]
     for row, pose in enumerate(shown.path):
         share = min(1.0, row / RATE / _CLOSE_TIME)

@@ -9,6 +9,7 @@ from mimic_core.errors import NotFiniteError, ShapeError
 from mimic_rl import Practice, PracticeParams, RandomisationParams, robot_synergies
 from mimic_rl.run_folder import Part, axes_anchors
 from mimic_rl.shown import known_shown, show
+from mimic_rl.surroundings import Surroundings
 
 
 def _practice(run, synergies, **kwargs):
@@ -342,6 +343,7 @@ def test_other_rewards(run, synergies, quiet):
 @pytest.mark.parametrize('hand', ['allegro', 'leap', 'robotiq_2f85'])
 def test_every_task_with_every_hand_starts_in_peace(task, hand):
     run = show(task, 'iiwa14', hand)
+    assert Surroundings(run, run.robot()).touched(run.start) == ''
     practice = _practice(
         run, robot_synergies(run.robot()), randomisation=RandomisationParams(push=0.0)
     )
