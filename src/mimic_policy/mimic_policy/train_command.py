@@ -74,10 +74,9 @@ def number(text: str) -> int:
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the options; those that are not given are those of the preset, in the help too."""
     p = parser()
-    first = argparse.ArgumentParser(add_help=False)  # knows no --help, which would end it here
-    first.add_argument('--preset', nargs='?', default=SMALL)
-    preset = first.parse_known_args(arguments)[0].preset
-    for values in PRESETS.get(preset, {}).values():
+    words = sys.argv[1:] if arguments is None else arguments
+    rest = [word for word in words if word not in ('-h', '--help')]  # which would end it here
+    for values in PRESETS[p.parse_known_args(rest)[0].preset].values():
         p.set_defaults(**values)
     return p.parse_args(arguments)
 
