@@ -199,6 +199,7 @@ class Practice:
     # --- inside --------------------------------------------------------------------------------
 
     def _advance(self, before: FloatArray, after: FloatArray, action: FloatArray) -> Step:
+        began = self.state[:, 0].copy()
         self.drive(self.earlier, before, after)
         self.earlier[:] = before
         self.time[:] += 1
@@ -209,6 +210,7 @@ class Practice:
         pose = self.pose
         size = np.abs(self.state[:, 1:])
         broken = np.logical_not((size < _IMPOSSIBLE).all(axis=1))  # NaN too
+        broken |= self.state[:, 0] <= began  # MuJoCo begins anew where it finds a NaN
         pose[broken] = self.targets[0]
         distance = anchor_distance(place_anchors(pose, self.run.anchors), self.target_anchors[row])
         reward = tracking_reward(distance, self.params.reward_scale)

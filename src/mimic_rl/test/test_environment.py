@@ -101,6 +101,7 @@ def test_an_object_too_far_from_its_target_ends_the_episode(run, synergies, quie
 
 def test_physics_that_breaks_ends_the_episode_and_nothing_else(run, synergies, quiet):
     practice = _practice(run, synergies, randomisation=quiet)
+    practice.step(np.zeros((4, practice.actions)))
     speed = 1 + practice.world.model.nq + practice.world.object_dof
     practice.state[1, 1 + practice.world.object_qpos] = np.nan  # MuJoCo puts all back to zero
     practice.state[2, speed] = 1e6  # [m/s]
@@ -108,8 +109,8 @@ def test_physics_that_breaks_ends_the_episode_and_nothing_else(run, synergies, q
     assert step.ended.rows.tolist() == [1, 2]
     assert not step.ended.success.any()
     assert np.isfinite(step.actor).all() and np.isfinite(step.critic).all()
-    assert step.reward[2] == 0.0
-    assert step.reward[1] < 0.01 < 0.1 < step.reward[[0, 3]].min()
+    assert step.reward[1:3].tolist() == [0.0, 0.0]
+    assert step.reward[[0, 3]].min() > 0.1
 
 
 def test_starts_vary_as_told_and_the_palm_goes_along(run, synergies):
