@@ -18,7 +18,7 @@ from mimic_rl.params import RandomisationParams
 from mimic_rl.randomisation import multiply_quat
 from mimic_rl.rewards import anchor_distance, place_anchors
 from mimic_rl.run_folder import PracticeRun
-from mimic_rl.starts import Starts
+from mimic_rl.starts import Starts, start_span
 
 
 class RunPolicy(ABC):
@@ -118,9 +118,8 @@ class RunPolicy(ABC):
             turn_margin: By which its turn on the table may be [rad].
         """
         pose = checked(world_object, (7,), 'pose of the object')
-        spin, reach = self._starts.spin(pose[None])[0], self._varied.xy
-        box = self.run.start_box or (-reach, reach, -reach, reach)
-        x, y = np.clip([-reach, reach], *box[:2]), np.clip([-reach, reach], *box[2:])  # as drawn
+        spin = self._starts.spin(pose[None])[0]
+        x, y = start_span(self.run, self._varied.xy).T
         turn, most = np.degrees([2.0 * np.arctan2(spin[2], spin[3]), self._varied.yaw])
         shift = pose[:3] - self.run.trajectory[0, :3]
         found = (

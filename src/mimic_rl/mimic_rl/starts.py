@@ -78,12 +78,8 @@ class Starts:
         rng: np.random.Generator,
     ) -> tuple[FloatArray, FloatArray, BoolArray]:
         run = self._run
-        reach = level * randomisation.xy
-        span = np.array([[-reach, -reach], [reach, reach]])
-        if run.start_box is not None:
-            low_x, high_x, low_y, high_y = run.start_box
-            span = np.clip(span, [low_x, low_y], [high_x, high_y])
-        shift = rng.uniform(span[0], span[1], size=(count, 2))
+        low, high = start_span(run, level * randomisation.xy)
+        shift = rng.uniform(low, high, size=(count, 2))
         turn = np.zeros((count, 3))
         turn[:, 2] = rng.uniform(-1.0, 1.0, size=count) * level * randomisation.yaw
         first = run.trajectory[0]
@@ -154,3 +150,17 @@ class Starts:
         q[:, :arm], errors = self._motion.solve(q[:, :arm], palm, palm_R)
         reached: BoolArray = (errors[:, 0] <= MISS_DISTANCE) & (errors[:, 1] <= MISS_ANGLE)
         return q, reached
+
+
+def start_span(run: PracticeRun, reach: float) -> FloatArray:
+    """Return (2, 2) the least and the greatest x and y [m] of starts from the shown one.
+
+    Args:
+        run: Its `start_box` bounds them.
+        reach: To each side [m].
+    """
+    span = np.array([[-reach, -reach], [reach, reach]])
+    if run.start_box is not None:
+        low_x, high_x, low_y, high_y = run.start_box
+        span = np.clip(span, [low_x, low_y], [high_x, high_y])
+    return span
