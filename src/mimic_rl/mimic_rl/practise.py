@@ -33,7 +33,7 @@ _GROUPS: Final = {
     'randomisation': RandomisationParams,
     'learning': LearningParams,
 }
-_STEPS: Final = 3_000_000
+_STEPS: Final = 5_000_000
 _LINE_EVERY: Final = 30.0  # [s] of a training whose output goes to a file
 
 
