@@ -46,6 +46,18 @@ def from_arguments(cls: type[T], given: argparse.Namespace) -> T:
     return from_mapping(cls, {name: getattr(given, name) for name in names})
 
 
+def at_least(low: int, kind: type[int] | type[float] = int) -> Callable[[str], float]:
+    """Return the type of an argument that is a number with a lower bound."""
+
+    def number(text: str) -> float:
+        value = kind(text)
+        if not value >= low:  # NaN too
+            raise argparse.ArgumentTypeError(f'{text} is not at least {low}')
+        return value
+
+    return number
+
+
 def guarded(name: str, run: Callable[[], int], stays: str) -> int:
     """Run a command; an error is one sentence and exit code 2, Ctrl-C is 130.
 

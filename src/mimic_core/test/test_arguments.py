@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from mimic_core.arguments import add_arguments, from_arguments, guarded
+from mimic_core.arguments import add_arguments, at_least, from_arguments, guarded
 from mimic_core.errors import ConfigError
 from mimic_core.params import param
 
@@ -42,6 +42,17 @@ def test_help_says_the_defaults_that_hold():
     parser.set_defaults(max_gap=0.75)
     assert 'A time [s]. Default: 0.75.' in parser.format_help()
     assert 'A name, 100 % required.' in parser.format_help()
+
+
+@pytest.mark.parametrize(
+    ('low', 'kind', 'text', 'value'), [(1, int, '1', 1), (0, float, '0.5', 0.5)]
+)
+def test_a_number_may_have_a_lower_bound(low, kind, text, value):
+    number = at_least(low, kind)
+    assert number(text) == value and isinstance(number(text), kind)
+    for wrong in ('-1', 'nan') if kind is float else ('0', '-1'):
+        with pytest.raises(argparse.ArgumentTypeError, match=f'{wrong} is not at least {low}'):
+            number(wrong)
 
 
 @pytest.mark.parametrize(

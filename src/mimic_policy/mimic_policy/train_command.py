@@ -18,7 +18,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from mimic_alignment import Mapping as FrameMapping
-from mimic_core.arguments import add_arguments, from_arguments, guarded
+from mimic_core.arguments import add_arguments, at_least, from_arguments, guarded
 from mimic_core.errors import ConfigError
 from mimic_dataset import default_folder, load
 from mimic_dataset.lerobot import domain_meta
@@ -50,8 +50,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument('--dataset', type=Path, help='folder, instead of the one of task and hand')
     p.add_argument('--out', type=Path, help='of checkpoints (out/policies/TASK_HAND_METHOD)')
     p.add_argument('--mapping', type=Path, help='file of ./mimic align, instead of a new mapping')
-    p.add_argument('--robots', type=number, help='only so many robot episodes')
-    p.add_argument('--humans', type=number, help='only so many human episodes')
+    p.add_argument('--robots', type=at_least(0), help='only so many robot episodes')
+    p.add_argument('--humans', type=at_least(0), help='only so many human episodes')
     p.add_argument('--device', default='auto', help='of torch: cpu, cuda, cuda:1')
     p.add_argument('--threads', type=int, default=0, help='of the processor; 0: one a core')
     p.add_argument('--tensorboard', action='store_true', help='write events into the folder')
@@ -61,14 +61,6 @@ def parser() -> argparse.ArgumentParser:
     for group, kind in GROUPS.items():
         add_arguments(p.add_argument_group(group), kind)
     return p
-
-
-def number(text: str) -> int:
-    """Return an option's number, 0 or more."""
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f'{value} is less than 0')
-    return value
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:

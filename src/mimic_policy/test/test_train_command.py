@@ -69,7 +69,7 @@ def test_fewer_episodes_may_be_taken(folder, tmp_path, capsys):
 def test_less_than_no_episodes_are_refused(option, capsys):
     with pytest.raises(SystemExit):
         parse([option, '-1'])
-    assert f'argument {option}: -1 is less than 0' in capsys.readouterr().err
+    assert f'argument {option}: -1 is not at least 0' in capsys.readouterr().err
     assert vars(parse([option, '0']))[option[2:]] == 0
 
 

@@ -4,7 +4,6 @@ import argparse
 import dataclasses
 import json
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -15,7 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from mimic_core.errors import MimicError, UnknownNameError
+from mimic_core.arguments import at_least, guarded
+from mimic_core.errors import UnknownNameError
 from mimic_core.params import check_value, types_of
 from mimic_rl import show_command
 from mimic_rl.params import LearningParams, PracticeParams, RandomisationParams
@@ -82,32 +82,20 @@ def add_commands(commands: Any) -> dict[str, Callable[[argparse.Namespace], None
     return {'draft': _draft, 'train': _train, 'evaluate': _evaluate}
 
 
-def main() -> None:
-    """Run one of the commands."""
+def main() -> int:
+    """Run one of the commands; return the exit code."""
     parser = argparse.ArgumentParser(prog='practise', description='Practise in the twin.')
     commands = parser.add_subparsers(dest='command', required=True)
     actions = prepare.add_commands(commands) | show_command.add_commands(commands)
     actions |= add_commands(commands)
     arguments = parser.parse_args()
     os.environ.setdefault('MUJOCO_GL', 'egl')  # films need no window
-    try:
+
+    def run() -> int:
         actions[arguments.command](arguments)
-    except MimicError as error:
-        sys.exit(f'practise: {error}')
-    except KeyboardInterrupt:
-        sys.exit(130)
+        return 0
 
-
-def at_least(low: int, kind: type[int] | type[float] = int) -> Callable[[str], float]:
-    """Return the type of an argument that is a number with a lower bound."""
-
-    def number(text: str) -> float:
-        value = kind(text)
-        if not value >= low:  # NaN too
-            raise argparse.ArgumentTypeError(f'{text} is not at least {low}')
-        return value
-
-    return number
+    return guarded('practise', run, 'a training goes on with the same command')
 
 
 def settings_from(values: list[str], before: Mapping[str, Any] | None = None) -> dict[str, Any]:
