@@ -85,7 +85,8 @@ class VideoSource:
             if self._real_time and sleep_until(stamp, self._clock) > self.period:
                 self.dropped += 1
                 continue
-            return self._frame(picture.to_ndarray(format='rgb24'), stamp)
+            # By itself FFmpeg would begin and end a pool of threads for each picture.
+            return self._frame(picture.to_ndarray(format='rgb24', threads=1), stamp)
 
     def _next(self) -> Any:
         for _ in range(2):

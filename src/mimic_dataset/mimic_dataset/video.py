@@ -131,7 +131,8 @@ def read_frames(path: Path, first: int, count: int, fps: float) -> Iterator[Imag
                     return
                 if frame.pts is None or round(float(frame.pts * base) * fps) < first:
                     continue
-                image: Any = frame.to_ndarray(format='rgb24')
+                # By itself FFmpeg would begin and end a pool of threads for each picture.
+                image: Any = frame.to_ndarray(format='rgb24', threads=1)
                 yield image
                 given += 1
     except (av.error.FFmpegError, OSError) as error:
