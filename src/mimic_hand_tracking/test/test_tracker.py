@@ -7,7 +7,7 @@ import pytest
 from capsule_hand import CAMERA, ScriptedDetector, depth_of, detect, hand, spoil
 from scipy.spatial.transform import Rotation
 
-from mimic_core.camera import Intrinsics
+from mimic_core.camera import Frame, Intrinsics
 from mimic_core.errors import NotFiniteError, ShapeError, StaleInputError
 from mimic_core.params import from_mapping
 from mimic_hand_tracking.detector import Detection
@@ -196,6 +196,27 @@ def test_time_backwards():
             tracker.process(GRAY, None, CAMERA, stamp)
     assert tracker.process(GRAY, None, CAMERA, 0.0)[0].track_id == 2  # a bag that begins again
     assert detector.resets == 1
+
+
+@pytest.mark.parametrize('first', [1, 4, 12])
+def test_several_frames_at_once_are_as_one_by_one(first):
+    """Also where the clock was set back among them, and where hands come and go."""
+    rng = np.random.default_rng(8)
+    truth = [hand((0.02 * i, 0, 0.6)) for i in range(12)]
+    script = [[] if i == 4 else [detect(joints, rng)] for i, joints in enumerate(truth)]
+    stamps = [5.0 + i / 30 for i in range(7)] + [i / 30 for i in range(5)]
+    depths = [depth_of(joints) for joints in truth]
+    single = track(script, depths, stamps)
+    tracker = HandTracker(TrackingParams(), ScriptedDetector(script))
+    frames = [Frame(GRAY, CAMERA, t, '', depth) for t, depth in zip(stamps, depths, strict=True)]
+    together = tracker.process_frames(frames[:first]) + tracker.process_frames(frames[first:])
+    for one, several in zip(single, together, strict=True):
+        assert [(h.track_id, h.side) for h in one] == [(h.track_id, h.side) for h in several]
+        for a, b in zip(one, several, strict=True):
+            np.testing.assert_array_equal(a.keypoints, b.keypoints)
+    assert {h.track_id for hands in single for h in hands} == {1, 2}  # set back: another hand
+    with pytest.raises(StaleInputError):
+        tracker.process_frames([frames[-1]])
 
 
 @pytest.mark.parametrize('tilt', [1.0, 1.4])
