@@ -87,6 +87,11 @@ def test_quaternion_of_wrong_length_is_refused():
         frames.from_xyz_quat(np.zeros(3), np.array([0, 0, 0, 2.0]))
 
 
+def test_cross_is_that_of_numpy():
+    for a, b in np.random.default_rng(4).normal(size=(50, 2, 3)):
+        np.testing.assert_array_equal(frames.cross(a, b), np.cross(a, b))
+
+
 def test_look_at_puts_the_target_on_the_optical_axis():
     eye, target = np.array([1.0, 0.2, 0.8]), np.array([0.1, -0.1, 0.0])
     world_T_optical = frames.look_at(eye, target, np.array([0, 0, 1.0]))

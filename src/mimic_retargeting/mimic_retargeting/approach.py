@@ -12,6 +12,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from mimic_core.arrays import FloatArray
+from mimic_core.frames import cross
 from mimic_core.keypoints import INDEX
 from mimic_description import RobotModel
 from mimic_retargeting.human import HumanHand
@@ -130,7 +131,7 @@ def _axes(closing: FloatArray, reach: FloatArray) -> FloatArray:
     x = closing / np.linalg.norm(closing)
     z = reach - (reach @ x) * x
     z = z / np.linalg.norm(z)
-    return np.stack([x, np.cross(z, x), z], axis=1)
+    return np.stack([x, cross(z, x), z], axis=1)
 
 
 def _level(direction: FloatArray) -> FloatArray | None:
