@@ -35,7 +35,7 @@ from mimic_rl.training import Training
 FOLDER: Final = ROOT / 'out' / 'practise'
 TARGETS: Final = ('box_push', 'box_pivot')  # with allegro
 OTHERS: Final = ('plate_push', 'pitcher_pour')
-HANDS: Final = ('allegro', 'leap', 'robotiq_2f85')
+HANDS: Final = ('allegro', 'leap', 'fin_ray')  # the last one as UMI has it
 ABLATIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     'fixed_target': {'reward': 'fixed_target'},
     'default_start': {'start': 'default'},

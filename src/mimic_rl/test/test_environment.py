@@ -310,7 +310,7 @@ def test_starts_are_spread_evenly_over_what_is_free(run, synergies):
 
 
 def test_a_box_on_a_slope_hardly_creeps(run):
-    """The reason why practice leaves out the pass against creep; friction holds it up to 38.7 deg."""
+    """The reason why practice leaves out the pass against it; friction holds up to 38.7 deg."""
     robot = run.robot()
     world = build_world(run, robot, 1.0 / 120.0)
     data = mujoco.MjData(world.model)
@@ -360,7 +360,7 @@ def test_other_rewards(run, synergies, quiet):
 
 
 @pytest.mark.parametrize('task', known_shown())
-@pytest.mark.parametrize('hand', ['allegro', 'leap', 'robotiq_2f85'])
+@pytest.mark.parametrize('hand', ['allegro', 'leap', 'fin_ray', 'robotiq_2f85'])
 def test_every_task_with_every_hand_starts_in_peace(task, hand):
     run = show(task, 'iiwa14', hand)
     assert Surroundings(run, run.robot()).touched(run.start) == ''
