@@ -141,6 +141,7 @@ class _Trial:
         self._gate, self._witness = gate, witness
         self._pending: list[tuple[float, NamedPositions]] = []  # due [s], command
         self._ticks = 0
+        self._sent: FloatArray | None = None  # (J,) by the gate
 
     def run(self, observe: Callable[[Moment], None] | None) -> Outcome:
         """Go through the demonstration picture by picture."""
@@ -157,7 +158,7 @@ class _Trial:
             hands = self._tracker.process_frame(frame)
             hand = next((h for h in hands if h.side == side), None)
             q = self._twin.joint_state()[0]
-            result = self._shadow.step(hand, q, time)
+            result = self._shadow.step(hand, q, time, sent=self._sent)
             if result.q is not None:
                 command = NamedPositions.single(self._twin.robot.joint_names, result.q, time)
                 self._pending.append((time + self._params.delay, command))
@@ -184,6 +185,7 @@ class _Trial:
             if self._witness is not None:
                 self._witness.tick(self._twin, output, q)
             if output.publish:
+                self._sent = output.q
                 self._twin.command(output.q)
             self._twin.step(_PERIOD)
             self._ticks += 1

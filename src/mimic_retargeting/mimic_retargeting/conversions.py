@@ -41,22 +41,29 @@ def select_hand(msg: HandArray, side: str) -> TrackedHand | None:
     return hand_from_msg(max(hands, key=lambda hand: hand.score)) if hands else None
 
 
-def positions_from_msg(msg: JointState, joints: Sequence[str], known: FloatArray) -> FloatArray:
+def positions_from_msg(
+    msg: JointState | JointTrajectory, joints: Sequence[str], known: FloatArray
+) -> FloatArray:
     """Return (J,) positions in the order of `joints`.
 
     Drivers of arm and hand may publish apart, so a message may hold some of the joints only.
 
     Args:
-        msg: Positions by name; other joints are ignored.
+        msg: Positions by name, of a trajectory at its first point; other joints are ignored.
         joints: J names.
         known: (J,) what was known before; NaN where nothing was.
 
     Raises:
         ShapeError: The message has not one position for each name.
     """
-    if len(msg.name) != len(msg.position):
-        raise ShapeError(f'joint_states has {len(msg.name)} names, {len(msg.position)} positions')
-    values = dict(zip(msg.name, msg.position, strict=True))
+    if isinstance(msg, JointState):
+        topic, names, positions = 'joint_states', msg.name, msg.position
+    else:
+        topic, names = 'joint_trajectory', msg.joint_names
+        positions = msg.points[0].positions if msg.points else ()
+    if len(names) != len(positions):
+        raise ShapeError(f'{topic} has {len(names)} names, {len(positions)} positions')
+    values = dict(zip(names, positions, strict=True))
     return np.array([values.get(name, old) for name, old in zip(joints, known, strict=True)])
 
 

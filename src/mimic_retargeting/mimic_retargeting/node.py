@@ -31,6 +31,7 @@ class RetargetingNode(Node):
         self._joints = robot.joint_names
         self._measured = np.full(len(self._joints), np.nan)
         self._measured_at = np.full(len(self._joints), -np.inf)  # [s]
+        self._by_gate = np.full(len(self._joints), np.nan)  # sent to the hand, whoever drove
         self._enabled_until = -np.inf  # [s]
         self._sent, self._skipped, self._last = 0, 0, 'waiting for hands'
         self._frames = ros.StaticFrames(self)
@@ -43,6 +44,7 @@ class RetargetingNode(Node):
         for message, topic, callback in (
             (HandArray, 'hand_tracking/hands', self._on_hands),
             (JointState, 'joint_states', self._on_joint_states),
+            (JointTrajectory, 'hand_controller/joint_trajectory', self._on_gate),
             (Bool, 'control/enable', self._on_enable),
         ):
             self.create_subscription(message, topic, callback, ros.subscription_qos(topic))
@@ -63,6 +65,12 @@ class RetargetingNode(Node):
         named = np.array([joint in given for joint in self._joints])
         self._measured[named] = q[named]
         self._measured_at[named] = ros.seconds(msg.header.stamp)
+
+    def _on_gate(self, msg: JointTrajectory) -> None:
+        try:
+            self._by_gate = conversions.positions_from_msg(msg, self._joints, self._by_gate)
+        except MimicError as error:
+            self._skip(str(error))
 
     def _on_enable(self, msg: Bool) -> None:
         now = ros.now(self)
@@ -106,7 +114,7 @@ class RetargetingNode(Node):
         except MimicError as error:
             return self._refuse(str(error), seen)
         enabled = not self._params.require_enable or now <= self._enabled_until
-        return self._shadow.step(hand, self._measured, stamp, enabled)
+        return self._shadow.step(hand, self._measured, stamp, enabled, self._by_gate)
 
     def _refuse(self, reason: str, seen: bool) -> ShadowResult:
         return ShadowResult(None, reason, self._shadow.engaged, seen)

@@ -149,6 +149,7 @@ class Shadow:
         q_measured: FloatArray,
         stamp: float,
         engaged: bool = True,
+        sent: FloatArray | None = None,
     ) -> ShadowResult:
         """Return what the robot should do for one look at the hand.
 
@@ -158,6 +159,10 @@ class Shadow:
             stamp: Capture time of the look [s]; must grow. After a clock that was set back the
                 clutch closes anew.
             engaged: The person wants the robot to follow.
+            sent: (J,) what was sent to the robot last, by whomever; NaN where nothing was. When
+                the clutch closes the hand begins there: fingers on a thing stand before their
+                command, and would let go of it if they were sent to where they are. None: they
+                begin where they are.
 
         Returns:
             Joint positions within limits, or none and the reason. Bad input never raises.
@@ -198,7 +203,12 @@ class Shadow:
             self.disengage()
             return self._nothing(late, True)
         if not self._clutch.engaged:
-            self._engage(follow, measured, stamp)
+            fingers = measured[self._count :]
+            if sent is not None:
+                hand_sent = sent[self._count :]
+                fingers = np.where(np.isfinite(hand_sent), hand_sent, fingers)
+            start = np.concatenate([measured[: self._count], fingers])
+            self._engage(follow, start, stamp)
         return self._follow(human, follow, measured, stamp)
 
     # How it works ---------------------------------------------------------------------------
@@ -236,9 +246,9 @@ class Shadow:
             f'more than {self.params.max_lead:.2f}: the clutch closes anew'
         )
 
-    def _engage(self, follow: FloatArray, measured: FloatArray, stamp: float) -> None:
-        """Close the clutch where the robot is."""
-        self._q = self.robot.limits.clip(measured)
+    def _engage(self, follow: FloatArray, start: FloatArray, stamp: float) -> None:
+        """Close the clutch with the robot at (J,) joints."""
+        self._q = self.robot.limits.clip(start)
         self._start = self._q.copy()
         self._fingers = self._q[self._count :].copy()
         robot_T = self._tool_pose()

@@ -33,8 +33,9 @@ def test_hand_message(make_points: Callable) -> None:
     assert select_hand(HandArray(), 'right') is None
 
 
-def test_joint_states_are_read_by_name() -> None:
+def test_joint_states_and_commands_are_read_by_name() -> None:
     from sensor_msgs.msg import JointState
+    from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
     from mimic_retargeting.conversions import positions_from_msg
 
@@ -44,6 +45,11 @@ def test_joint_states_are_read_by_name() -> None:
     msg.position = [3.0]
     with pytest.raises(ShapeError, match='3 names, 1 positions'):
         positions_from_msg(msg, ('a',), known)
+    sent = JointTrajectory(joint_names=['c', 'a'])
+    with pytest.raises(ShapeError, match='joint_trajectory has 2 names, 0 positions'):
+        positions_from_msg(sent, ('a',), known)
+    sent.points.append(JointTrajectoryPoint(positions=[3.0, 1.0]))
+    np.testing.assert_array_equal(positions_from_msg(sent, ('a', 'b', 'c'), known), [1, 2, 3])
 
 
 def test_command_and_status() -> None:

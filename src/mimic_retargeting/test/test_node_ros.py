@@ -43,6 +43,7 @@ class Bench:
         self.hands = publisher(HandArray, 'hand_tracking/hands')
         self.states = publisher(JointState, 'joint_states')
         self.enable = publisher(Bool, 'control/enable')
+        self.gate = publisher(JointTrajectory, 'hand_controller/joint_trajectory')
         self.frames = publisher(TFMessage, '/tf_static')
         self.commands, self.status = [], []
         for kind, topic, into in (
@@ -180,6 +181,7 @@ def test_a_hand_becomes_commands(bench: Bench, hand, world_T_camera: np.ndarray)
 
 def test_nothing_without_the_held_key(bench: Bench, hand, world_T_camera: np.ndarray) -> None:
     from std_msgs.msg import Bool
+    from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
     bench.start('-p', 'require_enable:=true', '-p', 'max_input_age:=2.0')
     bench.camera(world_T_camera)
@@ -196,6 +198,16 @@ def test_nothing_without_the_held_key(bench: Bench, hand, world_T_camera: np.nda
     bench.until(held, 20)
     bench.enable.publish(Bool(data=False))
     bench.reason('the clutch is open', lambda: (bench.joints(), bench.show(hand)))
+    fingers = bench.robot.hand_joints
+    pressing = bench.robot.home[-len(fingers) :] + 0.1  # as the gate sent it, on a thing
+    msg = JointTrajectory(joint_names=fingers, points=[JointTrajectoryPoint(positions=pressing)])
+    bench.until(lambda: bench.gate.get_subscription_count() > 0, 20)
+    bench.gate.publish(msg)
+    bench.reason('the clutch is open', lambda: (bench.joints(), bench.show(hand)))
+    bench.commands.clear()
+    bench.until(held, 20)
+    first = bench.commands[0].points[0].positions
+    np.testing.assert_allclose(first[-len(fingers) :], pressing)
 
 
 @pytest.mark.parametrize(

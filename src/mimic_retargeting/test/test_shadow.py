@@ -36,6 +36,7 @@ class Person:
         if robot.arm is not None and robot.arm.workspace is not None:
             self.centre = np.add(robot.arm.workspace.centre, (0.0, 0.0, 0.1))
         self.q, self.stamp, self.place = robot.home.copy(), 0.0, self.centre
+        self.sent: np.ndarray | None = None
 
     def show(
         self, offset: tuple[float, float, float] = (0, 0, 0), aperture: float = 0.09,
@@ -55,7 +56,7 @@ class Person:
 
     def step(self, hand, follow: bool = True, engaged: bool = True, wait: float = DT):
         self.stamp += wait
-        result = self.shadow.step(hand, self.q, self.stamp, engaged)
+        result = self.shadow.step(hand, self.q, self.stamp, engaged, self.sent)
         if result.q is not None and follow:
             self.q = result.q
         return result
@@ -284,6 +285,25 @@ def test_fingers_press_no_harder_than_allowed(person: Callable) -> None:
     for _ in range(60):
         result = someone.show(aperture=0.015, follow=False)
         assert np.abs(result.q - stuck)[7:].max() <= 0.2 + 1e-9
+
+
+@pytest.mark.parametrize('hand', ['allegro', 'robotiq_2f85'])
+def test_a_clutch_that_closes_anew_does_not_let_go(person: Callable, hand: str) -> None:
+    someone = person('iiwa14', hand)
+    for _ in range(60):
+        someone.show(aperture=0.065)
+    held = someone.q.copy()  # by a thing between the fingers
+    for _ in range(15):
+        pressing = someone.show(aperture=0.015, follow=False).q
+    assert np.abs(pressing - held)[7:].max() > 0.1
+    someone.show(engaged=False)
+    someone.sent = np.where(np.arange(len(held)) < 7, np.nan, pressing)
+    someone.show(aperture=0.015, follow=False, engaged=False)
+    again = someone.show(aperture=0.015, follow=False).q
+    np.testing.assert_array_equal(again, np.concatenate([held[:7], pressing[7:]]))
+    someone.show(engaged=False)
+    someone.sent[7:] = np.nan  # nothing is known: where it is
+    np.testing.assert_array_equal(someone.show(follow=False).q, held)
 
 
 def test_targets_stay_in_the_workspace(person: Callable) -> None:
