@@ -267,9 +267,7 @@ class Shadow:
         before, last = self._rotation, self._last_seen
         if before is not None and last is not None and self.params.orientation_time > 0.0:
             share = 1.0 - math.exp(-(stamp - last) / self.params.orientation_time)
-            # Both are rotations; to check the product takes scipy longer than all the rest.
-            turn = Rotation.from_matrix(before.T @ rotation, assume_valid=True)
-            left = turn.as_rotvec()
+            left = Rotation.from_matrix(before.T @ rotation).as_rotvec()
             rotation = before @ Rotation.from_rotvec(share * left).as_matrix()
         self._rotation, self._last_seen = rotation, stamp
         return rotation
