@@ -3,7 +3,8 @@
 Robot demonstrations are teleoperated through the whole chain by the virtual demonstrator, human
 videos show its bare hand. Both become datasets, are aligned, trained on and rolled out; the same
 starts for every method. What is finished stays in `out/tasks` and is not done again; a run that
-was stopped, or killed, goes on. `--only` takes names of tasks, hands and methods.
+was stopped, or killed, goes on. `--only` takes names of tasks, hands and methods; `finished`
+reports the cells that are, and does no others.
 """
 
 import json
@@ -50,6 +51,7 @@ STEPS, STEPS_QUICK = 2000, 1000  # of training; with twice the quick ones immimi
 DISTURBED, DISTURBED_QUICK = 20, 6  # videos of each disturbance
 DATA: Final = DataSettings()
 ROLLOUTS: Final = RolloutSettings()
+FINISHED: Final = 'finished'  # among the names of --only
 PICTURES: Final = FOLDER / 'pictures'
 _MEASURED: Final = FOLDER / 'measured'  # of what is no cell
 OWN: Final = "the policy's own features"
@@ -60,14 +62,13 @@ def run(options: Options) -> list[Row]:
     """Return success of each cell with its interval, what is measured beside it, and targets."""
     console = Console(stderr=True, highlight=False)
     train = TrainSettings(STEPS_QUICK if options.quick else STEPS)
-    cells = cells_of(options.quick, only=options.only)
-    jobs = [CellJob(cell, DATA, train, options.seed, ROLLOUTS) for cell in cells]
+    jobs = jobs_of(options, train)
     if not jobs:
-        console.print('no cell has these names')
+        console.print(f'no cell has these names, or none of them is {FINISHED}')
         return []
     processes = os.cpu_count() or 1
     stages = Stages(DATA, processes, console)
-    films = _films(cells, options.quick)
+    films = _films([job.cell for job in jobs], options.quick)
     stages.plan(jobs, films)
     try:
         with stages.showing():
@@ -97,6 +98,16 @@ def run(options: Options) -> list[Row]:
     _pictures(results, pairs, overlaps)
     console.print(f'pictures: {PICTURES}')
     return rows
+
+
+def jobs_of(options: Options, train: TrainSettings) -> list[CellJob]:
+    """Return the cells that are asked for; with `finished` among the names those that are."""
+    only = tuple(name for name in options.only if name != FINISHED)
+    cells = cells_of(options.quick, only=only)
+    jobs = [CellJob(cell, DATA, train, options.seed, ROLLOUTS) for cell in cells]
+    if FINISHED in options.only:
+        jobs = [job for job in jobs if result_of(job) is not None]
+    return jobs
 
 
 def _accelerated() -> bool:

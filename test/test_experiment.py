@@ -132,6 +132,18 @@ def test_results_are_whole_or_not_there():
     assert cells.result_of(one) is None
 
 
+def test_what_is_finished_can_be_reported_alone(folder):
+    only, train = ('push', 'allegro', 'immimic_a', 'co_train'), TrainSettings(2000)
+    first, second = tasks.jobs_of(harness.Options(only=only), train)
+    named = harness.Options(only=(*only, tasks.FINISHED))
+    assert tasks.jobs_of(named, train) == []
+    cells.write_json(second.file, {'success': 0.5})
+    assert tasks.jobs_of(named, train) == [second]
+    assert tasks.jobs_of(harness.Options(only=(tasks.FINISHED,)), train) == [second]
+    assert tasks.jobs_of(harness.Options(only=(tasks.FINISHED,)), TrainSettings(1000)) == []
+    assert tasks.jobs_of(harness.Options(only=only), train) == [first, second]
+
+
 def test_a_cell_that_fails_stops_no_other():
     stages = Stages(DataSettings(), 1, Console(quiet=True))
     bad, good = Future(), Future()
