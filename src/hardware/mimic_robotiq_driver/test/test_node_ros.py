@@ -1,106 +1,17 @@
 """The node: topics to bytes on the wire and back, lifecycle, services, diagnostics."""
 
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
+from gripper_client import START_LIMIT, GripperClient, launch
 
 from mimic_robotiq_driver.emulator import start
 
 pytestmark = pytest.mark.ros
 JOINT = 'left_robotiq_left_knuckle_joint'
-START_LIMIT = 40.0  # [s] for discovery and imports on a busy machine
-RUN = 'from mimic_robotiq_driver.node import main; main()'
-
-
-def launch(**parameters) -> subprocess.Popen:
-    values = [word for key, value in parameters.items() for word in ('-p', f'{key}:={value}')]
-    return subprocess.Popen(
-        [sys.executable, '-c', RUN, '--ros-args', *values],
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-class Client:
-    """Commands the gripper and hears what it says."""
-
-    def __init__(self):
-        import rclpy
-        from diagnostic_msgs.msg import DiagnosticArray
-        from lifecycle_msgs.srv import ChangeState
-        from sensor_msgs.msg import JointState
-        from std_srvs.srv import SetBool, Trigger
-        from trajectory_msgs.msg import JointTrajectory
-
-        from mimic_core import ros
-
-        self.context = rclpy.Context()
-        rclpy.init(context=self.context)
-        self.node = rclpy.create_node('client', context=self.context)
-        self.executor = ros.make_executor(self.context)
-        self.executor.add_node(self.node)
-        self.goal = None
-        self.states, self.values = [], {}
-        self.publisher = self.node.create_publisher(
-            JointTrajectory, 'hand_controller/joint_trajectory', ros.COMMAND_QOS
-        )
-        self.node.create_subscription(
-            JointState, 'joint_states', self.states.append, ros.SENSOR_QOS
-        )
-        self.node.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
-        self.change = self.node.create_client(ChangeState, 'hand_driver/change_state')
-        self.torque = self.node.create_client(SetBool, 'hand_driver/set_torque')
-        self.reset = self.node.create_client(Trigger, 'hand_driver/reset')
-        self.node.create_timer(0.02, self._publish)
-
-    def _on_diagnostics(self, msg):
-        for status in msg.status:
-            if status.name == '/hand_driver':
-                self.values = {item.key: item.value for item in status.values}
-
-    def _publish(self):
-        from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
-
-        from mimic_core import ros
-
-        if self.goal is not None:
-            msg = JointTrajectory(joint_names=[JOINT])
-            msg.points = [JointTrajectoryPoint(positions=[self.goal])]
-            with ros.publishing(self.node):
-                self.publisher.publish(msg)
-
-    def spin(self, condition, limit=START_LIMIT):
-        end = time.monotonic() + limit
-        while not condition():
-            assert time.monotonic() < end, f'waited in vain; {self.values}'
-            self.executor.spin_once(timeout_sec=0.02)
-
-    def call(self, client, request):
-        assert client.wait_for_service(START_LIMIT)
-        future = client.call_async(request)
-        self.spin(future.done)
-        return future.result()
-
-    def until_done(self, client, request):
-        """Ask until it is done: on a busy machine the emulator may answer too late."""
-        self.spin(lambda: self.call(client, request).success)
-
-    def transition(self, number: int):
-        from lifecycle_msgs.msg import Transition
-        from lifecycle_msgs.srv import ChangeState
-
-        request = ChangeState.Request(transition=Transition(id=number))
-        assert self.call(self.change, request).success
-
-    def close(self):
-        import rclpy
-
-        self.node.destroy_node()
-        rclpy.shutdown(context=self.context)
+PACKAGE = 'mimic_robotiq_driver'
 
 
 def test_topics_lifecycle_and_services(tmp_path, ros_domain):
@@ -109,8 +20,8 @@ def test_topics_lifecycle_and_services(tmp_path, ros_domain):
 
     with start(tmp_path / 'port', activated=True) as emulator:
         bounds = {f'limits.{JOINT}.upper': 0.6, 'limits.iiwa_joint_1.upper': 1.0}
-        process = launch(port=emulator.params['port'], prefix='left_', **bounds)
-        client = Client()
+        process = launch(PACKAGE, port=emulator.params['port'], prefix='left_', **bounds)
+        client = GripperClient(JOINT)
         try:
             client.spin(lambda: client.states)
             client.goal = 0.7
@@ -160,7 +71,7 @@ def test_topics_lifecycle_and_services(tmp_path, ros_domain):
 
 
 def test_an_unknown_port_ends_it_with_one_sentence(tmp_path, ros_domain):
-    process = launch(port=tmp_path / 'nothing')
+    process = launch(PACKAGE, port=tmp_path / 'nothing')
     _, text = process.communicate(timeout=START_LIMIT)
     assert process.returncode == 1
     assert 'there is no port' in text and 'Traceback' not in text
@@ -168,7 +79,7 @@ def test_an_unknown_port_ends_it_with_one_sentence(tmp_path, ros_domain):
 
 def test_stopped_while_it_starts_it_leaves_the_gripper_as_told(tmp_path, ros_domain):
     with start(tmp_path / 'port') as emulator:
-        process = launch(port=emulator.params['port'], on_deactivate='limp')
+        process = launch(PACKAGE, port=emulator.params['port'], on_deactivate='limp')
         try:
             end = time.monotonic() + START_LIMIT
             while not emulator.plant.torque[0]:  # it sweeps: activation is under way
