@@ -3,12 +3,13 @@
 import socket
 import struct
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import numpy as np
 import pytest
+from gripper_rig import KNOWN_WITHIN, PATIENCE, PATIENT, SwingRig, while_open
 
-from mimic_core.driver import DriverState, testing
+from mimic_core.driver import DriverState
 from mimic_core.driver.testing import wait
 from mimic_core.errors import (
     ConfigError,
@@ -27,9 +28,6 @@ from mimic_fin_ray_driver.wsg_emulator import WsgDevice
 
 JOINT = 'fin_ray_right_finger_joint'
 BACKENDS = ('wsg', 'dynamixel')
-KNOWN_WITHIN = 0.2  # [s]
-# A busy machine may run neither the loop nor the emulator for so long [s].
-PATIENCE = 0.15
 TICK = 0.0002  # [m], more than the resolution of both
 
 
@@ -52,14 +50,11 @@ def servo(tmp_path):
         yield emulator
 
 
-# A machine that is busy with other things is no lost device.
-PATIENT = {'reply_timeout': 0.3, 'lost_after': 1.0}
 STRICT = {'reply_timeout': 0.05, 'lost_after': 0.1}  # the defaults
 
 
 def params_of(emulator, **values) -> FinRayParams:
-    given = {**emulator.params, 'reconnect_period': 0.1, **PATIENT, **values}
-    return from_mapping(FinRayParams, given)
+    return from_mapping(FinRayParams, {**emulator.params, **PATIENT, **values})
 
 
 def test_strict_is_the_default():
@@ -67,28 +62,16 @@ def test_strict_is_the_default():
     assert {name: getattr(params, name) for name in STRICT} == STRICT
 
 
-@contextmanager
 def opened(emulator, **values):
-    device = make_device(params_of(emulator, **values))[0]
-    device.open()
-    try:
-        yield device
-    finally:
-        device.close()
+    return while_open(make_device(params_of(emulator, **values))[0])
 
 
-class Rig(testing.Rig):
-    """A session and its loop, and a client that swings the gripper, or sends it to a goal."""
+class Rig(SwingRig):
+    middle, reach = 0.027, 0.02  # [m]
 
     def __init__(self, emulator, **values):
         params = params_of(emulator, **values)
-        super().__init__(emulator, make_device(params), params, self.goal_at)
-        self.goal = None  # [m]; NaN: no command
-
-    def goal_at(self, seconds):
-        swing = 0.027 - 0.02 * np.cos(2.0 * np.pi * seconds / 4.0)
-        goal = swing if self.goal is None else self.goal
-        return np.array([goal]) if np.isfinite(goal) else None
+        super().__init__(emulator, make_device(params), params)
 
     def check_motion(self):
         path, setpoints = self.moved(), self.writes()
@@ -209,13 +192,7 @@ def test_every_fault(emulator, fault):
 
 def test_a_single_bad_reply_costs_one_period(emulator):
     with Rig(emulator) as rig:
-        wait(rig.follows)
-        for fault in ('checksum', 'noise'):
-            errors = rig.status.errors.total()
-            emulator.faults.set(fault, 1)
-            wait(lambda before=errors: rig.status.errors.total() > before)
-            wait(rig.follows)
-        assert rig.status.reconnects == 0
+        rig.check_that_a_bad_reply_costs_one_period('checksum', 'noise')
 
 
 def test_unplug_and_replug_without_a_jump(emulator):
