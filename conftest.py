@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parent
 for package in sorted(ROOT.glob('src/**/package.xml')):
     sys.path.insert(0, str(package.parent))
+sys.path.insert(0, str(ROOT / 'test'))  # workspace.py and what tests share
 sys.path.insert(0, str(ROOT))
 
 os.environ.setdefault('MUJOCO_GL', 'egl')

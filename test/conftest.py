@@ -1,6 +1,0 @@
-"""Makes `workspace.py` importable for the contract tests beside it."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
