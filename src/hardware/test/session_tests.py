@@ -13,6 +13,12 @@ from mimic_core.params import from_mapping
 # The machine of a test may be busy with others; benchmarks/driver_faults.py takes the times.
 PATIENT = {'reconnect_period': 0.1, 'reply_timeout': 0.1, 'lost_after': 0.3}
 
+SAME = {  # what every bus of motors says of a fault
+    'disconnect': 'unplugged',
+    'brown_out': 'all motors restarted and lost torque',
+    'over_temperature': 'too hot',
+}
+
 
 class SessionTests:
     """Faults on the way, and what moves meanwhile; a subclass says which driver and what it says.
@@ -23,7 +29,7 @@ class SessionTests:
         params: The class of the driver's parameters.
         far: (J,) positions beyond every limit [rad].
         resolution: By how much what is written may pass a limit [rad].
-        messages: What is said of each fault, or a part of it.
+        messages: What is said of each fault that is not in SAME, or a part of it.
         stuck: Index of the motor that sticks, and the bound it is sent to.
         stuck_says: The warning of that.
         torque_register: The address at which a motor holds whether it has torque.
@@ -69,7 +75,7 @@ class SessionTests:
         ],
     )
     def test_faults_are_named_and_left_without_a_jump(self, tmp_path, fault, state):
-        text = self.messages[fault]
+        text = (SAME | self.messages)[fault]
         with self.rig(tmp_path) as made:
             home = made.emulator.plant.position.copy()
             away = made.limits.clip(home + 0.3)

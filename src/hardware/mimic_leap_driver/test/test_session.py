@@ -21,9 +21,6 @@ class TestSession(SessionTests):
         'short': '116 bytes came',
         'silent': 'no whole reply of all motors: 0 bytes',
         'slow': 'no whole reply',
-        'disconnect': 'unplugged',
-        'brown_out': 'all motors restarted and lost torque',
-        'over_temperature': 'too hot',
     }
     stuck = 9, 'upper'
     stuck_says = 'leap_joint_9 does not follow its command'

@@ -21,9 +21,6 @@ class TestSession(SessionTests):
         'short': 'no reply of motor',
         'silent': 'no reply of motor 1, 2, 3',
         'slow': 'no reply of motor',
-        'disconnect': 'unplugged',
-        'brown_out': 'all motors restarted and lost torque',
-        'over_temperature': 'too hot',
     }
     stuck = 3, 'lower'
     stuck_says = 'so101_wrist_flex does not follow its command'
