@@ -370,13 +370,9 @@ def test_a_practised_policy_gets_the_object(plan, tmp_path, arguments, started, 
     (folder / 'run.json').write_text(json.dumps(document))
     found = plan('policy', checkpoint=str(folder), record='false', **arguments)
     assert _started(found) == sorted([*POLICY, *started])
-    values = {}
+    values = _parameters(found)
     for process in found.processes():
         name = Path(process.argv[0]).name
-        values[name] = {}
-        for path in (a for a in process.argv if 'launch_params' in a):
-            (content,) = yaml.safe_load(Path(path).read_text()).values()
-            values[name] |= content['ros__parameters']
         if name == 'policy':
             assert '/mimic_rl/' in process.argv[0]
         if name == 'object_tracking':
@@ -390,6 +386,30 @@ def test_a_practised_policy_gets_the_object(plan, tmp_path, arguments, started, 
         twin = values['twin']
         assert (twin['task'], twin['publish_objects']) == ('box_push', truth)
         assert (twin['agent_camera_rate'], twin['wrist_camera_rate']) == (30.0, 0.0)
+        assert _pictures(twin) == (640, 480, True)  # the tracker looks at depth
+
+
+def _parameters(found):
+    """Return the parameters of each process that would be started."""
+    values = {}
+    for process in found.processes():
+        name = Path(process.argv[0]).name
+        values[name] = {}
+        for path in (a for a in process.argv if 'launch_params' in a):
+            (content,) = yaml.safe_load(Path(path).read_text()).values()
+            values[name] |= content['ros__parameters']
+    return values
+
+
+def _pictures(twin):
+    return twin['width'], twin['height'], twin['depth']
+
+
+def test_pictures_to_train_on_are_those_that_two_cores_keep_up_with(plan):
+    assert _pictures(_parameters(plan('shadow'))['twin']) == (640, 480, True)
+    assert _pictures(_parameters(plan('collect'))['twin']) == (320, 240, False)
+    asked = {'picture_width': '640', 'picture_height': '480', 'depth': 'true'}
+    assert _pictures(_parameters(plan('collect', **asked))['twin']) == (640, 480, True)
 
 
 def test_behind_ros2_control_drivers_and_twin_listen_to_the_relay(plan):

@@ -19,13 +19,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(given: argparse.Namespace, console: Console) -> int:
     """Ingest people and what robots did, and align where the dataset holds both."""
-    code = max(convert_recorded(given, console), ingest(given, console))
+    refused = convert_recorded(given, console)
+    code = max(refused, ingest(given, console))
     dataset = dataset_of(given)
     if not (dataset / 'human').is_dir():
         return code
     if not (dataset / 'robot').is_dir():
+        which = 'none of the robot episodes can be used' if refused else 'no robot episodes'
         console.print(
-            f'no robot episodes in {given.episodes}: ./mimic launch collect makes some, '
+            f'{which} in {given.episodes}: ./mimic launch collect makes some, '
             'then the same command again',
             soft_wrap=True,
         )

@@ -10,7 +10,9 @@ from mimic_dataset import DatasetMeta, add_episode, assemble
 META = DatasetMeta('reach', 'iiwa14', 'claw', JOINTS, (0.0, 0.0), (1.0, 1.0), {}, 10.0)
 
 
-def test_a_mapping_is_made_of_what_is_there_and_a_damaged_video_is_told(tmp_path, capsys):
+def test_a_mapping_is_made_of_what_is_there_and_a_damaged_video_is_told(
+    tmp_path, capsys, monkeypatch
+):
     dataset, video = tmp_path / 'reach_claw', tmp_path / 'bad.mp4'
     video.write_text('no video')
     camera = tmp_path / 'camera.yaml'
@@ -18,8 +20,13 @@ def test_a_mapping_is_made_of_what_is_there_and_a_damaged_video_is_told(tmp_path
     words = [str(video), '--task', 'reach', '--hand', 'robotiq_2f85', '--out', str(dataset)]
     words += ['--camera', str(camera)]
     add_episode(dataset, META, episode('h0', 'human', frames=30))
+    words += ['--episodes', str(tmp_path / 'episodes')]
     assert main(words) == 1
     assert 'no robot episodes in' in capsys.readouterr().out
+    with monkeypatch.context() as patch:  # as where each of them has a gap
+        patch.setattr('mimic_alignment.ingest_command.convert_recorded', lambda *_: 1)
+        assert main(words) == 1
+    assert 'none of the robot episodes can be used in' in capsys.readouterr().out
     state = np.zeros((40, 9))
     state[:, 6] = 1.0
     add_episode(dataset, META, episode('r0', 'robot', frames=40, state=state))

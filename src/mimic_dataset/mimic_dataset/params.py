@@ -16,7 +16,10 @@ class ConvertParams:
     height: int = param('Rows of the stored pictures [px]; 0: as recorded.', 180, low=0, high=2160)
     quality: int = param('Of the videos: x264 crf, 0 is lossless.', 20, low=0, high=51)
     max_offset: float = param(
-        'Farthest a picture or sample may be from its frame in time [s].', 0.1, low=0.001, high=5.0
+        'Farthest a picture or sample may be from its frame in time [s].',
+        0.15,
+        low=0.001,
+        high=5.0,
     )
     max_idle: float = param(
         'Standing still before the first and after the last motion beyond this is cut off [s].',

@@ -38,8 +38,8 @@ def nearest(stamps: FloatArray, at: FloatArray, limit: float, what: str) -> IntA
     if len(at) and away.max() > limit:
         worst = int(away.argmax())
         raise EpisodeError(
-            f'{what}: nothing within {limit:g} s of {at[worst] - at[0]:.2f} s; '
-            f'the nearest is {away[worst]:.2f} s away'
+            f'{what}: nothing within {limit:g} s (max_offset) of {at[worst] - at[0]:.2f} s; '
+            f'the nearest is {away[worst]:.3f} s away'
         )
     return chosen.astype(np.int64)
 

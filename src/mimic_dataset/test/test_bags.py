@@ -86,8 +86,8 @@ def test_joints_are_mapped_by_name(good, tmp_path):
         (BagSpec(agent=False), ['agent_camera/color/image_raw']),
         (BagSpec(states=False), ['joint_states']),
         (BagSpec(hand_joint='other_hand_joint'), ['robotiq', 'missing', 'other_hand_joint']),
-        (BagSpec(camera_gap=(1.5, 2.5)), ['agent_camera', 'nothing within 0.1 s']),
-        (BagSpec(command_gap=(1.5, 2.5)), ['commands', 'nothing within 0.1 s']),
+        (BagSpec(camera_gap=(1.5, 2.5)), ['agent_camera', 'nothing within 0.15 s']),
+        (BagSpec(command_gap=(1.5, 2.5)), ['commands', 'nothing within 0.15 s']),
         (BagSpec(pictures_late=60.0), ['together for 0.00 s']),
     ],
 )

@@ -131,7 +131,7 @@ def _data(options: argparse.Namespace, settings: Settings, folder: Path) -> Any:
     used = (*robots[: options.robots], *humans[: options.humans])
     dataset = dataclasses.replace(dataset, episodes=used)
     root = folder if (folder / 'meta').is_dir() else folder / 'robot'
-    stored = domain_meta(root)[1].cameras
+    stored = domain_meta(root)[1].cameras if root.is_dir() else {}
     return prepare(dataset, p, {name: stored[name] for name in CAMERAS if name in stored})
 
 

@@ -92,6 +92,13 @@ def test_what_cannot_be_is_one_sentence(folder, tmp_path, capsys, options, messa
     assert checkpoints(tmp_path) == []
 
 
+def test_a_dataset_of_people_alone_is_told_so(folder, tmp_path, capsys):
+    (tmp_path / 'people').mkdir()
+    (tmp_path / 'people' / 'human').symlink_to(folder / 'human')
+    assert _train(tmp_path / 'people', tmp_path / 'run') == 2
+    assert 'no robot episodes, immimic_a needs some' in capsys.readouterr().err
+
+
 def test_which_dataset_must_be_said(capsys):
     assert main(['--steps', '1']) == 2
     assert 'which dataset? --task and --hand, or --dataset' in capsys.readouterr().err
