@@ -100,7 +100,8 @@ def machine() -> str:
 def publish(path: Path) -> Path:
     """Write the page docs/results/<bench>.md of a result; return its path.
 
-    What people wrote on the page below its table stays. A picture of the same name goes with it.
+    What people wrote on the page below its table stays. A picture of the same name goes with it,
+    and what a bench keeps for its next run on another machine.
     """
     result = json.loads(path.read_text())
     page = ROOT / 'docs' / 'results' / f'{result["bench"]}.md'
@@ -126,6 +127,8 @@ def publish(path: Path) -> Path:
     if (picture := path.with_suffix('.png')).exists():
         shutil.copyfile(picture, page.with_suffix('.png'))
         lines += ['', f'![{result["bench"]}]({page.stem}.png)']
+    if (kept := path.with_name(f'{path.stem}_kept.json')).exists():
+        shutil.copyfile(kept, page.with_name(kept.name))
     page.write_text('\n'.join(lines) + '\n\n' + _NOTES + notes)
     return page
 

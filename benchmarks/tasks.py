@@ -4,7 +4,7 @@ Robot demonstrations are teleoperated through the whole chain by the virtual dem
 videos show its bare hand. Both become datasets, are aligned, trained on and rolled out; the same
 starts for every method. What is finished stays in `out/tasks` and is not done again; a run that
 was stopped, or killed, goes on. `--only` takes names of tasks, hands and methods; `finished`
-reports the cells that are, and does no others.
+reports the cells that are, here or on the page that is published, and does no others.
 """
 
 import json
@@ -22,6 +22,7 @@ from rich.console import Console
 from benchmarks.experiment import figures, latents, retrieval
 from benchmarks.experiment.cells import CellJob, result_of, write_json
 from benchmarks.experiment.ingest import dataset_folder, training_set
+from benchmarks.experiment.kept import Kept, Pair, Result, pair_key, pairs_of
 from benchmarks.experiment.settings import (
     ARM,
     BASE_METHODS,
@@ -40,7 +41,7 @@ from benchmarks.experiment.settings import (
     usual,
 )
 from benchmarks.experiment.stages import Stages
-from benchmarks.harness import RESULTS, Options, Row, at_least, info
+from benchmarks.harness import RESULTS, ROOT, Options, Row, at_least, info
 from mimic_alignment import AlignmentParams, actions_of, align, thumbnail
 from mimic_alignment.plots import draw_paths
 from mimic_core.errors import MimicError
@@ -53,6 +54,7 @@ DATA: Final = DataSettings()
 ROLLOUTS: Final = RolloutSettings()
 FINISHED: Final = 'finished'  # among the names of --only
 PICTURES: Final = FOLDER / 'pictures'
+KEPT: Final = ROOT / 'docs' / 'results' / 'tasks_kept.json'  # of this and other machines
 _MEASURED: Final = FOLDER / 'measured'  # of what is no cell
 OWN: Final = "the policy's own features"
 _LOSS: Final = 0.05  # [1] of overlap, what eyes that are disturbed may cost the action mapping
@@ -62,10 +64,55 @@ def run(options: Options) -> list[Row]:
     """Return success of each cell with its interval, what is measured beside it, and targets."""
     console = Console(stderr=True, highlight=False)
     train = TrainSettings(STEPS_QUICK if options.quick else STEPS)
+    kept = Kept.read(KEPT)
+    rows: list[Row] = []
     jobs = jobs_of(options, train)
-    if not jobs:
+    results = _measure(jobs, options, kept, console, rows) if jobs else []
+    if FINISHED in options.only:
+        results = kept.results([job.key for job in _asked(options, train)])
+    if not results:
         console.print(f'no cell has these names, or none of them is {FINISHED}')
-        return []
+        return rows
+    if not options.quick:
+        kept.write(RESULTS / KEPT.name)  # of the page
+    pairs = {
+        pair: kept.pairs[key]
+        for pair in pairs_of(results)
+        if (key := pair_key(*pair, DATA)) in kept.pairs
+    }
+    rows = [row for result in results for row in _rows(result)] + rows
+    for (task, hand), pair in pairs.items():
+        name = f'{task} {hand}: action distance of human to robot'
+        rows.append(info(name, pair.distance, 'a step'))
+    looked = {names: pair.overlaps for names, pair in pairs.items() if names[0] == TASKS[0]}
+    for names, table in looked.items():
+        rows += _retrieval_rows(names, table)
+        if table:
+            _save(figures.draw_retrieval(table), f'retrieval-{"-".join(names)}')
+    for (task, hand), pair in pairs.items():
+        name = f'{task} {hand}: domains mixed in the latents'
+        rows += [info(f'{name} of {m}', value, '') for m, value in pair.mixing.items()]
+    rows += _targets(results)
+    _save(figures.draw_success(results), 'success')
+    shutil.copyfile(PICTURES / 'success.png', RESULTS / 'tasks.png')  # of the page
+    if any(not figures.is_usual(result) for result in results):
+        _save(figures.draw_scaling(results), 'scaling')
+    console.print(f'pictures: {PICTURES}')
+    return rows
+
+
+def _measure(
+    jobs: Sequence[CellJob], options: Options, kept: Kept, console: Console, rows: list[Row]
+) -> list[Result]:
+    """Do cells, and what is measured beside them; return those that are finished.
+
+    Args:
+        jobs: What to do.
+        options: As given.
+        kept: Gets what is finished.
+        console: For people.
+        rows: Get what did not succeed.
+    """
     processes = os.cpu_count() or 1
     stages = Stages(DATA, processes, console)
     films = _films([job.cell for job in jobs], options.quick)
@@ -80,31 +127,35 @@ def run(options: Options) -> list[Row]:
             strange = [(*p, d) for p in looked for t, d in films if t == p[0] and d != 'clean']
             stages.ingest(pairs, strange)
             stages.cells(possible, 1 if _accelerated() else processes)
-            results = [found for job in possible if (found := result_of(job)) is not None]
-            distances = {pair: _distance(*pair) for pair in pairs}
-            overlaps = {pair: _overlaps(*pair, _eyes(results, *pair)) for pair in looked}
+            found = {job.key: result for job in possible if (result := result_of(job)) is not None}
+            results: list[Result] = list(found.values())
+            for pair in pairs:
+                table = _overlaps(*pair, _eyes(results, *pair)) if pair in looked else {}
+                kept.measured(pair_key(*pair, DATA), Pair(_distance(*pair), table))
     except (KeyboardInterrupt, MimicError):
         console.print('stopped; what is finished stays, the same command goes on')
         raise
-    rows = [row for result in results for row in _rows(result)]
+    for key, result in found.items():
+        kept.add(key, result)
     for (task, hand), count in stages.short.items():
         rows.append(info(f'{task} {hand}: more demonstrations did not succeed', count, ''))
     rows += [info(f'{cell}: failed', 1, '') for cell in stages.failed]
-    for (task, hand), value in distances.items():
-        rows.append(info(f'{task} {hand}: action distance of human to robot', value, 'a step'))
-    rows += [row for pair, table in overlaps.items() for row in _retrieval_rows(pair, table)]
-    rows += _latents(results, options.seed)
-    rows += _targets(results)
-    _pictures(results, pairs, overlaps)
-    console.print(f'pictures: {PICTURES}')
-    return rows
+    for names, mixing in _latents(results, options.seed).items():
+        kept.pairs[pair_key(*names, DATA)].mixing = mixing
+    _paths(pairs)
+    return results
+
+
+def _asked(options: Options, train: TrainSettings) -> list[CellJob]:
+    """Return the cells with the names that are given, finished or not."""
+    only = tuple(name for name in options.only if name != FINISHED)
+    cells = cells_of(options.quick, only=only)
+    return [CellJob(cell, DATA, train, options.seed, ROLLOUTS) for cell in cells]
 
 
 def jobs_of(options: Options, train: TrainSettings) -> list[CellJob]:
-    """Return the cells that are asked for; with `finished` among the names those that are."""
-    only = tuple(name for name in options.only if name != FINISHED)
-    cells = cells_of(options.quick, only=only)
-    jobs = [CellJob(cell, DATA, train, options.seed, ROLLOUTS) for cell in cells]
+    """Return the cells to do; with `finished` among the names those that are, on this machine."""
+    jobs = _asked(options, train)
     if FINISHED in options.only:
         jobs = [job for job in jobs if result_of(job) is not None]
     return jobs
@@ -133,7 +184,7 @@ def _films(cells: Sequence[Cell], quick: bool) -> dict[tuple[str, str], int]:
     return films
 
 
-def _rows(result: Mapping[str, Any]) -> list[Row]:
+def _rows(result: Result) -> list[Row]:
     name = Cell(**result['cell']).name
     rows = [
         info(f'{name}: success of {result["rollouts"]}', 100.0 * result['success'], '%'),
@@ -177,7 +228,7 @@ def _retrieval_rows(
     return rows
 
 
-def _targets(results: Sequence[Mapping[str, Any]]) -> list[Row]:
+def _targets(results: Sequence[Result]) -> list[Row]:
     """Return what the issue asks for, over the cells that are there."""
     table = [result for result in results if figures.is_usual(result)]
     mean, rows = {}, []
@@ -221,7 +272,7 @@ def _distance(task: str, hand: str) -> float:
     return float(_once(f'distance-{task}-{hand}', _counts(task, hand), measure))
 
 
-def _eyes(results: Sequence[Mapping[str, Any]], task: str, hand: str) -> Path | None:
+def _eyes(results: Sequence[Result], task: str, hand: str) -> Path | None:
     """Return the checkpoint of co_train whose encoder is compared with, where it is there."""
     for result in results:
         if Cell(**result['cell']) == usual(task, hand, 'co_train'):
@@ -277,8 +328,11 @@ def _once(name: str, depends: Mapping[str, Any], measure: Any) -> Any:
     return json.loads(file.read_text())['value']
 
 
-def _latents(results: Sequence[Mapping[str, Any]], seed: int) -> list[Row]:
-    """Draw the latents of co_train and immimic_a for the first hand that has both."""
+def _latents(results: Sequence[Result], seed: int) -> dict[tuple[str, str], dict[str, float]]:
+    """Draw the latents of co_train and immimic_a for the first hand that has both.
+
+    Returns: How mixed the domains are by method, of that task and hand.
+    """
     by_hand: dict[tuple[str, str], dict[str, str]] = {}
     for result in results:
         cell = result['cell']
@@ -289,24 +343,12 @@ def _latents(results: Sequence[Mapping[str, Any]], seed: int) -> list[Row]:
         if len(checkpoints) == 2:
             figure, mixing = latents.figure_of(task, hand, DATA, checkpoints, seed)
             _save(figure, 'latents')
-            name = f'{task} {hand}: domains mixed in the latents'
-            return [info(f'{name} of {m}', value, '') for m, value in mixing.items()]
-    return []
+            return {(task, hand): mixing}
+    return {}
 
 
-def _pictures(
-    results: Sequence[Mapping[str, Any]],
-    pairs: Sequence[tuple[str, str]],
-    overlaps: Mapping[tuple[str, str], Mapping[str, Mapping[str, retrieval.Overlaps]]],
-) -> None:
-    if results:
-        _save(figures.draw_success(results), 'success')
-        RESULTS.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(PICTURES / 'success.png', RESULTS / 'tasks.png')  # of the page
-    if any(not figures.is_usual(result) for result in results):
-        _save(figures.draw_scaling(results), 'scaling')
-    for (task, hand), table in overlaps.items():
-        _save(figures.draw_retrieval(table), f'retrieval-{task}-{hand}')
+def _paths(pairs: Sequence[tuple[str, str]]) -> None:
+    """Draw the closest human and robot paths in space, of each pair."""
     for task, hand in pairs:
         dataset: Dataset = training_set(task, hand, DATA, ROBOTS, VIDEOS, retrieval.SIZE)
         humans, robots = dataset.of('human'), dataset.of('robot')

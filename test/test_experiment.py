@@ -15,6 +15,7 @@ from benchmarks.experiment import cells, collect, retrieval, settings
 from benchmarks.experiment.collect import CollectError
 from benchmarks.experiment.figures import is_usual
 from benchmarks.experiment.forecast import PRIOR, Forecast
+from benchmarks.experiment.kept import Kept, Pair, pair_key
 from benchmarks.experiment.retrieval import Overlaps, Shown, by_action, by_sight, phases_of
 from benchmarks.experiment.settings import (
     CameraSettings,
@@ -24,9 +25,11 @@ from benchmarks.experiment.settings import (
     TrainSettings,
     cells_of,
     evaluation_seeds,
+    usual,
 )
 from benchmarks.experiment.stages import Stages
 from mimic_alignment import thumbnail
+from mimic_core.errors import ConfigError
 from mimic_dataset import DatasetError, EpisodeArrays
 from mimic_policy.schedule import kinds
 from mimic_policy.train_params import METHODS, TrainParams
@@ -142,6 +145,42 @@ def test_what_is_finished_can_be_reported_alone(folder):
     assert tasks.jobs_of(harness.Options(only=(tasks.FINISHED,)), train) == [second]
     assert tasks.jobs_of(harness.Options(only=(tasks.FINISHED,)), TrainSettings(1000)) == []
     assert tasks.jobs_of(harness.Options(only=only), train) == [first, second]
+
+
+def test_what_other_machines_measured_is_in_the_table(monkeypatch, folder):
+    """A cell that is on the page, and nowhere else, is reported and not done again."""
+    monkeypatch.setattr(tasks, 'KEPT', folder / 'tasks_kept.json')
+    monkeypatch.setattr(tasks, 'RESULTS', folder / 'results')
+    monkeypatch.setattr(tasks, 'PICTURES', folder / 'pictures')
+    options = harness.Options(only=('pick_place', 'allegro', 'co_train', tasks.FINISHED))
+    assert tasks.run(options) == []
+    (there,) = tasks._asked(options, TrainSettings(tasks.STEPS))
+    other = job(cell=usual('pick_place', 'ability', 'co_train'))
+    result = {
+        'cell': vars(there.cell), 'rollouts': 20, 'success': 0.5, 'success_low': 0.3,
+        'success_high': 0.7, 'completion_time': 9.0, 'sparc': None, 'training_time': 1.0,
+        'evaluation_time': 2.0, 'commit': 'abc', 'date': 'then', 'seeds': [1],
+    }  # fmt: skip
+    kept = Kept()
+    kept.add(there.key, result)
+    kept.add(other.key, result | {'cell': vars(other.cell)})
+    seen = {'clean': {'action': Overlaps(0.7, 0.5), 'thumbnail': Overlaps(0.4, 0.2)}}
+    key = pair_key('pick_place', 'allegro', tasks.DATA)
+    kept.measured(key, Pair(1.5, seen, {'co_train': 0.02}))
+    kept.measured(key, Pair(1.6, seen))
+    kept.write(tasks.KEPT)
+    assert Kept.read(tasks.KEPT) == kept and 'seeds' not in tasks.KEPT.read_text()
+    rows = {row.name: row.value for row in tasks.run(options)}
+    assert rows['pick_place-allegro-co_train-5r-100v: success of 20'] == 50.0
+    assert rows['pick_place allegro: action distance of human to robot'] == 1.6
+    assert rows['pick_place allegro, clean: action − sight'] == pytest.approx(0.3)
+    assert rows['pick_place allegro: domains mixed in the latents of co_train'] == 0.02
+    assert not any('ability' in name for name in rows)
+    assert Kept.read(tasks.RESULTS / 'tasks_kept.json') == kept  # as a whole, for the page
+    assert tasks.jobs_of(options, TrainSettings(tasks.STEPS)) == []
+    tasks.KEPT.write_text('{"cells": {"a": {}}, "pairs": {}}')
+    with pytest.raises(ConfigError, match=r'tasks_kept\.json: damaged'):
+        tasks.run(options)
 
 
 def test_a_cell_that_fails_stops_no_other():

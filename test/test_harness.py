@@ -48,3 +48,6 @@ def test_a_picture_goes_with_its_page(root):
     path.with_suffix('.png').write_bytes(b'picture')
     assert '![some](some.png)' in _page(harness.Options(), root)[1]
     assert (root / 'docs/results/some.png').read_bytes() == b'picture'
+    path.with_name('some_kept.json').write_text('{}')  # for the next run, on another machine
+    _page(harness.Options(), root)
+    assert (root / 'docs/results/some_kept.json').read_text() == '{}'
