@@ -177,6 +177,17 @@ def poses(robot: RobotModel, q: FloatArray) -> tuple[FloatArray, FloatArray]:
     return matrices[:, :3, 3], smooth_sign(quats)
 
 
+def axis_angles(robot: RobotModel, quats_xyzw: FloatArray) -> FloatArray:
+    """Return (T, 3) [rad] without jumps, beginning on the branch nearest to the home posture.
+
+    Robots and people of one dataset so have numbers that can be compared: a palm that looks down
+    is half a turn from `base_link`, where either sign of the axis is as near to none.
+    """
+    _, (home,) = poses(robot, robot.home[None])
+    reference = Rotation.from_quat(home).as_rotvec()
+    return continuous(Rotation.from_quat(quats_xyzw).as_rotvec(), reference)
+
+
 def smooth_sign(quats_xyzw: FloatArray) -> FloatArray:
     """Return (T, 4) the same rotations, the first with w >= 0, each near the one before."""
     result = np.array(quats_xyzw, dtype=np.float64)
@@ -302,8 +313,7 @@ def convert_robot(
 def action_of(robot: RobotModel, q: FloatArray) -> FloatArray:
     """Return (T, 6 + J) actions of (T, arm + hand) commanded joints."""
     position, quats = poses(robot, q)
-    rotation = continuous(Rotation.from_quat(quats).as_rotvec())
-    return np.hstack([position, rotation, q[:, len(robot.arm_joints) :]])
+    return np.hstack([position, axis_angles(robot, quats), q[:, len(robot.arm_joints) :]])
 
 
 def state_of(robot: RobotModel, q: FloatArray) -> FloatArray:

@@ -23,8 +23,7 @@ from mimic_core.errors import MimicError, SourceError
 from mimic_core.hand import TrackedHand
 from mimic_dataset import resample
 from mimic_dataset.arrays import DatasetMeta, Frames
-from mimic_dataset.axis_angle import continuous
-from mimic_dataset.bags import meta_of, smooth_sign
+from mimic_dataset.bags import axis_angles, meta_of, smooth_sign
 from mimic_dataset.errors import EpisodeError, WriteError
 from mimic_dataset.params import ConvertParams
 from mimic_dataset.parts import PartInfo, part_folder, write_part
@@ -108,7 +107,7 @@ def _finish(
     quats, hand = smooth_sign(track.quat_xyzw[used]), track.hand[used]
     inside = np.flatnonzero((times >= begin - 1e-9) & (times <= end + 1e-9))
     at = times[inside]
-    rotation = continuous(Rotation.from_quat(resample.slerp(stamps, quats, at)).as_rotvec())
+    rotation = axis_angles(robot, resample.slerp(stamps, quats, at))
     pose = np.hstack([resample.linear(stamps, position, at), rotation])
     joints = resample.linear(stamps, hand, at)
     span = resample.moving(at, pose, joints)

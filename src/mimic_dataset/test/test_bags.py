@@ -4,7 +4,7 @@ from scipy.spatial.transform import Rotation
 
 from mimic_core.errors import MimicError
 from mimic_dataset import ConvertParams, convert, load, make_jobs
-from mimic_dataset.bags import convert_robot
+from mimic_dataset.bags import axis_angles, convert_robot, poses
 from mimic_description import load_robot
 
 from .synthetic_bags import ROBOT, BagSpec, joints_at, write_bag
@@ -45,6 +45,21 @@ def test_actions_are_the_commands_and_states_the_joints(read):
             np.testing.assert_allclose(values[k, -1:], q[7:], atol=1e-4)
     assert data.meta.joint_names == robot.hand_joints
     assert data.meta.upper == tuple(robot.limits.upper[7:])
+
+
+@pytest.mark.parametrize('hand', ['robotiq_2f85', 'allegro'])
+def test_rotations_of_people_and_robots_lie_on_one_branch(hand):
+    robot = load_robot('iiwa14', hand)
+    _, (home,) = poses(robot, robot.home[None])
+    reference = Rotation.from_quat(home).as_rotvec()
+    generator = np.random.default_rng(3)
+    for _ in range(50):
+        turn = Rotation.from_rotvec(generator.uniform(-0.3, 0.3, (4, 3)))
+        quats = (turn * Rotation.from_quat(home)).as_quat() * generator.choice([-1.0, 1.0])
+        vectors = axis_angles(robot, quats)
+        assert np.abs(vectors - reference).max() < 1.0  # not a whole turn away
+        same = Rotation.from_rotvec(vectors) * Rotation.from_quat(quats).inv()
+        assert same.magnitude().max() < 1e-9
 
 
 def test_pictures_are_the_nearest_in_time(read):
