@@ -1,13 +1,9 @@
 """A node that looks at a camera, in a process of its own, and who plays that camera to it."""
 
 import subprocess
-import sys
 import time
 
-
-def command(module: str, *arguments: str) -> list[str]:
-    """Return the command line of the node of a module."""
-    return [sys.executable, '-c', f'from {module} import main; main()', '--ros-args', *arguments]
+from node_process import command
 
 
 def check_one_line(module: str, arguments: list[str], says: str):

@@ -1,23 +1,15 @@
 """The camera node over real topics."""
 
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from node_process import start_node
 
 pytestmark = pytest.mark.ros
-NODE = 'from mimic_camera.node import main; main()'
-
-
-def start(*params):
-    command = [sys.executable, '-c', NODE, '--ros-args', '-r', '__ns:=/camera']
-    for key, value in params:
-        command += ['-p', f'{key}:={value}']
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+NODE, IN_PLACE = 'mimic_camera.node', ('-r', '__ns:=/camera')
 
 
 def write_video(path: Path, frames: int) -> None:
@@ -63,7 +55,7 @@ def test_a_video_becomes_images_with_camera_info_of_the_same_stamp(listener, tmp
     node.create_subscription(Image, 'camera/color/image_raw', images.append, SENSOR_QOS)
     node.create_subscription(CameraInfo, 'camera/color/camera_info', infos.append, SENSOR_QOS)
     write_video(tmp_path / 'v.mp4', frames=60)
-    process = start(('source', 'video'), ('path', tmp_path / 'v.mp4'), ('loop', 'true'))
+    process = start_node(NODE, *IN_PLACE, source='video', path=tmp_path / 'v.mp4', loop='true')
     try:
         assert spin_until(lambda: len(images) > 10 and len(infos) > 10)
     finally:
@@ -77,7 +69,7 @@ def test_a_video_becomes_images_with_camera_info_of_the_same_stamp(listener, tmp
 
 def test_an_unreadable_video_ends_the_node_with_exit_code_1(ros_domain, tmp_path):
     (tmp_path / 'bad.mp4').write_bytes(b'nothing')
-    process = start(('source', 'video'), ('path', tmp_path / 'bad.mp4'))
+    process = start_node(NODE, *IN_PLACE, source='video', path=tmp_path / 'bad.mp4')
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 1
     assert 'bad.mp4 cannot be read as a video' in errors and 'Traceback' not in errors
@@ -93,7 +85,7 @@ def test_a_missing_device_is_an_error_in_diagnostics_and_sends_no_picture(listen
     images, reports = [], []
     node.create_subscription(Image, 'camera/color/image_raw', images.append, SENSOR_QOS)
     node.create_subscription(DiagnosticArray, '/diagnostics', reports.append, DEFAULT_QOS)
-    process = start(('source', 'webcam'), ('device', "'77'"))
+    process = start_node(NODE, *IN_PLACE, source='webcam', device="'77'")
     try:
         found = lambda: any(  # noqa: E731
             s.level == ERROR and 'there is no camera' in s.message

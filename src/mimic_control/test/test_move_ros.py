@@ -1,14 +1,13 @@
 """control/move_to over real topics: our planner, MoveIt's service by a stand-in, cancelling."""
 
-import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from node_process import start_node, stop_node
 
 from mimic_description import load_robot
 
@@ -118,25 +117,14 @@ def start(ros_domain: int):
     worlds, processes = [], []
 
     def begin(*, moveit: bool, **params: object):
-        arguments = [
-            f'{k}:={v}' for k, v in {'arm': 'panda', 'hand': 'robotiq_2f85', **params}.items()
-        ]
-        flags = [x for a in arguments for x in ('-p', a)]
-        environment = os.environ | {'PYTHONPATH': os.pathsep.join(p for p in sys.path if p)}
-        command = [sys.executable, '-m', 'mimic_control.node', '--ros-args', *flags]
-        code = 'from mimic_control.node import main; main()'
-        command[1:3] = ['-c', code]
-        processes.append(
-            subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-        )
+        robot = {'arm': 'panda', 'hand': 'robotiq_2f85'}
+        processes.append(start_node('mimic_control.node', **{**robot, **params}))
         worlds.append(World(moveit=moveit))
         return worlds[-1], processes[-1]
 
     yield begin
     for process in processes:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-        process.wait(timeout=20)
+        stop_node(process)
     for world in worlds:
         world.close()
 

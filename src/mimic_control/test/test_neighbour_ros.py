@@ -1,18 +1,17 @@
 """Two real gates beside each other, fed with what would make the arms meet."""
 
 import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
+from node_process import start_node
 
 from mimic_control.testing import Distance
 from mimic_core.frames import transform
 from mimic_description import load_robot
 
 pytestmark = pytest.mark.ros
-CODE = 'from mimic_control.node import main; main()'
 SIDES = ('left', 'right')
 Y = {'left': 0.35, 'right': -0.35}
 MARGIN = 0.05
@@ -32,9 +31,7 @@ def start(side: str, other: str, *params: str) -> subprocess.Popen:
         *params,
     ]  # fmt: skip
     args = [part for rule in given for part in ('-r' if rule[:2] == '__' else '-p', rule)]
-    return subprocess.Popen(
-        [sys.executable, '-c', CODE, '--ros-args', *args], stderr=subprocess.PIPE, text=True
-    )
+    return start_node('mimic_control.node', *args)
 
 
 def test_two_gates_keep_their_arms_apart(ros_domain) -> None:

@@ -3,17 +3,16 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
+from node_process import start_node
 
 from mimic_control.deadman import DOWN, UP
 from mimic_control.event_device import EV_KEY, EVENT
 
 pytestmark = pytest.mark.ros
 KEY_A, KEY_ESC = 30, 1
-CODE = 'from mimic_control.operator_node import main; main()'
 
 
 @pytest.fixture
@@ -63,12 +62,7 @@ def listener(ros_domain):
 
 def start(*params: str) -> subprocess.Popen:
     args = [part for value in params for part in ('-p', value)]
-    return subprocess.Popen(
-        [sys.executable, '-c', CODE, '--ros-args', *args],
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return start_node('mimic_control.operator_node', *args)
 
 
 def test_held_released_stopped_unplugged(listener, tmp_path) -> None:

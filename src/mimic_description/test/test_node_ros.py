@@ -1,14 +1,13 @@
 import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
+from node_process import start_node, stop_node
 
 from mimic_description import load_robot, render_urdf
 
 pytestmark = pytest.mark.ros
-NODE = [sys.executable, '-c', 'from mimic_description.node import main; main()', '--ros-args']
 
 
 @pytest.fixture
@@ -32,14 +31,12 @@ def started():
     processes = []
 
     def start(*arguments: str) -> subprocess.Popen:
-        processes.append(subprocess.Popen([*NODE, *arguments], stderr=subprocess.PIPE, text=True))
+        processes.append(start_node('mimic_description.node', *arguments))
         return processes[-1]
 
     yield start
     for process in processes:
-        if process.poll() is None:
-            process.terminate()
-        process.communicate(timeout=10)
+        stop_node(process)
 
 
 def wait(executor, done, timeout=20.0, act=lambda: None):

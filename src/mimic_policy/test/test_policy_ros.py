@@ -1,14 +1,10 @@
 """An untrained policy through the real gate to a small robot with two cameras."""
 
-import os
-import subprocess
-import sys
 import time
-from contextlib import contextmanager
-from signal import SIGINT
 
 import numpy as np
 import pytest
+from node_process import running_node
 from policy_networks import save_tiny
 
 from mimic_description import load_robot
@@ -17,22 +13,6 @@ pytestmark = pytest.mark.ros
 WAIT = 40.0  # [s]
 ARM, HAND = 'arm_controller/joint_trajectory', 'hand_controller/joint_trajectory'
 PICTURE = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
-
-
-@contextmanager
-def node(package, **parameters):
-    code = f'from {package}.node import main; main()'
-    command = [sys.executable, '-c', code, '--ros-args']
-    for name, value in parameters.items():
-        command += ['-p', f'{name}:={value}']
-    environment = os.environ | {'PYTHONPATH': os.pathsep.join(p for p in sys.path if p)}
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.send_signal(SIGINT)
-        process.communicate(timeout=20)
 
 
 class Robot:
@@ -138,7 +118,10 @@ def world(ros_domain, tmp_path):
     names = {'arm': 'panda', 'hand': 'robotiq_2f85'}
     # An untrained network wants to be anywhere, and at another place each time.
     loose = {'checkpoint': folder, 'max_lag': 1.0, 'max_lead': 10.0, 'max_age': 5.0}
-    with node('mimic_control', **names), node('mimic_policy', **loose):
+    with (
+        running_node('mimic_control.node', **names),
+        running_node('mimic_policy.node', **loose),
+    ):
         robot = Robot(model)
         yield robot
         robot.close()
@@ -202,6 +185,6 @@ def test_leaving_the_mode_ends_a_run(world):
 def test_what_does_not_fit_ends_the_start(ros_domain, tmp_path, parameters, text):
     if 'checkpoint' in parameters and parameters['checkpoint'] is None:
         parameters = parameters | {'checkpoint': save_tiny(tmp_path / 'run')}
-    with node('mimic_policy', **parameters) as process:
+    with running_node('mimic_policy.node', **parameters) as process:
         _, said = process.communicate(timeout=WAIT)
     assert process.returncode == 1 and text in said

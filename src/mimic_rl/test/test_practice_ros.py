@@ -1,14 +1,11 @@
 """A practised policy through the real gate to the twin; somebody tells where the box is."""
 
-import os
-import subprocess
 import sys
 import time
-from contextlib import contextmanager
-from signal import SIGINT
 
 import numpy as np
 import pytest
+from node_process import running_node
 
 torch = pytest.importorskip('torch', reason='what learning needs is not installed')
 
@@ -36,21 +33,6 @@ def folder(tmp_path_factory):
             practise.main()
     torch.set_num_threads(threads)
     return path
-
-
-@contextmanager
-def node(module, **parameters):
-    command = [sys.executable, '-c', f'from {module} import main; main()', '--ros-args']
-    for name, value in parameters.items():
-        command += ['-p', f'{name}:={value}']
-    environment = os.environ | {'PYTHONPATH': os.pathsep.join(p for p in sys.path if p)}
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.send_signal(SIGINT)
-        process.communicate(timeout=20)
 
 
 class Person:
@@ -147,9 +129,9 @@ def test_it_goes_beside_the_box_follows_and_stops_when_the_box_is_lost(ros_domai
     run, robot = load_run(folder), load_robot(ARM, HAND)
     names = {'arm': ARM, 'hand': HAND}
     with (
-        node('mimic_control.node', **names),
-        node('mimic_sim.twin_node', task='box_push', **names),
-        node('mimic_rl.practice_node', checkpoint=folder, approach_speed=0.6),
+        running_node('mimic_control.node', **names),
+        running_node('mimic_sim.twin_node', task='box_push', **names),
+        running_node('mimic_rl.practice_node', checkpoint=folder, approach_speed=0.6),
     ):
         first = run.trajectory[0]
         person = Person(from_xyz_quat(first[:3], first[3:]))
@@ -206,6 +188,6 @@ def test_it_goes_beside_the_box_follows_and_stops_when_the_box_is_lost(ros_domai
     ],
 )
 def test_what_does_not_fit_ends_the_start(ros_domain, folder, parameters, text):
-    with node('mimic_rl.practice_node', **{'checkpoint': folder, **parameters}) as process:
+    with running_node('mimic_rl.practice_node', **{'checkpoint': folder, **parameters}) as process:
         _, said = process.communicate(timeout=WAIT)
     assert process.returncode == 1 and text in said
