@@ -1,21 +1,16 @@
 """A gripper moved by one Dynamixel servo, in SI units: torque, positions, faults."""
 
-import contextlib
 import time
-from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 
 from mimic_core.arrays import FloatArray
 from mimic_core.driver import Health, Reading
-from mimic_core.errors import (
-    DeviceError,
-    DeviceFaultError,
-    IdentityError,
-    NoReplyError,
-    ProtocolError,
-)
+from mimic_core.driver.gripper_line import GripperLine
+from mimic_core.driver.motor_bus import Register
+from mimic_core.driver.tries import tried
+from mimic_core.errors import DeviceError, DeviceFaultError, IdentityError
 from mimic_core.limits import JointLimits
 from mimic_fin_ray_driver.params import FinRayParams
 from mimic_fin_ray_driver.servo_protocol import (
@@ -31,7 +26,6 @@ from mimic_fin_ray_driver.servo_protocol import (
     TORQUE_ENABLE,
     VOLT_PER_COUNT,
     Present,
-    Register,
     Scale,
     hardware_errors,
     parse_present,
@@ -39,9 +33,6 @@ from mimic_fin_ray_driver.servo_protocol import (
 from mimic_fin_ray_driver.servo_transport import ServoLine
 from mimic_fin_ray_driver.stall import StallWatch
 
-T = TypeVar('T')
-
-_TRIES: Final = 3
 _REBOOT: Final = 1.0  # [s] in which a servo is back
 _CONTACT: Final = 0.8  # [1] of the current limit: the fingers press
 
@@ -62,8 +53,7 @@ class ServoGripper:
         self._lower = float(limits.lower[0])
         travel = float(limits.upper[0]) - self._lower
         self._scale = Scale(params.closed_ticks, params.open_ticks, travel)
-        self._line: ServoLine | None = None
-        self._known = False  # it has answered at these settings
+        self._line = GripperLine(self._line_at, ServoLine.ping, params.baud, BAUDS, 'motor_id')
         self._enabled = False
         self._present: Present | None = None
         self._setpoint: float | None = None  # [m]
@@ -77,40 +67,19 @@ class ServoGripper:
 
     def open(self) -> str:
         """Connect and look who answers, without moving."""
-        self.close()
-        try:
-            self._line = self._open_line(self._params.baud)
-            model = self._patiently(self._line.ping)
-        except NoReplyError as error:
-            self.close()
-            if self._known:
-                raise
-            raise NoReplyError(f'{error}; {self._advice()}') from error
-        except DeviceError:
-            self.close()
-            raise
-        wanted = self._params.motor_model
-        if model != wanted and (wanted or model not in MODELS):
-            self.close()
-            expected = str(wanted) if wanted else ', '.join(map(str, MODELS))
-            raise IdentityError(
-                f'motor {self._params.motor_id} is of model {model}, not {expected}'
-            )
-        self._known = True
+        model = self._line.open(self._identify)
         return f'{MODELS.get(model, f"model {model}")}, id {self._params.motor_id}'
 
     def close(self) -> None:
         """Let go of the port."""
-        if self._line is not None:
-            self._line.close()
-            self._line = None
+        self._line.close()
 
     def enable(self) -> None:
         """Put the torque on where it is."""
-        torque = self._patiently(self._condition)
+        torque = tried(self._condition)
         if self._enabled and torque:
             return
-        if not torque or self._patiently(self._operating_mode) != CURRENT_BASED_POSITION:
+        if not torque or tried(self._operating_mode) != CURRENT_BASED_POSITION:
             self._set(TORQUE_ENABLE, 0)
             self._set(OPERATING_MODE, CURRENT_BASED_POSITION)
         self._set(GOAL_CURRENT, round(self._params.current_limit / AMPERE_PER_COUNT))
@@ -128,7 +97,7 @@ class ServoGripper:
 
     def read(self) -> Reading:
         """Return way and speed of the finger."""
-        line = self._bus()
+        line = self._line.opened
         present = self._present = parse_present(line.present())
         if line.alert:
             self._condition()
@@ -141,7 +110,7 @@ class ServoGripper:
         if not self._enabled:
             raise DeviceError('the gripper is not enabled')
         self._setpoint = float(position[0])
-        self._bus().write(GOAL_POSITION, self._scale.to_ticks(self._setpoint - self._lower))
+        self._line.opened.write(GOAL_POSITION, self._scale.to_ticks(self._setpoint - self._lower))
 
     def health(self) -> Health:
         """Return temperature, current, voltage and warnings; looks whether torque is still on."""
@@ -151,7 +120,7 @@ class ServoGripper:
                 f'motor {self._params.motor_id} restarted (brown-out?): its torque is off; reset '
                 'puts it on again where it is'
             )
-        supply = self._bus().read(SUPPLY)
+        supply = self._line.opened.read(SUPPLY)
         current = self._present.current if self._present is not None else 0.0
         warnings: tuple[str, ...] = ()
         if self._enabled and self._stall.stalled:
@@ -166,7 +135,7 @@ class ServoGripper:
 
     def reset(self) -> None:
         """Restart a servo with a hardware error; one that lost its torque needs only enable."""
-        line = self._bus()
+        line = self._line.opened
         condition = line.read(CONDITION)
         if condition[-1]:
             line.reboot()
@@ -178,36 +147,35 @@ class ServoGripper:
 
     # Parts ----------------------------------------------------------------------------------
 
-    def _open_line(self, baud: int) -> ServoLine:
+    def _line_at(self, baud: int) -> ServoLine:
         return ServoLine(
             self._params.port, baud, self._params.reply_timeout, self._params.motor_id
         )
 
-    def _bus(self) -> ServoLine:
-        if self._line is None:
-            raise DeviceError('the gripper is not connected')
-        return self._line
-
-    def _patiently(self, act: Callable[[], T]) -> T:
-        """Do something up to three times: a damaged reply is no reason to give up a start."""
-        for _ in range(_TRIES - 1):
-            with contextlib.suppress(NoReplyError, ProtocolError):
-                return act()
-        return act()
+    def _identify(self) -> int:
+        """Return the servo's model; raises IdentityError when it is another than was meant."""
+        model = self._line.opened.ping()
+        wanted = self._params.motor_model
+        if model != wanted and (wanted or model not in MODELS):
+            expected = str(wanted) if wanted else ', '.join(map(str, MODELS))
+            raise IdentityError(
+                f'motor {self._params.motor_id} is of model {model}, not {expected}'
+            )
+        return model
 
     def _set(self, register: Register, value: int) -> None:
-        self._patiently(lambda: self._bus().write(register, value))
+        tried(lambda: self._line.opened.write(register, value))
 
     def _operating_mode(self) -> int:
-        return self._bus().read(OPERATING_MODE)[0]
+        return self._line.opened.read(OPERATING_MODE)[0]
 
     def _stay(self) -> None:
         """Make the goal where it is."""
-        self._set(GOAL_POSITION, parse_present(self._patiently(self._bus().present)).position)
+        self._set(GOAL_POSITION, parse_present(tried(self._line.opened.present)).position)
 
     def _condition(self) -> bool:
         """Return whether torque is on; raises DeviceFaultError on a hardware error."""
-        condition = self._bus().read(CONDITION)
+        condition = self._line.opened.read(CONDITION)
         if condition[-1]:
             motor = self._params.motor_id
             raise DeviceFaultError(f'motor {motor}: {hardware_errors(condition[-1])}')
@@ -223,21 +191,3 @@ class ServoGripper:
                     raise
             else:
                 return
-
-    def _advice(self) -> str:
-        """Return what may be wrong when nobody answers: it looks at the other speeds."""
-        for baud in BAUDS:
-            if baud == self._params.baud:
-                continue
-            try:
-                line = self._open_line(baud)
-            except DeviceError:
-                break
-            try:
-                line.ping()
-            except DeviceError:
-                continue
-            finally:
-                line.close()
-            return f'but it answers at {baud} bit/s: set the parameter baud'
-        return 'is it powered, and are motor_id and the wires right?'

@@ -4,15 +4,9 @@ Source: ROBOTIS e-Manual, XL330-M288 and XC330. The packets are those of the Dyn
 """
 
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
-
-class Register(NamedTuple):
-    """Where a value is."""
-
-    address: int
-    size: int  # [bytes]
-
+from mimic_core.driver.motor_bus import Register
 
 OPERATING_MODE: Final = Register(11, 1)
 TORQUE_ENABLE: Final = Register(64, 1)

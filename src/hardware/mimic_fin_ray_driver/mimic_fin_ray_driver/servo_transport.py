@@ -3,9 +3,10 @@
 import dynamixel_sdk
 
 from mimic_core.driver import SerialPort
+from mimic_core.driver.motor_bus import Register
 from mimic_core.driver.sdk_port import SdkPort
 from mimic_core.errors import NoReplyError, ProtocolError
-from mimic_fin_ray_driver.servo_protocol import ALERT, PRESENT, REPLY_ERRORS, Register
+from mimic_fin_ray_driver.servo_protocol import ALERT, PRESENT, REPLY_ERRORS
 
 _QUIET = 0.002  # [s] without a byte: the line is idle
 _WRITTEN = 11  # [bytes] of the reply to a write

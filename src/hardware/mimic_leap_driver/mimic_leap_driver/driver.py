@@ -1,13 +1,15 @@
 """The LEAP Hand in SI units."""
 
 import time
-from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
 
 from mimic_core.arrays import FloatArray
 from mimic_core.driver import Device, Health, Reading, SerialPort
+from mimic_core.driver.motor_bus import Bytes, Register
+from mimic_core.driver.motor_chain import MotorChain
+from mimic_core.driver.tries import TRIES
 from mimic_core.errors import (
     ConfigError,
     DeviceError,
@@ -20,17 +22,18 @@ from mimic_core.limits import JointLimits, SiteLimits
 from mimic_description import load_device, load_robot, site_limits
 from mimic_leap_driver import protocol
 from mimic_leap_driver.params import LeapParams
-from mimic_leap_driver.protocol import Bytes, Counts, Register
-from mimic_leap_driver.transport import TRIES, Bus
+from mimic_leap_driver.protocol import Counts
+from mimic_leap_driver.transport import Bus
 
 _SIDE_JOINTS: Final = (0, 4, 8)  # index, middle and ring finger sideways
-_QUIET: Final = 0.02  # [s] without a byte before the first request
 _GIVE_UP: Final = 3  # silent motors in a row after which a hand that was there is gone
-_SCAN_TIMEOUT: Final = 0.01  # [s] for the replies at another baud
 
 
-class LeapHand:
+class LeapHand(MotorChain[Bus]):
     """Sixteen motors in current-based position mode: compliant, with a bounded force."""
+
+    what = 'LEAP Hand'
+    torque_enable = protocol.TORQUE_ENABLE
 
     def __init__(self, params: LeapParams, joints: tuple[str, ...]) -> None:
         """Make a hand that is not open.
@@ -46,42 +49,23 @@ class LeapHand:
             raise ConfigError(f'ids must be {len(joints)} different numbers, not {params.ids}')
         if len(params.zero_counts) != len(joints):
             raise ConfigError(f'zero_counts must be {len(joints)} numbers')
-        self._params, self._joints = params, joints
+        super().__init__(params, joints, params.ids)
+        self._params = params
         self._zero: Counts = np.array(params.zero_counts, np.int32)
-        self._port: SerialPort | None = None
-        self._bus: Bus | None = None
-        self._found = False  # whether it has ever answered
-        self._enabled = False  # whether torque is meant to be on
-        self._restarted: list[int] = []  # motors that lost their torque, until a reset
         self._firmware = 0
-        self._noise = 0
         self._current = np.zeros(len(joints))
-
-    @property
-    def joints(self) -> tuple[str, ...]:
-        """Names of the J joints."""
-        return self._joints
 
     # Device ---------------------------------------------------------------------------------
 
     def open(self) -> str:
         """Open the port and look who is there."""
-        self._port = SerialPort(self._params.port, self._params.baud, self._params.reply_timeout)
-        self._port.drain(_QUIET)
-        self._bus = Bus(self._port, self._params.ids, self._params.fast_read)
-        self._enabled, self._restarted, self._noise = False, [], 0
-        models = self._identify(self._bus)
-        self._firmware = self._bus.read(self._params.ids[0], protocol.FIRMWARE)
-        self._try_fast_read(self._bus)
+        bus = self._open_bus()
+        models = self._identify(bus)
+        self._firmware = bus.read(self._ids[0], protocol.FIRMWARE)
+        self._try_fast_read(bus)
         kinds = ', '.join(sorted({protocol.MODELS[model] for model in models.values()}))
         self._found = True
         return f'LEAP Hand: {len(models)} motors {kinds}, firmware {self._firmware}'
-
-    def close(self) -> None:
-        """Let go of the port; the motors stay as they are."""
-        if self._port is not None:
-            self._port.close()
-        self._port = self._bus = None
 
     def enable(self) -> None:
         """Set mode, gains and current limit where they differ, and put torque on in place."""
@@ -98,12 +82,6 @@ class LeapHand:
             self._switch_torque(bus, on=True)
             bus.sync_write(protocol.GOAL_POSITION, counts)
         self._enabled, self._restarted = True, []
-
-    def disable(self, *, hold: bool) -> None:
-        """Go limp, or stay: a motor holds its last goal by itself."""
-        self._enabled = False
-        if not hold:
-            self._switch_torque(self._the_bus(), on=False)
 
     def read(self) -> Reading:
         """Return positions, velocities and efforts."""
@@ -122,20 +100,13 @@ class LeapHand:
         bus = self._the_bus()
         status = self._all(bus.sync_read(protocol.STATUS))
         torque = protocol.value_of(status, protocol.STATUS, protocol.TORQUE_ENABLE) == 1
-        if self._enabled and not torque.all():
-            self._restarted = np.flatnonzero(~torque).tolist()
-        if self._restarted:
-            raise DeviceFaultError(
-                f'{self._names(self._restarted)} restarted and lost torque: the supply failed for '
-                'a moment; reset to go on'
-            )
+        self._refuse_restarted(torque)
         voltage, temperature = protocol.condition(self._all(bus.sync_read(protocol.CONDITION)))
-        noise, self._noise = bus.noise - self._noise, bus.noise
         return Health(
             dict(zip(self._joints, temperature.tolist(), strict=True)),
             dict(zip(self._joints, self._current.tolist(), strict=True)),
             float(voltage.min()),
-            (f'noise on the bus: {noise} bytes that belong to no reply',) if noise else (),
+            self._noise_warnings(bus),
             {'firmware': str(self._firmware)},
         )
 
@@ -152,26 +123,15 @@ class LeapHand:
 
     # Parts ----------------------------------------------------------------------------------
 
-    def _the_bus(self) -> Bus:
-        if self._bus is None:
-            raise DeviceError('the LEAP Hand is not open')
-        return self._bus
-
-    def _name(self, index: int) -> str:
-        return f'{self._joints[index]} (motor {self._params.ids[index]})'
-
-    def _names(self, indices: Iterable[int]) -> str:
-        indices = list(indices)
-        if len(indices) == len(self._joints):
-            return 'all motors'
-        return ', '.join(map(self._name, indices))
+    def _make_bus(self, port: SerialPort) -> Bus:
+        return Bus(port, self._ids, self._params.fast_read)
 
     def _identify(self, bus: Bus) -> dict[int, int]:
         """Return the model of each motor; raises IdentityError or NoReplyError."""
         models: dict[int, int] = {}
         why = ''
         for _ in range(TRIES):
-            for count, motor in enumerate(self._params.ids):
+            for count, motor in enumerate(self._ids):
                 if self._found and not models and count == _GIVE_UP:
                     raise NoReplyError(f'the LEAP Hand does not answer: {why}')
                 if motor not in models:
@@ -180,8 +140,8 @@ class LeapHand:
                     except (NoReplyError, ProtocolError) as error:
                         why = str(error)
             if not models:
-                raise IdentityError(self._why_nobody())
-        missing = [i for i, motor in enumerate(self._params.ids) if motor not in models]
+                raise IdentityError(self._why_nobody(protocol.BAUDS, self._ids[:_GIVE_UP]))
+        missing = [i for i, motor in enumerate(self._ids) if motor not in models]
         if missing:
             raise IdentityError(
                 f'motors do not answer: {self._names(missing)}; {len(models)} others do'
@@ -192,25 +152,6 @@ class LeapHand:
             known = ', '.join(f'{k} {v}' for k, v in protocol.MODELS.items())
             raise IdentityError(f'no motors of a LEAP Hand: {told}; known: {known}')
         return models
-
-    def _why_nobody(self) -> str:
-        """Look for the motors at other bauds; only when they have never been seen."""
-        params = self._params
-        answer = f'no motor answers on {params.port} at {params.baud} baud'
-        assert self._port is not None
-        for baud in protocol.BAUDS:
-            if baud == params.baud:
-                continue
-            self._port.close()
-            self._port = SerialPort(params.port, baud, _SCAN_TIMEOUT)
-            bus = Bus(self._port, params.ids)
-            for motor in params.ids[:_GIVE_UP]:
-                try:
-                    bus.ping(motor)
-                except (NoReplyError, ProtocolError):
-                    continue
-                return f'{answer}, but motor {motor} does at {baud}: set baud to that'
-        return f'{answer}, nor at others: is its supply on, is it this port?'
 
     def _try_fast_read(self, bus: Bus) -> None:
         if not bus.fast:
@@ -261,20 +202,8 @@ class LeapHand:
             )
         for register, motors in wrong.items():
             for index in np.flatnonzero(motors):
-                bus.write(self._params.ids[index], register, wanted[register])
+                bus.write(self._ids[index], register, wanted[register])
         return not any(motors.any() for motors in wrong.values())
-
-    def _switch_torque(self, bus: Bus, *, on: bool) -> None:
-        size = len(self._joints)
-        bus.sync_write(protocol.TORQUE_ENABLE, np.full(size, int(on), np.int32))
-        errors, data = bus.sync_read(protocol.TORQUE_ENABLE, TRIES)
-        differ = np.flatnonzero(data[:, 0] != int(on))
-        if on:
-            self._all((errors, data))
-        if len(differ):
-            raise DeviceFaultError(
-                f'torque of {self._names(differ)} does not go {"on" if on else "off"}'
-            )
 
     def _all(self, reply: tuple[Bytes, Bytes]) -> Bytes:
         """Return the data of a reply without alerts; raises DeviceFaultError."""
@@ -291,15 +220,13 @@ class LeapHand:
         return data
 
     def _alert(self, index: int) -> str:
-        bits = self._the_bus().read(self._params.ids[index], protocol.HARDWARE_ERROR)
+        bits = self._the_bus().read(self._ids[index], protocol.HARDWARE_ERROR)
         return f'{self._name(index)}: {protocol.hardware_error(bits) or "alert"}'
 
     def _alarmed(self, bus: Bus) -> list[int]:
         """Return the ids of motors with a hardware error."""
         errors, _ = bus.sync_read(protocol.HARDWARE_ERROR, TRIES)
-        return [
-            m for m, e in zip(self._params.ids, errors.tolist(), strict=True) if e & protocol.ALERT
-        ]
+        return [m for m, e in zip(self._ids, errors.tolist(), strict=True) if e & protocol.ALERT]
 
     def _await(self, bus: Bus, motor: int) -> None:
         """Wait until a motor that restarts answers again."""

@@ -4,23 +4,15 @@ Source: ROBOTIS e-Manual, XL330-M288 (the XC330 has the same control table); con
 Dynamixel SDK.
 """
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from mimic_core.arrays import FloatArray
+from mimic_core.driver.motor_bus import Bytes, Register
 
-Bytes = npt.NDArray[np.uint8]
 Counts = npt.NDArray[np.int32]
-
-
-class Register(NamedTuple):
-    """Where a value stands in the control table."""
-
-    address: int
-    size: int  # [bytes]
-
 
 MODEL: Final = Register(0, 2)
 FIRMWARE: Final = Register(6, 1)

@@ -1,38 +1,23 @@
-"""A Dynamixel bus: the packets of the SDK over a port that waits instead of turning in circles.
-
-The SDK's own port reads without blocking, in a loop that keeps a core busy for as long as a reply
-takes, and never ends while bytes of noise keep coming. Its packet handler takes any port.
-"""
+"""A Dynamixel bus: the packets of the SDK over a port that waits."""
 
 import time
-from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final
 
 import dynamixel_sdk
 import numpy as np
 
 from mimic_core.driver import SerialPort
+from mimic_core.driver.motor_bus import Bytes, MotorBus, Register
 from mimic_core.driver.sdk_port import SdkPort
+from mimic_core.driver.tries import tried
 from mimic_core.errors import NoReplyError, ProtocolError
-from mimic_leap_driver.protocol import ALERT, REPLY_ERRORS, Bytes, Counts, Register
+from mimic_leap_driver.protocol import ALERT, REPLY_ERRORS, Counts
 
-TRIES: Final = 3  # where no period is to be kept
 _BROADCAST: Final = dynamixel_sdk.BROADCAST_ID
-T = TypeVar('T')
 
 
-def _tried(ask: Callable[[], T], tries: int) -> T:
-    """Return what a request gives that may fail now and then, as on any bus."""
-    for _ in range(tries - 1):
-        try:
-            return ask()
-        except (NoReplyError, ProtocolError):
-            continue
-    return ask()
-
-
-class Bus:
-    """Requests to motors with known ids. Replies are in the order of `ids`."""
+class Bus(MotorBus):
+    """Requests to the motors of a hand."""
 
     def __init__(self, port: SerialPort, ids: tuple[int, ...], fast: bool = True) -> None:
         """Make a bus on an open port.
@@ -42,11 +27,10 @@ class Bus:
             ids: Of the J motors.
             fast: Read with Fast Sync Read: one reply of all motors instead of one of each.
         """
-        self.ids, self.fast = ids, fast
-        self.noise = 0  # bytes that came before replies and belong to none
+        super().__init__(ids)
+        self.fast = fast
         self._handler = dynamixel_sdk.Protocol2PacketHandler()
         self._port = SdkPort(port)
-        self._turn = 0  # see _order
 
     def ping(self, motor: int) -> int:
         """Return the model number of a motor; raises NoReplyError or ProtocolError."""
@@ -69,7 +53,7 @@ class Bus:
                 raise ProtocolError(f'{who} is answered with {len(packet)} bytes of another reply')
             return packet
 
-        packet = _tried(ask, TRIES)
+        packet = tried(ask)
         self._refused(motor, packet[8])
         return int.from_bytes(packet[9:-2], 'little')
 
@@ -83,15 +67,15 @@ class Bus:
             self._check(result, f'motor {motor}')
             return int(error)
 
-        self._refused(motor, _tried(ask, TRIES))
+        self._refused(motor, tried(ask))
 
     def reboot(self, motor: int) -> None:
         """Restart one motor; its reply, which may get lost in the restart, is not needed."""
         self._port.is_using = False
         self._handler.reboot(self._port, motor)
 
-    def sync_write(self, register: Register, values: Counts) -> None:
-        """Set a register of all motors to (J,) values; nobody confirms it."""
+    def sync_write(self, register: Register, values: Counts | Bytes) -> None:
+        """Set a register of all motors to (J,) or (J, 1) values; nobody confirms it."""
         self._port.is_using = False
         rows = np.empty((len(self.ids), 1 + register.size), np.uint8)
         rows[:, 0] = self.ids
@@ -100,37 +84,11 @@ class Bus:
         data = rows.ravel().tolist()
         self._handler.syncWriteTxOnly(self._port, *register, data, len(data))
 
-    def sync_read(self, block: Register, tries: int = 1) -> tuple[Bytes, Bytes]:
-        """Return (J,) error bytes and (J, N) bytes of all motors, after so many tries at most.
-
-        Raises:
-            NoReplyError: A reply is missing; says how much came.
-            ProtocolError: A reply is damaged, or not to this request.
-        """
-        return _tried(lambda: self._sync_read(block), tries)
-
-    def _sync_read(self, block: Register) -> tuple[Bytes, Bytes]:
-        order = self._order()
-        try:
-            rows = self._fast_reply(block, order) if self.fast else self._replies(block, order)
-        except (NoReplyError, ProtocolError):
-            self._turn += 1
-            raise
-        straight = np.empty_like(rows)
-        straight[np.roll(np.arange(len(self.ids)), -self._turn)] = rows
-        return straight[:, 0], straight[:, 2:]
-
-    def _order(self) -> list[int]:
-        """Return the ids as they are asked: turned on by one after each failure.
-
-        Motors answer in the order in which they are asked, so the late reply to a request that
-        was given up does not pass for the reply to the next one.
-        """
-        self._turn %= len(self.ids)
-        return [*self.ids[self._turn :], *self.ids[: self._turn]]
+    def _rows(self, register: Register, order: list[int]) -> Bytes:
+        return (self._fast_reply if self.fast else self._replies)(register, order)
 
     def _fast_reply(self, block: Register, order: list[int]) -> Bytes:
-        """Return (J, 2 + N) rows: error, id, data."""
+        """Return what `_rows` does, from one reply."""
         self._request(block, order)
         end = time.perf_counter() + 2.0 * self._port.timeout
         while True:
@@ -139,19 +97,19 @@ class Bus:
             if packet[4] == _BROADCAST and len(packet) == 8 + wanted:
                 rows = np.frombuffer(packet, np.uint8)[8:].reshape(len(order), -1)
                 if rows[:, 1].tolist() == order:
-                    return rows[:, :-2]
+                    return np.delete(rows[:, :-2], 1, axis=1)
             if time.perf_counter() > end:
                 raise ProtocolError('replies that were not asked for')
 
     def _replies(self, block: Register, order: list[int]) -> Bytes:
         self._request(block, order)
-        rows = np.empty((len(order), 2 + block.size), np.uint8)
+        rows = np.empty((len(order), 1 + block.size), np.uint8)
         for row, motor in zip(rows, order, strict=True):
             packet = self._receive(f'motor {motor}')
             if packet[4] != motor or len(packet) != 11 + block.size:
                 raise ProtocolError(f'motor {packet[4]} answers instead of motor {motor}')
-            row[0], row[1] = packet[8], motor
-            row[2:] = np.frombuffer(packet, np.uint8)[9:-2]
+            row[0] = packet[8]
+            row[1:] = np.frombuffer(packet, np.uint8)[9:-2]
         return rows
 
     def _request(self, block: Register, order: list[int]) -> None:

@@ -1,21 +1,15 @@
 """A Robotiq gripper in SI units: activation, positions, faults."""
 
-import contextlib
 import time
-from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 
 from mimic_core.arrays import FloatArray
 from mimic_core.driver import Device, Health, Reading
-from mimic_core.errors import (
-    ConfigError,
-    DeviceError,
-    DeviceFaultError,
-    NoReplyError,
-    ProtocolError,
-)
+from mimic_core.driver.gripper_line import GripperLine
+from mimic_core.driver.tries import tried
+from mimic_core.errors import ConfigError, DeviceError, DeviceFaultError
 from mimic_core.limits import JointLimits, SiteLimits
 from mimic_description import load_robot, site_limits
 from mimic_robotiq_driver.params import RobotiqParams
@@ -32,10 +26,7 @@ from mimic_robotiq_driver.protocol import (
 )
 from mimic_robotiq_driver.transport import ModbusLine
 
-T = TypeVar('T')
-
 _BAUDS: Final = (115200, 9600, 19200, 38400, 57600)  # [1/s] of the vendor's tool
-_TRIES: Final = 3  # of a request that no motion waits for
 _POLL: Final = 0.02  # [s] between looks whether activation is over
 _STILL: Final = 2  # [counts] of position that are no motion
 
@@ -58,8 +49,7 @@ class RobotiqGripper:
         self._speed = share_byte(speed, model.speed_min, model.speed_max)
         force_min = params.force_at_zero or model.force_min
         self._force = share_byte(params.force, force_min, model.force_max)
-        self._line: ModbusLine | None = None
-        self._known = False  # it has answered at these settings
+        self._line = GripperLine(self._line_at, ModbusLine.status, params.baud, _BAUDS, 'slave_id')
         self._enabled = False
         self._status: Status | None = None
         self._still_since, self._still_at = 0.0, -1  # [s], [counts]
@@ -71,19 +61,7 @@ class RobotiqGripper:
 
     def open(self) -> str:
         """Connect and look who answers, without moving."""
-        self.close()
-        try:
-            self._line = self._open_line(self._params.baud)
-            status = self._patiently(self._ask)
-        except NoReplyError as error:
-            self.close()
-            if self._known:
-                raise
-            raise NoReplyError(f'{error}; {self._advice()}') from error
-        except DeviceError:
-            self.close()
-            raise
-        self._known = True
+        status = self._line.open(self._ask)
         if self._enabled:
             self._refuse_faults(status)  # it may have restarted meanwhile
         state = 'activated' if status.active else 'not activated'
@@ -91,13 +69,11 @@ class RobotiqGripper:
 
     def close(self) -> None:
         """Let go of the port."""
-        if self._line is not None:
-            self._line.close()
-            self._line = None
+        self._line.close()
 
     def enable(self) -> None:
         """Let it take positions; a gripper that is not activated sweeps its whole stroke first."""
-        status = self._patiently(self._ask)
+        status = tried(self._ask)
         self._refuse_faults(status)
         if not status.active:
             self._activate()
@@ -105,7 +81,7 @@ class RobotiqGripper:
 
     def disable(self, *, hold: bool) -> None:
         """Stop where it is and stay activated, or take the torque off, which ends activation."""
-        status = self._patiently(self._ask)
+        status = tried(self._ask)
         self._enabled = False
         stay = hold and status.active  # rACT would begin the sweep of one that is not
         self._order(
@@ -123,7 +99,7 @@ class RobotiqGripper:
         if not self._enabled:
             raise DeviceError('the gripper is not enabled')
         count = self._scale.to_count(float(position[0]))
-        self._bus().command(
+        self._line.opened.command(
             Command(activate=True, go=True, position=count, speed=self._speed, force=self._force)
         )
 
@@ -149,42 +125,30 @@ class RobotiqGripper:
 
     def reset(self) -> None:
         """Clear a fault, which ends activation; does nothing to a gripper without one."""
-        status = self._patiently(self._ask)
+        status = tried(self._ask)
         lost_activation = self._enabled and not status.active
         if not (lost_activation or status.controller_fault or _fault(status)):
             return
         self._order(Command())
         self._enabled = False
-        self._refuse_faults(self._patiently(self._ask))
+        self._refuse_faults(tried(self._ask))
 
     # Parts ----------------------------------------------------------------------------------
 
-    def _open_line(self, baud: int) -> ModbusLine:
+    def _line_at(self, baud: int) -> ModbusLine:
         p = self._params
         return ModbusLine(p.port, baud, p.reply_timeout, p.slave_id, p.command_gap)
 
-    def _bus(self) -> ModbusLine:
-        if self._line is None:
-            raise DeviceError('the gripper is not connected')
-        return self._line
-
     def _ask(self) -> Status:
-        status = self._bus().status()
+        status = self._line.opened.status()
         moved = abs(status.position - self._still_at) >= _STILL
         if moved or not self._goes(status):
             self._still_since, self._still_at = time.perf_counter(), status.position
         self._status = status
         return status
 
-    def _patiently(self, act: Callable[[], T]) -> T:
-        """Do something up to three times: one damaged reply is no reason to give up."""
-        for _ in range(_TRIES - 1):
-            with contextlib.suppress(NoReplyError, ProtocolError):
-                return act()
-        return act()
-
     def _order(self, command: Command) -> None:
-        self._patiently(lambda: self._bus().command(command))
+        tried(lambda: self._line.opened.command(command))
 
     def _activate(self) -> None:
         self._order(Command())
@@ -192,7 +156,7 @@ class RobotiqGripper:
         end = time.perf_counter() + self._params.activation_timeout
         while time.perf_counter() < end:
             time.sleep(_POLL)
-            status = self._patiently(self._ask)
+            status = tried(self._ask)
             if fault := _fault(status):
                 raise DeviceFaultError(f'activation failed: {fault}')
             if status.active:
@@ -221,24 +185,6 @@ class RobotiqGripper:
     def _stalled(self, status: Status) -> bool:
         still = time.perf_counter() - self._still_since
         return self._goes(status) and still > self._params.stall_time
-
-    def _advice(self) -> str:
-        """Return what may be wrong when nobody answers: it looks at the other speeds."""
-        for baud in _BAUDS:
-            if baud == self._params.baud:
-                continue
-            try:
-                line = self._open_line(baud)
-            except DeviceError:
-                break
-            try:
-                line.status()
-            except DeviceError:
-                continue
-            finally:
-                line.close()
-            return f'but it answers at {baud} bit/s: set the parameter baud'
-        return 'is it powered, and are slave_id and the wires right?'
 
 
 def _fault(status: Status) -> str:

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from mimic_core.driver import SerialPort
+from mimic_core.driver.tries import TRIES
 from mimic_core.errors import ConfigError, DeviceError, MimicError
 from mimic_description import load_robot
 from mimic_so101_driver import protocol
@@ -28,7 +29,7 @@ from mimic_so101_driver.calibration import (
     save,
 )
 from mimic_so101_driver.protocol import COUNTS, RADIANS_PER_COUNT, Counts
-from mimic_so101_driver.transport import TRIES, Bus, calibration_registers, identify
+from mimic_so101_driver.transport import Bus, calibration_registers, identify
 
 _IDS: Final = (1, 2, 3, 4, 5, 6)
 _PERIOD: Final = 0.02  # [s] between looks while a person moves the arm

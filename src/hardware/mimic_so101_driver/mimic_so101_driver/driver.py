@@ -1,6 +1,5 @@
 """The SO-ARM101 in SI units: arm and gripper, which share one bus."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -8,25 +7,25 @@ import numpy as np
 
 from mimic_core.arrays import FloatArray
 from mimic_core.driver import Device, Health, Reading, SerialPort
+from mimic_core.driver.motor_bus import Bytes, Register
+from mimic_core.driver.motor_chain import MotorChain
+from mimic_core.driver.tries import TRIES
 from mimic_core.errors import (
     ConfigError,
     DeviceError,
     DeviceFaultError,
     IdentityError,
     NoReplyError,
-    ProtocolError,
 )
 from mimic_core.limits import JointLimits, SiteLimits
 from mimic_description import load_device, load_robot, site_limits
 from mimic_so101_driver import calibration as files
 from mimic_so101_driver import protocol
 from mimic_so101_driver.params import So101Params
-from mimic_so101_driver.protocol import Bytes, Counts, Register
-from mimic_so101_driver.transport import TRIES, Bus, calibration_registers, identify
+from mimic_so101_driver.protocol import Counts
+from mimic_so101_driver.transport import Bus, calibration_registers, identify
 
 _PACKAGE: Final = 'mimic_so101_driver'  # which drives the gripper, in the registry
-_QUIET: Final = 0.02  # [s] without a byte before the first request
-_SCAN_TIMEOUT: Final = 0.01  # [s] for a reply at another baud
 # LeRobot's settings, for the same behaviour: register, value; EEPROM but for the last
 _EVERY_MOTOR: Final = (
     (protocol.RETURN_DELAY, 0),
@@ -37,8 +36,11 @@ _GRIPPER_ONLY: Final = ((protocol.PROTECTION_CURRENT, 250), (protocol.OVERLOAD_T
 _MAX_ACCELERATION: Final = 254
 
 
-class So101:
+class So101(MotorChain[Bus]):
     """Six motors, or five where the arm carries another hand."""
+
+    what = 'SO-ARM101'
+    torque_enable = protocol.TORQUE_ENABLE
 
     def __init__(self, params: So101Params, calibration: files.Calibration) -> None:
         """Make an arm that is not open; `calibration` is that of this very arm."""
@@ -47,51 +49,30 @@ class So101:
             names.remove(files.GRIPPER)
         self._params, self._calibration = params, calibration
         self._motors = tuple(names)
-        self._ids = tuple(calibration[name].id for name in names)
         robot = load_robot(params.arm, params.hand if has_gripper(params) else 'none')
-        self._joints = robot.joint_names
-        if len(self._joints) != len(names):
-            raise ConfigError(f'{params.arm} and {params.hand} have joints {self._joints}')
+        if len(robot.joint_names) != len(names):
+            raise ConfigError(f'{params.arm} and {params.hand} have joints {robot.joint_names}')
+        super().__init__(params, robot.joint_names, tuple(calibration[name].id for name in names))
         self._scale = files.Scale(calibration, self._motors, robot.limits.lower)
         self.limits = self._scale.within(robot.limits)
-        self._port: SerialPort | None = None
-        self._bus: Bus | None = None
-        self._found = False  # whether it has ever answered
-        self._enabled = False  # whether torque is meant to be on
-        self._restarted: list[int] = []  # motors that lost their torque, until a reset
-        self._noise = 0
-
-    @property
-    def joints(self) -> tuple[str, ...]:
-        """Names of the J joints."""
-        return self._joints
 
     # Device ---------------------------------------------------------------------------------
 
     def open(self) -> str:
         """Open the port, look who is there, whose calibration it is, and whether it can be set."""
-        self._port = SerialPort(self._params.port, self._params.baud, self._params.reply_timeout)
-        self._port.drain(_QUIET)
-        self._bus = Bus(self._port, self._ids)
-        self._enabled, self._restarted, self._noise = False, [], 0
+        bus = self._open_bus()
         try:
-            who = identify(self._bus, dict(zip(self._ids, self._joints, strict=True)))
+            who = identify(bus, dict(zip(self._ids, self._joints, strict=True)))
         except NoReplyError as error:
             if self._found:
                 raise
-            raise IdentityError(self._why_nobody()) from error
-        self._compare_calibration(self._bus)
+            raise IdentityError(self._why_nobody(protocol.BAUDS, self._ids)) from error
+        self._compare_calibration(bus)
         # Here already: what fails to become active is left as after deactivate, which may be limp.
-        torque = self._bus.sync_read(protocol.TORQUE_ENABLE, TRIES)[1][:, 0] == 1
-        self._refuse_stiff(torque, self._differing(self._bus))
+        torque = bus.sync_read(protocol.TORQUE_ENABLE, TRIES)[1][:, 0] == 1
+        self._refuse_stiff(torque, self._differing(bus))
         self._found = True
         return f'SO-ARM101: {who}'
-
-    def close(self) -> None:
-        """Let go of the port; the motors stay as they are."""
-        if self._port is not None:
-            self._port.close()
-        self._port = self._bus = None
 
     def enable(self) -> None:
         """Set what differs from the settings, without torque, and put torque on in place."""
@@ -103,12 +84,6 @@ class So101:
             self._switch_torque(bus, on=True)
             self._stay(bus)
         self._enabled, self._restarted = True, []
-
-    def disable(self, *, hold: bool) -> None:
-        """Go limp, or stay: a motor holds its last goal by itself."""
-        self._enabled = False
-        if not hold:
-            self._switch_torque(self._the_bus(), on=False)
 
     def read(self) -> Reading:
         """Return positions, velocities and efforts."""
@@ -129,24 +104,16 @@ class So101:
         """Return temperatures, currents and voltage; notices motors that have restarted."""
         bus = self._the_bus()
         data = self._all(bus.sync_read(protocol.CONDITION))
-        torque = data[:, 0] == 1
-        if self._enabled and not torque.all():
-            self._restarted = np.flatnonzero(~torque).tolist()
-        if self._restarted:
-            raise DeviceFaultError(
-                f'{self._names(self._restarted)} restarted and lost torque: the supply failed for '
-                'a moment; reset to go on'
-            )
+        self._refuse_restarted(data[:, 0] == 1)
         begin = protocol.CONDITION.address
         current = protocol.decode_signed(
             protocol.words(data[:, 69 - begin : 71 - begin])[:, 0], 15
         )
-        noise, self._noise = bus.noise - self._noise, bus.noise
         return Health(
             dict(zip(self._joints, data[:, 63 - begin].astype(float).tolist(), strict=True)),
             dict(zip(self._joints, (current * self._params.current_unit).tolist(), strict=True)),
             float(data[:, 62 - begin].min()) * 0.1,
-            (f'noise on the bus: {noise} bytes that belong to no reply',) if noise else (),
+            self._noise_warnings(bus),
         )
 
     def reset(self) -> None:
@@ -160,46 +127,19 @@ class So101:
 
     # Parts ----------------------------------------------------------------------------------
 
-    def _the_bus(self) -> Bus:
-        if self._bus is None:
-            raise DeviceError('the SO-ARM101 is not open')
-        return self._bus
-
-    def _names(self, indices: Iterable[int]) -> str:
-        indices = list(indices)
-        if len(indices) == len(self._joints):
-            return 'all motors'
-        return ', '.join(f'{self._joints[i]} (motor {self._ids[i]})' for i in indices)
+    def _make_bus(self, port: SerialPort) -> Bus:
+        return Bus(port, self._ids)
 
     def _all(self, reply: tuple[Bytes, Bytes]) -> Bytes:
         """Return the data of a reply without errors; raises DeviceFaultError."""
         errors, data = reply
         if errors.any():
             told = ', '.join(
-                f'{self._names([int(i)])}: {protocol.error_text(int(errors[i]))}'
+                f'{self._name(int(i))}: {protocol.error_text(int(errors[i]))}'
                 for i in np.flatnonzero(errors)
             )
             raise DeviceFaultError(f'{told}; reset when the cause is gone')
         return data
-
-    def _why_nobody(self) -> str:
-        """Look for the motors at other bauds; only when they have never been seen."""
-        params = self._params
-        answer = f'no motor answers on {params.port} at {params.baud} baud'
-        assert self._port is not None
-        for baud in protocol.BAUDS:
-            if baud == params.baud:
-                continue
-            self._port.close()
-            self._port = SerialPort(params.port, baud, _SCAN_TIMEOUT)
-            bus = Bus(self._port, self._ids)
-            for motor in self._ids:
-                try:
-                    bus.ping(motor)
-                except (NoReplyError, ProtocolError):
-                    continue
-                return f'{answer}, but motor {motor} does at {baud}: set baud to that'
-        return f'{answer}, nor at others: is its supply on, is it this port?'
 
     def _compare_calibration(self, bus: Bus) -> None:
         """Compare the file with what the motors hold; raises IdentityError."""
@@ -284,18 +224,6 @@ class So101:
         goal: Counts = np.zeros((len(self._ids), 3), np.int32)
         goal[:, 0] = protocol.encode_signed(counts, 15)
         bus.sync_write(protocol.GOAL, protocol.word_bytes(goal))
-
-    def _switch_torque(self, bus: Bus, *, on: bool) -> None:
-        size = len(self._ids)
-        bus.sync_write(protocol.TORQUE_ENABLE, np.full((size, 1), int(on), np.uint8))
-        errors, data = bus.sync_read(protocol.TORQUE_ENABLE, TRIES)
-        differ = np.flatnonzero(data[:, 0] != int(on))
-        if on:
-            self._all((errors, data))
-        if len(differ):
-            raise DeviceFaultError(
-                f'torque of {self._names(differ)} does not go {"on" if on else "off"}'
-            )
 
 
 def _value(row: Bytes, register: Register) -> int:

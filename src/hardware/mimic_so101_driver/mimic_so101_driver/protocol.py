@@ -10,17 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mimic_core.arrays import FloatArray
+from mimic_core.driver.motor_bus import Bytes, Register
 from mimic_core.errors import ProtocolError
 
-Bytes = npt.NDArray[np.uint8]
 Counts = npt.NDArray[np.int32]
-
-
-class Register(NamedTuple):
-    """Where a value stands in a motor's memory."""
-
-    address: int
-    size: int  # [bytes]
 
 
 class Status(NamedTuple):

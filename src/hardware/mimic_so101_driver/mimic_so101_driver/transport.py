@@ -1,40 +1,27 @@
 """A bus of Feetech motors on a serial port; every call has a time limit."""
 
 import time
-from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 
 from mimic_core.driver import SerialPort
+from mimic_core.driver.motor_bus import Bytes, MotorBus, Register
+from mimic_core.driver.tries import tried
 from mimic_core.errors import IdentityError, NoReplyError, ProtocolError
 from mimic_so101_driver import protocol
-from mimic_so101_driver.protocol import Bytes, Counts, Register
+from mimic_so101_driver.protocol import Counts
 
-TRIES: Final = 3  # where no period is to be kept
 _EMPTY: Final = 6  # [bytes] of a reply without data
-T = TypeVar('T')
 
 
-def _tried(ask: Callable[[], T], tries: int) -> T:
-    """Return what a request gives that may fail now and then, as on any bus."""
-    for _ in range(tries - 1):
-        try:
-            return ask()
-        except (NoReplyError, ProtocolError):
-            continue
-    return ask()
-
-
-class Bus:
-    """Requests to motors with known ids. Replies are in the order of `ids`."""
+class Bus(MotorBus):
+    """Requests to the motors of an arm."""
 
     def __init__(self, port: SerialPort, ids: tuple[int, ...]) -> None:
         """Make a bus on an open port, which its owner closes."""
-        self.ids = ids
-        self.noise = 0  # bytes that came and belong to no reply
+        super().__init__(ids)
         self._port = port
-        self._turn = 0  # see sync_read
 
     def ping(self, motor: int) -> None:
         """Return when a motor answers; raises NoReplyError or ProtocolError."""
@@ -43,42 +30,20 @@ class Bus:
     def read(self, motor: int, register: Register) -> bytes:
         """Return the bytes of a register of one motor."""
         request = protocol.read(motor, register)
-        rows = _tried(lambda: self._ask(request, [motor], register.size), TRIES)
+        rows = tried(lambda: self._ask(request, [motor], register.size))
         return rows[0, 1:].tobytes()
 
     def write(self, motor: int, register: Register, value: int) -> None:
         """Set a register of one motor, which confirms it."""
         request = protocol.write(motor, register, value)
-        _tried(lambda: self._ask(request, [motor], 0), TRIES)
+        tried(lambda: self._ask(request, [motor], 0))
 
-    def sync_write(self, register: Register, data: Bytes) -> None:
+    def sync_write(self, register: Register, values: Bytes) -> None:
         """Set (J, N) bytes in all motors; nobody confirms it."""
-        self._port.write(protocol.sync_write(self.ids, register, data))
+        self._port.write(protocol.sync_write(self.ids, register, values))
 
-    def sync_read(self, register: Register, tries: int = 1) -> tuple[Bytes, Bytes]:
-        """Return (J,) error bytes and (J, N) bytes of all motors, after so many tries at most.
-
-        The ids are asked in an order that turns on by one after each failure. Motors answer in the
-        order in which they are asked, so the late reply to a request that was given up does not
-        pass for the reply to the next one.
-
-        Raises:
-            NoReplyError: Replies are missing; says of which motors.
-            ProtocolError: A reply is damaged, or not to this request.
-        """
-        return _tried(lambda: self._sync_read(register), tries)
-
-    def _sync_read(self, register: Register) -> tuple[Bytes, Bytes]:
-        self._turn %= len(self.ids)
-        order = [*self.ids[self._turn :], *self.ids[: self._turn]]
-        try:
-            rows = self._ask(protocol.sync_read(order, register), order, register.size)
-        except (NoReplyError, ProtocolError):
-            self._turn += 1
-            raise
-        straight = np.empty_like(rows)
-        straight[np.roll(np.arange(len(self.ids)), -self._turn)] = rows
-        return straight[:, 0], straight[:, 1:]
+    def _rows(self, register: Register, order: list[int]) -> Bytes:
+        return self._ask(protocol.sync_read(order, register), order, register.size)
 
     def _ask(self, request: bytes, order: list[int], size: int) -> Bytes:
         """Return (J, 1 + size) rows of error and data of the motors that answer in order."""
