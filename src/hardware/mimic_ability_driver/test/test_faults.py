@@ -5,50 +5,29 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from wave_rig import WaveRig
 
 from mimic_ability_driver.driver import make_device
 from mimic_ability_driver.emulator import start
 from mimic_ability_driver.params import AbilityParams
 from mimic_core.driver import DriverState
-from mimic_core.driver.testing import Rig, Stalls, wait
-from mimic_core.params import from_mapping
 
 LOST_WITHIN = 0.2  # [s]
 LOST_AFTER = AbilityParams().lost_after  # [s]; tests of other things bear a busy machine
 HOME = np.array([0.25, 0.25, 0.25, 0.25, 0.25, -0.5])
 
 
-class Bench(Rig):
-    """A session in its loop before an emulator, commanded along a wave about a goal."""
+class Bench(WaveRig):
+    make_device = staticmethod(make_device)
+    params = AbilityParams
+    home = HOME
+    amplitude, speed = 0.2, 5.0
 
-    def __init__(self, link: Path, **params):
-        self.stalls = Stalls()
-        self.context = start(link)
-        emulator = self.context.__enter__()
-        values = {'lost_after': 2.0, 'rate': 200.0, 'reconnect_period': 0.1}
-        given = from_mapping(AbilityParams, {**values, **emulator.params, **params})
-        self.goal = HOME.copy()
-        super().__init__(emulator, make_device(given), given, self._wave)
+    def __init__(self, link: Path, **values):
+        super().__init__(start(link), **{'rate': 200.0, **values})
 
-    def _wave(self, seconds: float) -> np.ndarray:
-        return self.goal + 0.2 * np.sin(5.0 * seconds)
-
-    def __enter__(self):
-        super().__enter__()
-        time.sleep(0.4)
-        return self
-
-    def __exit__(self, *_):
-        super().__exit__()
-        self.context.__exit__(None, None, None)
-        self.stalls.stop()
-        assert all(self.limits.contains(q, 1e-6) for q in self.moved())
+    def check_writes(self):
         assert all(self.limits.contains(q, 1e-4) for q in self.writes())
-
-    def wait(self, condition, seconds: float = 8.0) -> float:
-        """Wait for a condition; return how long it took, less the stalls of the machine [s]."""
-        self.stalls.total = 0.0
-        return wait(condition, seconds) - self.stalls.total
 
 
 @pytest.mark.parametrize('fault', ['checksum', 'short', 'silent', 'slow', 'disconnect'])

@@ -5,14 +5,13 @@ import time
 
 import numpy as np
 import pytest
+from wave_rig import WaveRig
 
 from mimic_allegro_driver.driver import make_device
 from mimic_allegro_driver.emulator import start
 from mimic_allegro_driver.params import AllegroParams
 from mimic_allegro_driver.protocol import PWM_CAPS
 from mimic_core.driver import DriverState
-from mimic_core.driver.testing import Rig, Stalls, wait
-from mimic_core.params import from_mapping
 from mimic_description import load_robot
 
 SAID_WITHIN = 0.2  # [s]
@@ -22,38 +21,18 @@ CAPS = np.array(PWM_CAPS) / 1200.0  # [N m]
 _buses = (f'allegro-faults-{i}' for i in itertools.count())
 
 
-class Bench(Rig):
-    """A session in its loop before an emulator, commanded along a wave about a goal."""
+class Bench(WaveRig):
+    make_device = staticmethod(make_device)
+    params = AllegroParams
+    home = HOME
+    amplitude, speed = 0.1, 3.0
 
-    def __init__(self, *, emulator=None, **params):
-        self.stalls = Stalls()
+    def __init__(self, *, emulator=None, **values):
         options = {'interface': 'virtual', 'channel': next(_buses), **(emulator or {})}
-        self.context = start(**options)
-        running = self.context.__enter__()
-        values = {'lost_after': 2.0, 'reconnect_period': 0.1}
-        given = from_mapping(AllegroParams, {**values, **running.params, **params})
-        self.goal = HOME.copy()
-        super().__init__(running, make_device(given), given, self._wave)
+        super().__init__(start(**options), **values)
 
-    def _wave(self, seconds: float) -> np.ndarray:
-        return self.goal + 0.1 * np.sin(3.0 * seconds)
-
-    def __enter__(self):
-        super().__enter__()
-        time.sleep(0.4)
-        return self
-
-    def __exit__(self, *_):
-        super().__exit__()
-        self.context.__exit__(None, None, None)
-        self.stalls.stop()
-        assert all(self.limits.contains(q, 1e-6) for q in self.moved())
+    def check_writes(self):
         assert (np.abs(self.writes()) <= CAPS + 1e-6).all()
-
-    def wait(self, condition, seconds: float = 8.0) -> float:
-        """Wait for a condition; return how long it took, less the stalls of the machine [s]."""
-        self.stalls.total = 0.0
-        return wait(condition, seconds) - self.stalls.total
 
     def moved_after(self, index: int) -> float:
         """Return the largest distance from where it was at a step of the plant [rad]."""

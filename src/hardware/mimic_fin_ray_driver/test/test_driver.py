@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from gripper_rig import KNOWN_WITHIN, PATIENCE, PATIENT, SwingRig, while_open
+from gripper_rig import KNOWN_WITHIN, PATIENCE, SwingRig
 
 from mimic_core.driver import DriverState
 from mimic_core.driver.testing import wait
@@ -20,7 +20,6 @@ from mimic_core.errors import (
     PortError,
     UnknownNameError,
 )
-from mimic_core.params import from_mapping
 from mimic_fin_ray_driver import FinRayParams, make_device
 from mimic_fin_ray_driver.emulator import POSSIBLE_FAULTS, start
 from mimic_fin_ray_driver.servo_emulator import ServoDevice
@@ -53,30 +52,23 @@ def servo(tmp_path):
 STRICT = {'reply_timeout': 0.05, 'lost_after': 0.1}  # the defaults
 
 
-def params_of(emulator, **values) -> FinRayParams:
-    return from_mapping(FinRayParams, {**emulator.params, **PATIENT, **values})
-
-
 def test_strict_is_the_default():
     params = FinRayParams()
     assert {name: getattr(params, name) for name in STRICT} == STRICT
 
 
-def opened(emulator, **values):
-    return while_open(make_device(params_of(emulator, **values))[0])
-
-
 class Rig(SwingRig):
+    make_device = staticmethod(make_device)
+    params = FinRayParams
     middle, reach = 0.027, 0.02  # [m]
-
-    def __init__(self, emulator, **values):
-        params = params_of(emulator, **values)
-        super().__init__(emulator, make_device(params), params)
 
     def check_motion(self):
         path, setpoints = self.moved(), self.writes()
         assert ((path >= -1e-4) & (path <= 0.0541)).all()
         assert ((setpoints >= -TICK) & (setpoints <= 0.054 + TICK)).all()
+
+
+params_of, opened = Rig.params_of, Rig.opened
 
 
 def test_opens_without_motion_and_says_what_answers(emulator):
@@ -229,26 +221,14 @@ def test_a_stuck_motor_is_named(emulator):
         assert JOINT in rig.status.health.warnings[0]
 
 
-def check_lost_client(emulator, policy):
-    with Rig(emulator, on_lost_client=policy, command_timeout=0.1) as rig:
-        wait(rig.follows)
-        rig.goal = np.nan
-        wait(lambda: rig.status.client == 'lost')
-        time.sleep(0.3)
-        assert bool(emulator.plant.torque[0]) == (policy == 'hold')
-        position = emulator.plant.position.copy()
-        time.sleep(0.2)
-        assert emulator.plant.position == pytest.approx(position, abs=1e-4)
-        rig.goal = None
-        wait(rig.follows)
-
-
 def test_a_lost_client_is_held(emulator):
-    check_lost_client(emulator, 'hold')
+    with Rig(emulator, command_timeout=0.1) as rig:
+        rig.check_that_it_stays_without_a_client(stiff=True, atol=1e-4)
 
 
 def test_a_servo_may_go_limp_for_a_lost_client(servo):
-    check_lost_client(servo, 'limp')
+    with Rig(servo, on_lost_client='limp', command_timeout=0.1) as rig:
+        rig.check_that_it_stays_without_a_client(stiff=False, atol=1e-4)
 
 
 # WSG-50 only ------------------------------------------------------------------------------------

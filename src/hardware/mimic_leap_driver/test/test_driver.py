@@ -2,10 +2,13 @@
 
 import threading
 import time
+from contextlib import closing, contextmanager
 
 import numpy as np
 import pytest
+from open_device import while_open
 
+from mimic_core.driver.testing import wait
 from mimic_core.errors import ConfigError, DeviceError, DeviceFaultError, IdentityError, PortError
 from mimic_core.params import from_mapping
 from mimic_leap_driver import emulator
@@ -24,11 +27,10 @@ def device(running, **values):
     )[0]
 
 
-def wait(condition, limit=2.0):
-    end = time.perf_counter() + limit
-    while not condition():
-        assert time.perf_counter() < end
-        time.sleep(0.005)
+@contextmanager
+def opened(link, **values):
+    with emulator.start(link) as running, while_open(device(running, **values)) as hand:
+        yield running, hand
 
 
 def test_make_device(link):
@@ -39,9 +41,12 @@ def test_make_device(link):
 
 @pytest.mark.parametrize('fast', [True, False])
 def test_open_read_write_follow(link, fast):
-    with emulator.start(link, fast=fast) as running:
-        hand = device(running, fast_read=fast)
+    with (
+        emulator.start(link, fast=fast) as running,
+        closing(device(running, fast_read=fast)) as hand,
+    ):
         assert hand.open() == 'LEAP Hand: 16 motors XL330-M288, firmware 52'
+        assert hand.health().details == {'firmware': '52'}
         q = hand.read().position
         assert np.allclose(q, running.plant.position, atol=8e-4)
         hand.write(q + 0.3)
@@ -53,14 +58,10 @@ def test_open_read_write_follow(link, fast):
         hand.write(goal)
         wait(lambda: np.allclose(hand.read().position, goal, atol=2e-3))
         assert np.allclose(running.writes()[-1][1], goal, atol=8e-4)
-        hand.close()
-        hand.close()
 
 
 def test_enable_sets_mode_gains_and_limit_of_current(link):
-    with emulator.start(link) as running:
-        hand = device(running, position_p=500, position_d=100, current_limit=0.2)
-        hand.open()
+    with opened(link, position_p=500, position_d=100, current_limit=0.2) as (running, hand):
         hand.enable()
         tables = running.device.tables
         assert (tables[:, 11] == 5).all() and (tables[:, 9] == 0).all()
@@ -70,13 +71,10 @@ def test_enable_sets_mode_gains_and_limit_of_current(link):
         assert words[:, 40].tolist() == np.where(side, 75, 100).tolist()  # D
         assert (words[:, 51] == 200).all()  # goal current, address 102
         assert (tables[:, 64] == 1).all()
-        hand.close()
 
 
 def test_a_stiff_hand_in_another_mode_is_refused_and_lets_nothing_go(link):
-    with emulator.start(link) as running:
-        hand = device(running)
-        hand.open()
+    with opened(link) as (running, hand):
         hand.enable()
         hand.disable(hold=True)
         running.device.tables[7, 11] = 3  # position control: somebody else has used it
@@ -86,13 +84,10 @@ def test_a_stiff_hand_in_another_mode_is_refused_and_lets_nothing_go(link):
         hand.disable(hold=False)
         hand.enable()
         assert (running.device.tables[:, 11] == 5).all()
-        hand.close()
 
 
 def test_enable_twice_does_not_let_go(link):
-    with emulator.start(link) as running:
-        hand = device(running)
-        hand.open()
+    with opened(link) as (running, hand):
         hand.enable()
         hand.read()  # the last write has arrived by then
         before = len(running.server.received)
@@ -101,14 +96,11 @@ def test_enable_twice_does_not_let_go(link):
         packets = again.split(b'\xff\xff\xfd\x00')[1:]
         assert [packet[3] for packet in packets] == [0x8A, 0x8A], 'all is set: nothing is written'
         assert (running.device.tables[:, 64] == 1).all()
-        hand.close()
 
 
 @pytest.mark.parametrize('field', ['position_p', 'position_i', 'position_d', 'side_gain'])
 def test_each_gain_reaches_the_motors(link, field):
-    with emulator.start(link) as running:
-        hand = device(running, **{field: 0.5 if field == 'side_gain' else 123})
-        hand.open()
+    with opened(link, **{field: 0.5 if field == 'side_gain' else 123}) as (running, hand):
         hand.enable()
         d, i, p = running.device.tables.view('<u2')[0, 40:43].tolist()
         wanted = {
@@ -118,14 +110,16 @@ def test_each_gain_reaches_the_motors(link, field):
             'side_gain': (100, 0, 300),
         }
         assert (d, i, p) == wanted[field]
-        hand.close()
 
 
 def test_zero_counts_ids_and_torque_constant(link):
     ids = tuple(range(20, 36))
-    with emulator.start(link, ids=ids) as running:
-        hand = device(running, ids=ids, zero_counts=(2048,) * 15 + (2148,), torque_constant=2.0)
-        hand.open()
+    with (
+        emulator.start(link, ids=ids) as running,
+        while_open(
+            device(running, ids=ids, zero_counts=(2048,) * 15 + (2148,), torque_constant=2.0)
+        ) as hand,
+    ):
         hand.enable()
         q = hand.read().position
         assert q[15] == pytest.approx(
@@ -138,41 +132,6 @@ def test_zero_counts_ids_and_torque_constant(link):
         wait(lambda: hand.read().effort[1] > 0.5)
         assert hand.read().effort[1] == pytest.approx(2.0 * 0.35, abs=0.01), 'full current'
         assert hand.health().current['leap_joint_1'] == pytest.approx(0.35, abs=0.005)
-        hand.close()
-
-
-def test_hold_and_limp(link):
-    with emulator.start(link) as running:
-        hand = device(running)
-        hand.open()
-        hand.enable()
-        hand.disable(hold=True)
-        assert (running.device.tables[:, 64] == 1).all()
-        hand.disable(hold=False)
-        assert (running.device.tables[:, 64] == 0).all()
-        hand.close()
-
-
-def test_health(link):
-    with emulator.start(link) as running:
-        hand = device(running)
-        hand.open()
-        health = hand.health()
-        assert health.temperature['leap_joint_5'] == 32.0
-        assert health.voltage == pytest.approx(5.0)
-        assert health.details['firmware'] == '52' and health.warnings == ()
-        running.faults.set('noise', 5)
-        while running.faults.on('noise'):
-            hand.read()
-        assert '35 bytes' in hand.health().warnings[0]
-        hand.close()
-
-
-def test_missing_motors_are_named(link):
-    with emulator.start(link, missing=(3, 12)) as running:
-        expected = r'leap_joint_3 \(motor 3\), leap_joint_12 \(motor 12\); 14 others do'
-        with pytest.raises(IdentityError, match=expected):
-            device(running).open()
 
 
 def test_another_model_is_named(link):
@@ -191,34 +150,6 @@ def test_firmware_without_fast_read(link):
         device(running).open()
 
 
-def test_wrong_baud_is_found_out(link):
-    with emulator.start(link, device_baud=57600) as running:
-        with pytest.raises(IdentityError, match='at 4000000 baud, but motor 0 does at 57600'):
-            device(running).open()
-        hand = device(running, baud=57600, reply_timeout=0.1)
-        hand.open()
-        hand.close()
-
-
-def test_nobody_there(link):
-    with emulator.start(link, missing=tuple(range(16))) as running:
-        began = time.perf_counter()
-        with pytest.raises(IdentityError, match='nor at others: is its supply on'):
-            device(running, reply_timeout=0.03).open()
-        assert time.perf_counter() - began < 3.0
-
-
-def test_unknown_and_busy_ports(link):
-    with pytest.raises(PortError, match='there is no port'):
-        make_device(LeapParams(port=str(link)))[0].open()
-    with emulator.start(link) as running:
-        first, second = device(running), device(running)
-        first.open()
-        with pytest.raises(PortError, match='busy'):
-            second.open()
-        first.close()
-
-
 @pytest.mark.parametrize(
     'values',
     [{'ids': [0, 1]}, {'ids': [0] * 16}, {'zero_counts': [2048]}, {'current_limit': 5.0}],
@@ -229,9 +160,7 @@ def test_bad_parameters(values):
 
 
 def test_too_hot_and_reset(link):
-    with emulator.start(link) as running:
-        hand = device(running)
-        hand.open()
+    with opened(link) as (running, hand):
         hand.enable()
         running.faults.set('over_temperature', joint=7)
         wait(lambda: running.device.tables[7, 70])
@@ -246,49 +175,23 @@ def test_too_hot_and_reset(link):
         hand.read()
         hand.enable()
         assert (running.device.tables[:, 64] == 1).all()
-        hand.close()
-
-
-def test_a_restart_of_one_motor_is_named(link):
-    with emulator.start(link) as running:
-        hand = device(running)
-        hand.open()
-        hand.enable()
-        running.faults.set('brown_out', joint=4)
-        wait(lambda: running.device.tables[4, 64] == 0)
-        time.sleep(0.1)
-        for _ in range(2):  # it stays said until a reset
-            with pytest.raises(DeviceFaultError, match=r'leap_joint_4 \(motor 4\) restarted'):
-                hand.health()
-        hand.reset()
-        hand.enable()
-        hand.health()
-        tables = running.device.tables
-        assert tables[4, 64] == 1 and (tables.view('<u2')[:, 51] == 350).all()
-        hand.close()
 
 
 def test_calls_take_no_longer_than_their_limit(link):
-    with emulator.start(link) as running:
-        hand = device(running, reply_timeout=0.03)
-        hand.open()
+    with opened(link, reply_timeout=0.03) as (running, hand):
         running.faults.set('silent')
         for call in (hand.read, hand.health):
             began = time.perf_counter()
             with pytest.raises(Exception, match='no whole reply'):
                 call()
             assert time.perf_counter() - began < 0.2
-        hand.close()
 
 
 def test_unplugged_between_calls(link):
-    with emulator.start(link) as running:
-        hand = device(running)
-        hand.open()
+    with opened(link) as (running, hand):
         timer = threading.Timer(0.05, lambda: running.faults.set('disconnect'))
         timer.start()
         with pytest.raises(PortError, match='unplugged'):
             for _ in range(1000):
                 hand.read()
                 time.sleep(0.001)
-        hand.close()

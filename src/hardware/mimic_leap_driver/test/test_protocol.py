@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from wire import NoiseWithoutEnd, Wire
 
 from mimic_core.errors import NoReplyError, ProtocolError
 from mimic_leap_driver import emulator, protocol
@@ -14,27 +15,6 @@ SYNC_WRITE_0_1 = bytes.fromhex(
     'FF FF FD 00 FE 11 00 83 74 00 04 00 00 00 08 00 00 01 00 08 00 00 F7 AC'
 )
 POSITION = protocol.Register(132, 4)
-
-
-class Wire:
-    """A port whose far end says what the test put there."""
-
-    timeout = 0.01
-
-    def __init__(self, *replies: bytes) -> None:
-        self.sent: list[bytes] = []
-        self._replies, self._waiting = list(replies), b''
-
-    def flush_input(self) -> None:
-        self._waiting = b''
-
-    def write(self, data: bytes) -> None:
-        self.sent.append(data)
-        self._waiting += self._replies.pop(0) if self._replies else b''
-
-    def read_some(self, size: int) -> bytes:
-        data, self._waiting = self._waiting[:size], self._waiting[size:]
-        return data
 
 
 def status(motor: int, position: int) -> bytes:
@@ -132,12 +112,8 @@ def test_noise_before_a_reply_is_counted_and_passed_over():
 
 
 def test_noise_without_end_ends():
-    class Endless(Wire):
-        def read_some(self, size: int) -> bytes:
-            return b'\x55' * size
-
     with pytest.raises(NoReplyError):
-        Bus(Endless(), (0,), fast=False).sync_read(POSITION)
+        Bus(NoiseWithoutEnd(), (0,), fast=False).sync_read(POSITION)
 
 
 @pytest.mark.parametrize('fast', [True, False])

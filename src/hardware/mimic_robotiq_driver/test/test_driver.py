@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gripper_rig import KNOWN_WITHIN, PATIENCE, PATIENT, SwingRig, while_open
+from gripper_rig import KNOWN_WITHIN, PATIENCE, SwingRig
 
 from mimic_core.driver import DriverState
 from mimic_core.driver.testing import wait
@@ -35,30 +35,23 @@ def emulator(tmp_path):
 STRICT = {'reply_timeout': 0.03, 'lost_after': 0.1}  # the defaults
 
 
-def params_of(emulator, **values) -> RobotiqParams:
-    return from_mapping(RobotiqParams, {**emulator.params, **PATIENT, **values})
-
-
 def test_strict_is_the_default():
     params = RobotiqParams()
     assert {name: getattr(params, name) for name in STRICT} == STRICT
 
 
-def opened(emulator, **values):
-    return while_open(make_device(params_of(emulator, **values))[0])
-
-
 class Rig(SwingRig):
+    make_device = staticmethod(make_device)
+    params = RobotiqParams
     middle, reach = 0.4, 0.25  # [rad]
-
-    def __init__(self, emulator, **values):
-        params = params_of(emulator, **values)
-        super().__init__(emulator, make_device(params), params)
 
     def check_motion(self):
         path, setpoints = self.moved(), self.writes()
         assert ((path >= -1e-3) & (path <= 0.8 + 1e-3)).all()
         assert ((setpoints >= -0.011) & (setpoints <= 0.8)).all()
+
+
+params_of, opened = Rig.params_of, Rig.opened
 
 
 def test_opens_without_motion_and_says_what_answers(emulator):
@@ -305,16 +298,7 @@ def test_a_lost_client_must_not_cost_the_activation(emulator):
 
 def test_lost_client(emulator):
     with Rig(emulator, command_timeout=0.1) as rig:
-        wait(rig.follows)
-        rig.goal = np.nan
-        wait(lambda: rig.status.client == 'lost')
-        time.sleep(0.1)
-        assert emulator.plant.torque[0]
-        position = emulator.plant.position.copy()
-        time.sleep(0.2)
-        assert emulator.plant.position == pytest.approx(position, abs=0.004)
-        rig.goal = None
-        wait(rig.follows, 8.0)
+        rig.check_that_it_stays_without_a_client(stiff=True, atol=0.004)
 
 
 def test_auto_reset_brings_it_back_from_a_brown_out(emulator):

@@ -2,18 +2,20 @@
 
 import json
 import time
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from open_device import while_open
 
 from mimic_core.driver import DriverSession
+from mimic_core.driver.testing import wait
 from mimic_core.errors import (
     ConfigError,
     DeviceError,
     DeviceFaultError,
     IdentityError,
-    PortError,
 )
 from mimic_core.params import from_mapping
 from mimic_so101_driver import emulator
@@ -32,11 +34,10 @@ def device(running, **values):
     )[0]
 
 
-def wait(condition, limit=3.0):
-    end = time.perf_counter() + limit
-    while not condition():
-        assert time.perf_counter() < end
-        time.sleep(0.005)
+@contextmanager
+def opened(link, **values):
+    with emulator.start(link) as running, while_open(device(running, **values)) as arm:
+        yield running, arm
 
 
 def word(memory, address):
@@ -44,8 +45,7 @@ def word(memory, address):
 
 
 def test_open_read_write_follow(link):
-    with emulator.start(link) as running:
-        arm = device(running)
+    with emulator.start(link) as running, closing(device(running)) as arm:
         assert arm.joints[0] == 'so101_shoulder_pan' and arm.joints[5] == 'so101_gripper_joint'
         assert arm.open() == 'SO-ARM101: 6 STS3215 motors, firmware 3.10'
         q = arm.read().position
@@ -58,28 +58,27 @@ def test_open_read_write_follow(link):
         wait(lambda: np.allclose(arm.read().position, goal, atol=3e-3))
         assert np.allclose(running.plant.position, goal, atol=3e-3)
         assert np.allclose(running.writes()[-1][1], goal, atol=2e-3)
-        arm.close()
-        arm.close()
 
 
 def test_without_the_gripper_motor_six_is_left_alone(link):
-    with emulator.start(link, missing=(6,)) as running:
-        arm = device(running, hand='allegro')
+    with (
+        emulator.start(link, missing=(6,)) as running,
+        closing(device(running, hand='allegro')) as arm,
+    ):
         assert len(arm.joints) == 5 and len(arm.limits) == 5
         assert arm.open() == 'SO-ARM101: 5 STS3215 motors, firmware 3.10'
         arm.enable()
         arm.write(np.zeros(5))
         assert len(arm.read().position) == 5
-        arm.close()
 
 
 def test_settings_are_those_of_lerobot(link):
     with emulator.start(link) as running:
         for memory in running.device.memory:
             memory[18] |= 0x10
-        arm = device(running, position_p=20, position_d=30, position_i=1, gripper_torque=0.4)
-        arm.open()
-        arm.enable()
+        settings = {'position_p': 20, 'position_d': 30, 'position_i': 1, 'gripper_torque': 0.4}
+        with while_open(device(running, **settings)) as arm:
+            arm.enable()
         for i, memory in enumerate(running.device.memory):
             assert (memory[7], memory[33], memory[41], memory[85]) == (0, 0, 254, 254)
             assert (memory[21], memory[22], memory[23]) == (20, 30, 1)
@@ -88,20 +87,16 @@ def test_settings_are_those_of_lerobot(link):
             assert word(memory, 16) == word(memory, 48) == (400 if gripper else 1000)
             assert word(memory, 28) == (250 if gripper else 500)
             assert memory[36] == (25 if gripper else 80)
-        arm.close()
 
 
 def test_enable_twice_writes_nothing(link):
-    with emulator.start(link) as running:
-        arm = device(running)
-        arm.open()
+    with opened(link) as (running, arm):
         arm.enable()
         arm.read()
         before = len(running.server.received)
         arm.enable()
         packets = bytes(running.server.received)[before:].split(b'\xff\xff')[1:]
         assert [packet[2] for packet in packets] == [0x82] * 3
-        arm.close()
 
 
 def test_a_stiff_arm_with_other_settings_is_refused_and_does_not_drop(link):
@@ -137,9 +132,7 @@ def test_a_stiff_arm_with_other_settings_is_refused_and_does_not_drop(link):
 
 
 def test_contact_shows_as_effort(link):
-    with emulator.start(link) as running:
-        arm = device(running, stall_torque=2.0, current_unit=0.01)
-        arm.open()
+    with opened(link, stall_torque=2.0, current_unit=0.01) as (running, arm):
         arm.enable()
         running.plant.obstacle_lower[5] = running.plant.position[5]
         goal = arm.read().position
@@ -148,44 +141,11 @@ def test_contact_shows_as_effort(link):
         wait(lambda: arm.read().effort[5] < -1.9)
         assert arm.read().effort[5] == pytest.approx(-2.0, abs=0.01)
         assert arm.health().current['so101_gripper_joint'] == pytest.approx(2.5, abs=0.02)
-        arm.close()
-
-
-def test_hold_and_limp(link):
-    with emulator.start(link) as running:
-        arm = device(running)
-        arm.open()
-        arm.enable()
-        arm.disable(hold=True)
-        assert all(memory[40] == 1 for memory in running.device.memory)
-        arm.disable(hold=False)
-        assert all(memory[40] == 0 for memory in running.device.memory)
-        arm.close()
-
-
-def test_health(link):
-    with emulator.start(link) as running:
-        arm = device(running)
-        arm.open()
-        health = arm.health()
-        assert health.temperature['so101_elbow_flex'] == 30.0
-        assert health.voltage == pytest.approx(12.0) and health.warnings == ()
-        running.faults.set('noise', 5)
-        while running.faults.on('noise'):
-            arm.read()
-        assert '35 bytes' in arm.health().warnings[0]
-        arm.close()
 
 
 def refused(running, error, text, **values):
     with pytest.raises(error, match=text):
         device(running, **values).open()
-
-
-def test_missing_motors_are_named(link):
-    with emulator.start(link, missing=(2, 5)) as running:
-        expected = r'so101_shoulder_lift \(motor 2\), so101_wrist_roll \(motor 5\); 4 others do'
-        refused(running, IdentityError, expected)
 
 
 def test_another_model_is_named(link):
@@ -198,28 +158,6 @@ def test_another_model_is_named(link):
 def test_different_firmware_is_named(link):
     with emulator.start(link, odd_firmware=4) as running:
         refused(running, IdentityError, r'different firmware.*motor 3 3\.10, motor 4 3\.9')
-
-
-def test_wrong_baud_is_found_out(link):
-    with emulator.start(link, device_baud=115200) as running:
-        refused(running, IdentityError, 'at 1000000 baud, but motor 1 does at 115200')
-        arm = device(running, baud=115200)
-        arm.open()
-        arm.close()
-
-
-def test_nobody_there(link):
-    with emulator.start(link, missing=(1, 2, 3, 4, 5, 6)) as running:
-        refused(running, IdentityError, 'nor at others: is its supply on')
-
-
-def test_unknown_and_busy_ports(link):
-    with emulator.start(link) as running:
-        refused(running, PortError, 'there is no port', port=str(link) + '_not')
-        first = device(running)
-        first.open()
-        refused(running, PortError, 'busy')
-        first.close()
 
 
 def test_the_calibration_of_another_arm_is_refused(link, tmp_path):
@@ -245,9 +183,7 @@ def test_no_calibration(link):
 
 
 def test_too_hot_and_reset(link):
-    with emulator.start(link) as running:
-        arm = device(running)
-        arm.open()
+    with opened(link) as (running, arm):
         arm.enable()
         running.faults.set('over_temperature', joint=2)
         wait(lambda: running.device.memory[2][65])
@@ -260,23 +196,3 @@ def test_too_hot_and_reset(link):
         arm.enable()
         assert running.device.memory[2][40] == 1
         arm.health()
-        arm.close()
-
-
-def test_a_restart_of_one_motor_is_named(link):
-    with emulator.start(link) as running:
-        arm = device(running)
-        arm.open()
-        arm.enable()
-        running.faults.set('brown_out', joint=4)
-        wait(lambda: running.device.memory[4][40] == 0)
-        time.sleep(0.1)
-        for _ in range(2):  # it stays said until a reset
-            with pytest.raises(DeviceFaultError, match=r'so101_wrist_roll \(motor 5\) restarted'):
-                arm.health()
-        arm.reset()
-        arm.enable()
-        arm.health()
-        memory = running.device.memory[4]
-        assert memory[40] == 1 and memory[41] == 254
-        arm.close()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from wire import NoiseWithoutEnd, Wire
 
 from mimic_core.errors import NoReplyError, ProtocolError
 from mimic_so101_driver import protocol
@@ -15,27 +16,6 @@ SYNC_READ_ALL = bytes.fromhex('FF FF FE 0A 82 38 02 01 02 03 04 05 06 26')
 SYNC_WRITE_1_2 = bytes.fromhex('FF FF FE 0A 83 2A 02 01 00 08 02 00 08 35')
 POSITION = protocol.Register(56, 2)
 IDS = (1, 2, 3, 4, 5, 6)
-
-
-class Wire:
-    """A port whose far end says what the test put there."""
-
-    timeout = 0.01
-
-    def __init__(self, *replies: bytes) -> None:
-        self.sent: list[bytes] = []
-        self._replies, self._waiting = list(replies), b''
-
-    def flush_input(self) -> None:
-        self._waiting = b''
-
-    def write(self, data: bytes) -> None:
-        self.sent.append(data)
-        self._waiting += self._replies.pop(0) if self._replies else b''
-
-    def read_some(self, size: int) -> bytes:
-        data, self._waiting = self._waiting[:size], self._waiting[size:]
-        return data
 
 
 def status(motor: int, *data: int, error: int = 0) -> bytes:
@@ -123,12 +103,8 @@ def test_noise_before_a_reply_is_counted_and_passed_over():
 
 
 def test_noise_without_end_ends():
-    class Endless(Wire):
-        def read_some(self, size: int) -> bytes:
-            return b'\x55' * size
-
     with pytest.raises(NoReplyError):
-        Bus(Endless(), (1,)).read(1, POSITION)
+        Bus(NoiseWithoutEnd(), (1,)).read(1, POSITION)
 
 
 def test_the_late_reply_of_an_earlier_request_is_not_taken():

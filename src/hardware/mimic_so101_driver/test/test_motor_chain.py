@@ -1,19 +1,22 @@
-"""Session, loop and driver before the emulator: faults on the way, and what moves meanwhile."""
+"""What every chain of motors passes, before this one's emulator."""
 
 from typing import ClassVar
 
 import numpy as np
-from session_tests import SessionTests
+from motor_chain_tests import MotorChainTests
 
 from mimic_so101_driver import emulator
 from mimic_so101_driver.driver import make_device
 from mimic_so101_driver.params import So101Params
 
 
-class TestSession(SessionTests):
+class TestMotorChain(MotorChainTests):
     emulator = emulator
     make_device = staticmethod(make_device)
     params = So101Params
+    ids = tuple(range(1, 7))
+    bauds = 1_000_000, 115200
+    warm, volts = 30.0, 12.0
     far = np.full(6, 5.0)
     resolution = 2.4e-3  # a count of the motors, and half a one of their calibration's middle
     messages: ClassVar = {
@@ -25,6 +28,7 @@ class TestSession(SessionTests):
     stuck = 3, 'lower'
     stuck_says = 'so101_wrist_flex does not follow its command'
     torque_register = 40
+    measured = 42
 
     @staticmethod
     def motors(emulator):

@@ -1,19 +1,22 @@
-"""Session, loop and driver before the emulator: faults on the way, and what moves meanwhile."""
+"""What every chain of motors passes, before this one's emulator."""
 
 from typing import ClassVar
 
 import numpy as np
-from session_tests import SessionTests
+from motor_chain_tests import MotorChainTests
 
 from mimic_leap_driver import emulator
 from mimic_leap_driver.driver import make_device
 from mimic_leap_driver.params import LeapParams
 
 
-class TestSession(SessionTests):
+class TestMotorChain(MotorChainTests):
     emulator = emulator
     make_device = staticmethod(make_device)
     params = LeapParams
+    ids = tuple(range(16))
+    bauds = 4_000_000, 57600
+    warm, volts = 32.0, 5.0
     far = np.full(16, 3.0)
     resolution = 8e-4
     messages: ClassVar = {
@@ -25,6 +28,7 @@ class TestSession(SessionTests):
     stuck = 9, 'upper'
     stuck_says = 'leap_joint_9 does not follow its command'
     torque_register = 64
+    measured = 116
 
     @staticmethod
     def motors(emulator):
