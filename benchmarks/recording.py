@@ -49,7 +49,8 @@ def publish(driver: str, duration: float, seed: int) -> None:
     from rclpy.serialization import serialize_message
     from sensor_msgs.msg import Image, JointState
 
-    from mimic_core.ros import SENSOR_PUBLISHER_QOS, keep_malloc_pages
+    from mimic_core.process import keep_malloc_pages
+    from mimic_core.ros import SENSOR_PUBLISHER_QOS
 
     keep_malloc_pages()
     rclpy.init()

@@ -7,6 +7,7 @@ from rclpy.node import Node
 from mimic_composition.component_node import Component, make_node
 from mimic_composition.plugins import LOAD_ERRORS
 from mimic_core.errors import MimicError
+from mimic_core.process import settle
 from mimic_core.ros import run
 
 _LOAD_ERRORS = (*LOAD_ERRORS, NameValidationException, ParameterException)
@@ -36,6 +37,7 @@ class ContainerNode(Node):
             plugin = f'{request.package_name} {request.plugin_name}'
             self.get_logger().error(f'cannot load {plugin}: {response.error_message}')
             return response
+        settle()
         self._last_id += 1
         self._components[self._last_id] = component
         response.success = True

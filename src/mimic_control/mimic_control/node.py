@@ -18,7 +18,7 @@ from mimic_control.move_node import MoveServer
 from mimic_control.output import Mode
 from mimic_control.params import ControlParams
 from mimic_control.site import guarded_robot, neighbour_of
-from mimic_core import ros
+from mimic_core import process, ros
 from mimic_core.errors import MimicError
 from mimic_description import load_robot
 from mimic_interfaces.msg import ControlAudit, ControlStatus
@@ -136,4 +136,4 @@ class ControlNode(Node):
 
 def main() -> None:
     """Run the node until it is stopped."""
-    ros.run(ControlNode, first=True)
+    ros.run(ControlNode, first=process.CONTROL)

@@ -1,17 +1,12 @@
 """The one file of mimic_core that knows rclpy: parameters, QoS, time, spinning, diagnostics."""
 
-import atexit
-import contextlib
-import ctypes
 import dataclasses
 import math
-import os
 import signal
-import sys
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NoReturn, TypeVar, get_origin
+from typing import Any, TypeVar, get_origin
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +36,7 @@ from sensor_msgs.msg import Image as ImageMsg
 from tf2_msgs.msg import TFMessage
 from trajectory_msgs.msg import JointTrajectory
 
-from mimic_core import frames
+from mimic_core import frames, process
 from mimic_core.arrays import DepthImage, FloatArray, Image
 from mimic_core.camera import Intrinsics
 from mimic_core.command import NamedPositions
@@ -442,22 +437,6 @@ class Diagnostics:
 # Running ------------------------------------------------------------------------------------
 
 _STOP_PERIOD = 0.1  # [s] between looks whether to stop
-_FIFO_PRIORITY = 50  # [1..99], the default of ros2_control
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
-
-
-def keep_malloc_pages() -> None:
-    """Let malloc keep its pages, which halves the cost of an image message.
-
-    glibc only; elsewhere it does nothing. docs/results/ has the measurement.
-    """
-    try:
-        mallopt = ctypes.CDLL('libc.so.6').mallopt
-    except (OSError, AttributeError):
-        return
-    mallopt(_M_MMAP_THRESHOLD, 1 << 28)
-    mallopt(_M_TRIM_THRESHOLD, 1 << 29)
-    mallopt(_M_TOP_PAD, 1 << 26)
 
 
 def make_executor(context: Context) -> Executor:
@@ -503,25 +482,12 @@ def publishing(node: Node) -> Iterator[None]:
             raise
 
 
-def run_first() -> None:
-    """Let the scheduler run this process and its later threads before ordinary ones.
-
-    As ros2_control does for its loop: SCHED_FIFO where the user may (root, or rtprio in
-    limits.conf), else a better nice value, else nothing.
-    """
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_FIFO_PRIORITY))
-    except (AttributeError, OSError):
-        with contextlib.suppress(OSError):
-            os.nice(-10)
-
-
 def run(
     make_node: Callable[[], Node],
     args: list[str] | None = None,
     executor_of: Callable[[Context], Executor] = make_executor,
     *,
-    first: bool = False,
+    first: int = 0,
     done: Callable[[], bool] = lambda: False,
     failed: Callable[[], bool] = lambda: False,
 ) -> None:
@@ -534,13 +500,14 @@ def run(
         make_node: Makes the node.
         args: Command line; default: that of the process.
         executor_of: Makes the executor.
-        first: The node holds a period: it runs before others where the system permits.
+        first: It runs before others where the system permits: `process.CONTROL` for a node that
+            holds a period, `process.COMMANDS` for one that commands it.
         done: Asked all the time: whether there is nothing left to do.
         failed: Asked at the end: whether the exit code is 1 for another reason.
     """
-    keep_malloc_pages()
+    process.keep_malloc_pages()
     if first:
-        run_first()
+        process.run_first(first)
     # The handlers of rclpy would shut ROS down in the middle of a callback that publishes.
     try:
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
@@ -561,6 +528,7 @@ def run(
     node = None
     try:
         node = make_node()
+        process.settle()
         spinning = True
         spin(node, executor_of, lambda: bool(signals) or done())
     except (KeyboardInterrupt, ExternalShutdownException):
@@ -573,16 +541,4 @@ def run(
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
-    _end(1 if failed() else code)
-
-
-def _end(code: int) -> NoReturn:
-    """End the process, without what C++ libraries do behind Python's back.
-
-    The destructors of Fast DDS were seen to wait for each other for ever, in a busy loop; and the
-    interpreter would walk through every object of numba and MediaPipe: seconds.
-    """
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    process.end(1 if failed() else code)

@@ -8,7 +8,7 @@ from rclpy.publisher import Publisher
 from sensor_msgs.msg import JointState
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from mimic_core import ros
+from mimic_core import process, ros
 from mimic_core.errors import MimicError
 from mimic_description import load_robot
 from mimic_moveit.relay import CommandRelay
@@ -67,4 +67,4 @@ class RelayNode(Node):
 
 def main() -> None:
     """Run the node until it is stopped."""
-    ros.run(RelayNode, first=True)
+    ros.run(RelayNode, first=process.CONTROL)

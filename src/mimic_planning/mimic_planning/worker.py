@@ -16,6 +16,7 @@ import numpy as np
 
 from mimic_core.errors import ConfigError, MimicError
 from mimic_core.params import from_mapping
+from mimic_core.process import run_with_others
 from mimic_description import load_robot
 from mimic_description.registry import Workspace
 from mimic_planning.planner import Planner
@@ -83,17 +84,9 @@ def serve(requests: TextIO, replies: TextIO) -> None:
         raise ConfigError('the first line must say which robot')
 
 
-def step_back() -> None:
-    """Give up the priority that a control process hands down."""
-    with contextlib.suppress(AttributeError, OSError):
-        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-    with contextlib.suppress(OSError):
-        os.nice(NICE)
-
-
 def main() -> None:
     """Serve standard input and output."""
-    step_back()
+    run_with_others(NICE)  # a control process hands its priority down
     replies = os.fdopen(os.dup(1), 'w')
     os.dup2(2, 1)  # what libraries print is no reply
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):

@@ -6,7 +6,7 @@ import numpy as np
 from sensor_msgs.msg import Image, JointState
 from trajectory_msgs.msg import JointTrajectory
 
-from mimic_core import ros
+from mimic_core import process, ros
 from mimic_core.errors import MimicError
 from mimic_core.policy_run.ros import PolicyRunNode
 from mimic_policy.loading import load_for
@@ -69,4 +69,4 @@ class PolicyNode(PolicyRunNode):
 
 def main() -> None:
     """Run the node until it is stopped."""
-    ros.run(PolicyNode)
+    ros.run(PolicyNode, first=process.COMMANDS)

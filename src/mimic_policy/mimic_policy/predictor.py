@@ -9,6 +9,7 @@ import numpy as np
 
 from mimic_core.arrays import FloatArray
 from mimic_core.errors import MimicError
+from mimic_core.process import run_with_others
 from mimic_policy.interface import Observation, Policy
 from mimic_policy.meta import AGENT, WRIST
 
@@ -45,7 +46,9 @@ class ThreadPredictor:
 
     def __init__(self, policy: Policy, rng: np.random.Generator) -> None:
         self._policy, self._rng = policy, rng
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix='policy')
+        self._thread = ThreadPoolExecutor(
+            1, thread_name_prefix='policy', initializer=run_with_others
+        )
         self._result: Future[Prediction] | None = None
 
     @property

@@ -3,7 +3,7 @@
 import numpy as np
 from sensor_msgs.msg import JointState
 
-from mimic_core import ros
+from mimic_core import process, ros
 from mimic_core.errors import MimicError
 from mimic_core.frames import BASE
 from mimic_core.policy_run.ros import PolicyRunNode
@@ -60,4 +60,4 @@ class PracticeNode(PolicyRunNode):
 
 def main() -> None:
     """Run the node until it is stopped."""
-    ros.run(PracticeNode)
+    ros.run(PracticeNode, first=process.COMMANDS)

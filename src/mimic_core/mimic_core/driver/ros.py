@@ -12,7 +12,7 @@ from sensor_msgs.msg import JointState
 from std_srvs.srv import SetBool, Trigger
 from trajectory_msgs.msg import JointTrajectory
 
-from mimic_core import ros
+from mimic_core import process, ros
 from mimic_core.driver.device import Device, Reading
 from mimic_core.driver.loop import Loop
 from mimic_core.driver.params import DriverParams
@@ -245,4 +245,4 @@ class DriverNode(LifecycleNode):
 def run(make_node: Callable[[], DriverNode]) -> None:
     """Be the main() of a driver's node."""
     sys.setswitchinterval(_GIL_SWITCH)
-    ros.run(make_node, first=True)
+    ros.run(make_node, first=process.CONTROL)
