@@ -40,11 +40,11 @@ def run_first(priority: int) -> None:
             os.nice(-10)
 
 
-def run_with_others(nice: int = 0) -> None:
+def run_ordinarily(nice: int = 0) -> None:
     """Let this thread, or process, wait for its turn again, whatever priority it was given.
 
     Args:
-        nice: How much later than others; what a person asked for stays.
+        nice: How much later than others, negative: how much before; added to what a person gave.
     """
     with contextlib.suppress(AttributeError, OSError):
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))

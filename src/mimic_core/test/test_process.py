@@ -32,7 +32,7 @@ def test_a_thread_that_may_wait_gives_up_the_priority_of_its_process():
 
     def work() -> None:
         process.run_first(process.COMMANDS)
-        process.run_with_others(3)
+        process.run_ordinarily(3)
         seen.append((os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0)))
 
     thread = threading.Thread(target=work)

@@ -16,7 +16,7 @@ import numpy as np
 
 from mimic_core.errors import ConfigError, MimicError
 from mimic_core.params import from_mapping
-from mimic_core.process import run_with_others
+from mimic_core.process import run_ordinarily
 from mimic_description import load_robot
 from mimic_description.registry import Workspace
 from mimic_planning.planner import Planner
@@ -86,7 +86,7 @@ def serve(requests: TextIO, replies: TextIO) -> None:
 
 def main() -> None:
     """Serve standard input and output."""
-    run_with_others(NICE)  # a control process hands its priority down
+    run_ordinarily(NICE)  # a control process hands its priority down
     replies = os.fdopen(os.dup(1), 'w')
     os.dup2(2, 1)  # what libraries print is no reply
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):

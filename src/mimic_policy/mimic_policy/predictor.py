@@ -9,9 +9,13 @@ import numpy as np
 
 from mimic_core.arrays import FloatArray
 from mimic_core.errors import MimicError
-from mimic_core.process import run_with_others
+from mimic_core.process import run_ordinarily
 from mimic_policy.interface import Observation, Policy
 from mimic_policy.meta import AGENT, WRIST
+
+# After commands and before pictures: it holds Python's lock now and then, and who is made to wait
+# for its turn with it makes the commands of its process wait too.
+_NICE: Final = -10
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class ThreadPredictor:
     def __init__(self, policy: Policy, rng: np.random.Generator) -> None:
         self._policy, self._rng = policy, rng
         self._thread = ThreadPoolExecutor(
-            1, thread_name_prefix='policy', initializer=run_with_others
+            1, thread_name_prefix='policy', initializer=run_ordinarily, initargs=(_NICE,)
         )
         self._result: Future[Prediction] | None = None
 
