@@ -23,7 +23,7 @@ _DEVICES: Final = ('webcam', 'realsense', 'video', 'bag')
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
     parser = argparse.ArgumentParser(
-        prog='calibrate',
+        prog='./mimic calibrate',
         description='Calibrate a camera, and where it is. docs/calibration.md guides through it.',
     )
     sub = parser.add_subparsers(dest='command', required=True)

@@ -28,7 +28,8 @@ _COLUMNS: Final = 4
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
     parser = argparse.ArgumentParser(
-        prog='track', description='Follow known objects through a recorded RGB-D bag.'
+        prog='./mimic run mimic_object_tracking track',
+        description='Follow known objects through a recorded RGB-D bag.',
     )
     parser.add_argument('bag', type=Path, help='folder or file of the bag')
     parser.add_argument('--object', type=Path, action='append', required=True, metavar='MESH',

@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog='evaluate', description='Roll a policy out in the twin and count successes.'
+        prog='./mimic evaluate', description='Roll a policy out in the twin and count successes.'
     )
     parser.add_argument('checkpoint', type=Path, help='of ./mimic train: a step or a whole run')
     parser.add_argument('--task', default='', help="default: the policy's")

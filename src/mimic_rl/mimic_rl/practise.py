@@ -84,7 +84,7 @@ def add_commands(commands: Any) -> dict[str, Callable[[argparse.Namespace], None
 
 def main() -> int:
     """Run one of the commands; return the exit code."""
-    parser = argparse.ArgumentParser(prog='practise', description='Practise in the twin.')
+    parser = argparse.ArgumentParser(prog='./mimic practise', description='Practise in the twin.')
     commands = parser.add_subparsers(dest='command', required=True)
     actions = prepare.add_commands(commands) | show_command.add_commands(commands)
     actions |= add_commands(commands)
@@ -244,9 +244,9 @@ class _Rows:
 def _evaluate(arguments: argparse.Namespace) -> None:
     from mimic_rl.comparison import compare
 
-    table = Table(title=f'{arguments.run}, {arguments.episodes} episodes each')
-    words = ('met', 'method', 'remarks')
-    for column in (*words[:2], 'success', '95 %', 'distance, median', 'turn, median', words[2]):
+    table = Table(title=f'{arguments.run}, {arguments.episodes} episodes each; medians')
+    words = ('met', 'method')
+    for column in (*words, 'success', '95 %', 'distance', 'turn'):
         table.add_column(column, justify='left' if column in words else 'right')
     with _Rows() as screen:
         rows = compare(
@@ -259,8 +259,12 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         table.add_row(
             row.met, row.method, f'{100 * row.success:.0f} %',
             f'{100 * low:.0f} to {100 * high:.0f} %', f'{100 * row.distance:.1f} cm',
-            f'{row.angle:.2f} rad', row.remarks,
+            f'{row.angle:.2f} rad',
         )  # fmt: skip
-    Console().print(table)
+    console = Console(highlight=False)
+    console.print(table)
+    for row in rows:
+        if row.remarks:
+            console.print(f'{row.met}, {row.method}: {row.remarks}', soft_wrap=True)
     path = arguments.run / f'evaluation-{arguments.name}.json'
     path.write_text(json.dumps([dataclasses.asdict(row) for row in rows], indent=1) + '\n')
