@@ -11,12 +11,13 @@ class ExecutionParams:
 
     rate: float = param('Commands a second [Hz].', 30.0, low=5.0, high=100.0)
     replan_period: float = param(
-        'Shortest time from one prediction to the next [s]; 0: one follows the other.',
-        0.2, low=0.0, high=5.0,
+        'Shortest time from one prediction to the next [s]; 0: one follows the other. A motion '
+        'that is over sooner than this, after the delay of a prediction, may never be done.',
+        0.8, low=0.0, high=5.0,
     )  # fmt: skip
     max_age: float = param(
         'Oldest observation whose chunk is still followed [s]; a chunk ends before that when its '
-        'rows do.', 0.8, low=0.05, high=10.0,
+        'rows do.', 1.4, low=0.05, high=10.0,
     )  # fmt: skip
     ensemble_weight: float = param(
         'Weight of a chunk against one that is a row newer [1]; 1: all count the same.',

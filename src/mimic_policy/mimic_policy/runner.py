@@ -136,3 +136,5 @@ class Runner:
         counts.latency = now - result.stamp
         counts.chunks += not refusal
         counts.refused += bool(refusal)
+        if refusal:
+            self._begun = -np.inf  # the next picture may lead to a better one
