@@ -11,8 +11,8 @@ class ExecutionParams:
 
     rate: float = param('Commands a second [Hz].', 30.0, low=5.0, high=100.0)
     replan_period: float = param(
-        'Shortest time from one prediction to the next [s]; 0: one follows the other. A motion '
-        'that is over sooner than this, after the delay of a prediction, may never be done.',
+        'Shortest time from one prediction to the next [s]; 0: one follows the other. A chunk '
+        'is followed for so long, from when it comes; what it began with is over by then.',
         0.8, low=0.0, high=5.0,
     )  # fmt: skip
     max_age: float = param(
