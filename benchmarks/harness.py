@@ -100,8 +100,9 @@ def machine() -> str:
 def publish(path: Path) -> Path:
     """Write the page docs/results/<bench>.md of a result; return its path.
 
-    What people wrote on the page below its table stays. A picture of the same name goes with it,
-    and what a bench keeps for its next run on another machine.
+    What people wrote on the page below its table stays. Pictures of the same name go with it,
+    those of `<bench>-….png` too where an earlier run made them, and what a bench keeps for its
+    next run on another machine.
     """
     result = json.loads(path.read_text())
     page = ROOT / 'docs' / 'results' / f'{result["bench"]}.md'
@@ -124,9 +125,11 @@ def publish(path: Path) -> Path:
         lines.append(
             f'| {row["name"]} | {value} | {row["unit"]} | {row["target"] or ""} | {met} |'
         )
-    if (picture := path.with_suffix('.png')).exists():
-        shutil.copyfile(picture, page.with_suffix('.png'))
-        lines += ['', f'![{result["bench"]}]({page.stem}.png)']
+    for picture in (path.with_suffix('.png'), *path.parent.glob(f'{path.stem}-*.png')):
+        if picture.exists():
+            shutil.copyfile(picture, page.with_name(picture.name))
+    there = [page.with_suffix('.png'), *sorted(page.parent.glob(f'{page.stem}-*.png'))]
+    lines += [f'\n![{p.stem}]({p.name})' for p in there if p.exists()]
     if (kept := path.with_name(f'{path.stem}_kept.json')).exists():
         shutil.copyfile(kept, page.with_name(kept.name))
     page.write_text('\n'.join(lines) + '\n\n' + _NOTES + notes)

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 import pytest
@@ -168,10 +169,13 @@ def test_what_other_machines_measured_is_in_the_table(monkeypatch, folder):
     key = pair_key('pick_place', 'allegro', tasks.DATA)
     kept.measured(key, Pair(1.5, seen, {'co_train': 0.02}))
     kept.measured(key, Pair(1.6, seen))
+    kept.cells[there.key] |= {'robots': 5, 'humans': 90}
     kept.write(tasks.KEPT)
     assert Kept.read(tasks.KEPT) == kept and 'seeds' not in tasks.KEPT.read_text()
     rows = {row.name: row.value for row in tasks.run(options)}
     assert rows['pick_place-allegro-co_train-5r-100v: success of 20'] == 50.0
+    assert rows['pick_place-allegro-co_train-5r-100v: trained on fewer videos'] == 90
+    assert not any('fewer demonstrations' in name for name in rows)
     assert rows['pick_place allegro: action distance of human to robot'] == 1.6
     assert rows['pick_place allegro, clean: action − sight'] == pytest.approx(0.3)
     assert rows['pick_place allegro: domains mixed in the latents of co_train'] == 0.02
@@ -183,14 +187,50 @@ def test_what_other_machines_measured_is_in_the_table(monkeypatch, folder):
         tasks.run(options)
 
 
+def test_targets_compare_what_all_methods_have_and_are_judged_when_it_is_whole():
+    def cell(task, hand, method, success):
+        return {'cell': vars(usual(task, hand, method)), 'success': success}
+
+    most = {'robot_only': 0.5, 'co_train': 0.7, 'immimic_a': 0.9}
+    every = [
+        cell(task, hand, method, success)
+        for task in settings.TASKS
+        for hand in settings.HANDS
+        for method, success in most.items()
+    ]
+    rows = {row.name: row for row in tasks._targets(every)}
+    assert rows['mean success of co_train in 16 of 16 cells'].value == pytest.approx(70.0)
+    assert rows['immimic_a − co_train'].met and rows['mean of immimic_a'].met
+    assert rows['pick_place: immimic_a'].met is False  # 90 of 95
+    # One of immimic_a is missing: no method counts there, and nothing is judged
+    last = cell('flip', 'ability', 'immimic_a', 0.9)
+    part = [cell('flip', 'ability', 'co_train', 0.0), *every[:-2]]
+    rows = {row.name: row for row in tasks._targets(part)}
+    assert rows['mean success of co_train in 15 of 16 cells'].value == pytest.approx(70.0)
+    assert rows['immimic_a − co_train'].met is None
+    assert rows['immimic_a − co_train'].target == '≥ 10'
+    assert rows['pick_place: immimic_a'].met is False
+    few = [r for r in every if r['cell']['hand'] != 'allegro']
+    assert {row.met for row in tasks._targets(few)} == {None}
+    assert tasks._targets([last]) == []
+
+
 def test_a_cell_that_fails_stops_no_other():
     stages = Stages(DataSettings(), 1, Console(quiet=True))
-    bad, good = Future(), Future()
+    bad, odd, good, dead = Future(), Future(), Future(), Future()
     bad.set_exception(CollectError('the loss is nan'))
+    odd.set_exception(RuntimeError('out of memory'))
     good.set_result('key')
+    dead.set_exception(BrokenProcessPool())
     stages._end_cell(bad, job())
+    stages._end_cell(odd, job(cell=usual('push', 'ability', 'co_train')))
     stages._end_cell(good, job(seed=1))
-    assert stages.failed == {'push-allegro-co_train-5r-100v': 'the loss is nan'}
+    assert stages.failed == {
+        'push-allegro-co_train-5r-100v': 'the loss is nan',
+        'push-ability-co_train-5r-100v': "RuntimeError('out of memory')",
+    }
+    with pytest.raises(BrokenProcessPool):  # no cell can be done any more
+        stages._end_cell(dead, job())
 
 
 def test_a_process_that_dies_ends_it():

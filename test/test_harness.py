@@ -48,6 +48,11 @@ def test_a_picture_goes_with_its_page(root):
     path.with_suffix('.png').write_bytes(b'picture')
     assert '![some](some.png)' in _page(harness.Options(), root)[1]
     assert (root / 'docs/results/some.png').read_bytes() == b'picture'
+    (more := path.with_name('some-paths.png')).write_bytes(b'paths')
+    assert '![some-paths](some-paths.png)' in _page(harness.Options(), root)[1]
+    more.unlink()  # of a run that did not draw it: the one on the page stays
+    text = _page(harness.Options(), root)[1]
+    assert text.index('![some](') < text.index('![some-paths](')
     path.with_name('some_kept.json').write_text('{}')  # for the next run, on another machine
     _page(harness.Options(), root)
     assert (root / 'docs/results/some_kept.json').read_text() == '{}'

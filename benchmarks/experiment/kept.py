@@ -17,6 +17,7 @@ FIELDS: Final = (
     'cell', 'rollouts', 'success', 'success_low', 'success_high', 'completion_time', 'sparc',
     'training_time', 'evaluation_time', 'commit', 'date',
 )  # fmt: skip
+USED: Final = ('robots', 'humans')  # episodes; not noted by the first cells
 Result = Mapping[str, Any]
 Table = Mapping[str, Mapping[str, Overlaps]]  # by disturbance, by kind
 
@@ -49,7 +50,7 @@ class Kept:
         try:
             document = json.loads(file.read_text())
             cells = {
-                key: {name: cell[name] for name in FIELDS}
+                key: {name: cell[name] for name in FIELDS} | _used(cell)
                 for key, cell in document['cells'].items()
             }
             pairs = {key: _pair(values) for key, values in document['pairs'].items()}
@@ -68,7 +69,7 @@ class Kept:
 
     def add(self, key: str, result: Result) -> None:
         """Keep a cell, in the place of an older one."""
-        self.cells[key] = {name: result.get(name) for name in FIELDS}
+        self.cells[key] = {name: result.get(name) for name in FIELDS} | _used(result)
 
     def measured(self, key: str, pair: Pair) -> None:
         """Keep what was measured of a pair; latents that were not looked at now stay."""
@@ -91,6 +92,10 @@ def pairs_of(results: Sequence[Result]) -> list[tuple[str, str]]:
     """Return tasks with hands of results, each once."""
     cells = [Cell(**result['cell']) for result in results]
     return list(dict.fromkeys((cell.task, cell.hand) for cell in cells))
+
+
+def _used(cell: Result) -> dict[str, Any]:
+    return {name: cell[name] for name in USED if name in cell}
 
 
 def _pair(values: Mapping[str, Any]) -> Pair:

@@ -161,9 +161,12 @@ class Stages:
         """Say what became of a cell; one that fails stops no other."""
         try:
             self._say(f'finished {future.result()}; {self.forecast.text}')
-        except MimicError as error:
-            self.failed[job.cell.name] = str(error)
-            self._say(f'{job.cell.name} failed: {error}')
+        except BrokenProcessPool:
+            raise
+        except Exception as error:  # noqa: BLE001 - of any library, out of memory too
+            text = str(error) if isinstance(error, MimicError) else repr(error)
+            self.failed[job.cell.name] = text
+            self._say(f'{job.cell.name} failed: {text}')
 
     def _row(self, text: str, total: int, done: int = 0) -> Any:
         if not self._console.is_terminal:
