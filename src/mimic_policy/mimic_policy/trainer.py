@@ -146,7 +146,7 @@ class Trainer:
         """Take one step; return the losses of its batches.
 
         Raises:
-            TrainingError: A loss is not finite: nothing of this step is kept.
+            TrainingError: A loss or a gradient is not finite: nothing of this batch is kept.
         """
         step, began = self.step_number, time.perf_counter()
         losses: dict[Kind, float] = {}
@@ -185,13 +185,15 @@ class Trainer:
         self._optimiser.zero_grad(set_to_none=True)
         (loss_weight(p, kind, step) * loss).backward()
         average_gradients(self._trained, self._world)
-        torch.nn.utils.clip_grad_norm_(self._trained, p.clip)
+        norm = float(torch.nn.utils.clip_grad_norm_(self._trained, p.clip))
         value = float(mean_over_processes(loss.detach(), self._world))
-        if not np.isfinite(value):
-            raise TrainingError(
-                f'step {step}: the loss of the {kind} batch is {value}; the last checkpoint in '
-                f'{self.run} is whole; a lower learning_rate than {p.learning_rate:g} may help'
-            )
+        for what, number in (('loss', value), ('gradient', norm)):
+            if not np.isfinite(number):
+                raise TrainingError(
+                    f'step {step}: the {what} of the {kind} batch is {number}; the last '
+                    f'checkpoint in {self.run} is whole; a lower learning_rate than '
+                    f'{p.learning_rate:g} may help'
+                )
         for group in self._optimiser.param_groups:
             group['lr'] = rate(p, step)
         self._optimiser.step()

@@ -113,7 +113,7 @@ def train(
         stop: Asked after each step; when true, a checkpoint is written and training ends early.
 
     Raises:
-        TrainingError: A loss is not finite.
+        TrainingError: A loss or a gradient is not finite.
         CheckpointError: A checkpoint cannot be written, or the one to go on from is damaged.
         ConfigError: The run in the folder had other settings.
     """

@@ -272,6 +272,23 @@ def test_a_loss_that_is_not_finite_ends_it_and_leaves_the_last_checkpoint(episod
     load_policy(tmp_path)
 
 
+@pytest.mark.parametrize('bad', ['nan', 'inf'])
+def test_a_gradient_that_is_not_finite_ends_it_before_the_weights_change(episodes, tmp_path, bad):
+    """Its loss is finite, and the step at which it comes would write a checkpoint."""
+    settings = _settings(method='robot_only')
+    data = prepare(episodes, settings.train)
+
+    def break_it(trainer, entry):
+        if trainer.step_number == 3:
+            weight = next(trainer.network.unet.parameters())
+            weight.register_hook(lambda gradient: torch.full_like(gradient, float(bad)))
+
+    with pytest.raises(TrainingError, match=rf'step 3: the gradient of the robot batch is {bad}'):
+        train(data, settings, tmp_path, watch=break_it)
+    assert read_checkpoint(tmp_path).step == 2
+    load_policy(tmp_path)  # which refuses weights that are not finite
+
+
 @pytest.mark.filterwarnings('ignore:.*copying from a non-meta parameter')
 def test_all_of_the_optimiser_goes_on_where_its_parameters_are(episodes, tmp_path):
     """The fused kernel of an accelerator wants the count of steps there too."""
