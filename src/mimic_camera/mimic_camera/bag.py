@@ -2,10 +2,12 @@
 
 import struct
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 import apsw
+import numpy as np
 from backports.zstd import ZstdError
 from rosbags.highlevel import AnyReader, AnyReaderError
 from rosbags.rosbag1 import ReaderError as Ros1Error
@@ -21,6 +23,7 @@ COLOR = 'color/image_raw'
 DEPTH = 'aligned_depth_to_color/image_raw'
 INFO = 'color/camera_info'
 WAIT: Final = 500_000_000  # [ns] by which a picture's depth may come later; then it comes without
+_MEASURED: Final = 16  # pictures from which the frame period is told
 
 # What rosbags lets out of a damaged file: its own errors, and those of what it reads with.
 _DAMAGE: Final = (
@@ -30,7 +33,11 @@ _DAMAGE: Final = (
 
 
 class BagSource:
-    """Colour, depth and intrinsics of one camera in a bag, joined by equal stamps."""
+    """Colour, depth and intrinsics of one camera in a bag.
+
+    A picture gets the depth image of the nearest stamp, if that is within half a frame period of
+    its own and not nearer to another picture; else it has no depth.
+    """
 
     live = False
 
@@ -82,30 +89,53 @@ class BagSource:
         if first is None:
             raise SourceError(f'{info_c.topic} is empty')
         intrinsics = _intrinsics(first[1])
-        pending: dict[int, dict[str, Any]] = {}
+        half = 0 if depth_c is None else self._half_period(reader, color_c)
+        colors: dict[int, Any] = {}  # by their stamps [ns], what waits for the other
+        depths: dict[int, Any] = {}
         for topic, msg in self._messages(reader, [c for c in connections.values() if c]):
             if topic == info_c.topic:
                 intrinsics = _intrinsics(msg)
                 continue
-            stamp = msg.header.stamp.sec * 10**9 + msg.header.stamp.nanosec
-            parts = pending.setdefault(stamp, {})
-            kind = 'color' if topic == color_c.topic else 'depth'
-            parts[kind] = decode(msg.encoding, msg.width, msg.height, msg.step, msg.data)
-            # Complete with its depth, superseded by a later one that is, or not waited for longer.
-            complete = 'color' in parts and (depth_c is None or 'depth' in parts)
-            due = [t for t in pending if (complete and t <= stamp) or abs(stamp - t) > WAIT]
-            yield from self._taken(pending, due, intrinsics)
-        yield from self._taken(pending, list(pending), intrinsics)
+            stamp = _stamp(msg)
+            waiting = colors if topic == color_c.topic else depths
+            waiting[stamp] = decode(msg.encoding, msg.width, msg.height, msg.step, msg.data)
+            depths = {t: depth for t, depth in depths.items() if abs(stamp - t) <= WAIT}
+            # No nearer depth will come, nor a picture to which the depth is nearer; or it is late.
+            due = [
+                t
+                for t in colors
+                if depth_c is None
+                or t in depths
+                or (t < max(colors) and t <= max(depths, default=-1))
+                or abs(stamp - t) > WAIT
+            ]
+            yield from self._taken(colors, depths, due, intrinsics, half)
+        yield from self._taken(colors, depths, list(colors), intrinsics, half)
 
     def _taken(
-        self, pending: dict[int, dict[str, Any]], stamps: list[int], intrinsics: Intrinsics
+        self,
+        colors: dict[int, Any],
+        depths: dict[int, Any],
+        stamps: list[int],
+        intrinsics: Intrinsics,
+        half: int,
     ) -> Iterator[Frame]:
+        """Take pictures of these stamps [ns] and their depth out of what waits."""
         for stamp in sorted(stamps):
-            parts = pending.pop(stamp)
-            if 'color' in parts:
-                yield Frame(
-                    parts['color'], intrinsics, stamp * 1e-9, self._frame_id, parts.get('depth')
-                )
+            color = colors.pop(stamp)
+            near = min(depths, key=lambda t: abs(t - stamp), default=None)
+            if near is not None:
+                apart = min((abs(near - t) for t in colors), default=half + 1)
+                if abs(near - stamp) > min(half, apart):
+                    near = None
+            depth = None if near is None else depths.pop(near)
+            yield Frame(color, intrinsics, stamp * 1e-9, self._frame_id, depth)
+
+    def _half_period(self, reader: AnyReader, color_c: Any) -> int:
+        """Return half the time between pictures [ns], by the first of them."""
+        first = islice(self._messages(reader, [color_c]), _MEASURED)
+        periods = np.diff(sorted({_stamp(msg) for _, msg in first}))
+        return int(np.median(periods)) // 2 if len(periods) else 0
 
     def _messages(self, reader: AnyReader, connections: list[Any]) -> Iterator[tuple[str, Any]]:
         """Yield topic and message; raises SourceError where the file is damaged."""
@@ -146,8 +176,14 @@ class BagSource:
             self._reader = None
 
 
+def _stamp(msg: Any) -> int:
+    """Return the stamp of a message [ns]."""
+    return int(msg.header.stamp.sec) * 10**9 + int(msg.header.stamp.nanosec)
+
+
 def _intrinsics(msg: Any) -> Intrinsics:
-    k, d = msg.k, (*map(float, msg.d), 0.0, 0.0, 0.0, 0.0, 0.0)[:5]
+    k, lens = (msg.K, msg.D) if hasattr(msg, 'K') else (msg.k, msg.d)  # ROS 1 names them so
+    d = (*map(float, lens), 0.0, 0.0, 0.0, 0.0, 0.0)[:5]
     return Intrinsics(int(msg.width), int(msg.height), k[0], k[4], k[2], k[5], d)
 
 

@@ -5,6 +5,7 @@ import zlib
 
 import numpy as np
 import pytest
+from rosbags.rosbag1 import Writer as Ros1Writer
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
@@ -99,7 +100,25 @@ def test_a_frame_without_depth_is_delivered_without_it(tmp_path):
     assert [f.color[0, 0, 0] for f in frames] == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize('odd', [{'skip_depth': range(3, 99)}, {'depth_late': 1_000_000}])
+@pytest.mark.parametrize('late', [-16_000_000, -1_000_000, 1_000_000, 16_000_000])  # [ns]
+def test_depth_of_the_nearest_stamp_is_taken_within_half_a_period(tmp_path, late):
+    """Of pictures 33 ms apart; the depth of one is not given to its neighbour."""
+    write_bag(tmp_path / 'bag', skip_depth={2}, depth_late=late)
+    frames = read(tmp_path / 'bag')
+    assert [f.color[0, 0, 0] for f in frames] == [0, 1, 2, 3, 4]
+    seen = [f.depth is not None and int(f.depth[0, 0]) for f in frames]
+    assert seen == [500, 501, False, 503, 504]
+    assert frames[4].stamp - frames[0].stamp == pytest.approx(4 * 0.033, abs=1e-5)
+
+
+def test_the_first_picture_may_come_before_the_first_depth(tmp_path):
+    write_bag(tmp_path / 'bag', skip_depth={0}, depth_late=1_000_000)
+    frames = read(tmp_path / 'bag')
+    assert [f.depth is None for f in frames] == [True, False, False, False, False]
+    assert frames[1].depth[0, 0] == 501
+
+
+@pytest.mark.parametrize('odd', [{'skip_depth': range(3, 99)}, {'depth_late': 10**10}])
 def test_depth_that_ends_or_never_fits_loses_no_picture(tmp_path, odd):
     """And pictures are not kept for it: memory stays flat."""
     write_bag(tmp_path / 'bag', frames=99, **odd)
@@ -110,8 +129,9 @@ def test_depth_that_ends_or_never_fits_loses_no_picture(tmp_path, odd):
     source = BagSource(tmp_path / 'bag', lambda: 0.0, 'c', real_time=False)
     source.open()
     seen = [source.read() for _ in range(50)]
-    pending = source._frames.gi_frame.f_locals['pending']
-    assert len(seen) == 50 and len(pending) <= 2 * 0.5 / 0.033 + 2
+    waiting = source._frames.gi_frame.f_locals
+    kept = len(waiting['colors']) + len(waiting['depths'])
+    assert len(seen) == 50 and kept <= 2 * 0.5 / 0.033 + 2
     source.close()
 
 
@@ -126,6 +146,30 @@ def test_pictures_whose_intrinsics_the_bag_does_not_hold(tmp_path):
 def test_topics_under_a_namespace_are_found(tmp_path):
     write_bag(tmp_path / 'bag', prefix='/left')
     assert len(read(tmp_path / 'bag')) == 5
+
+
+def test_a_bag_of_ros_1(tmp_path):
+    store = get_typestore(Stores.ROS1_NOETIC)
+    head = store.types['std_msgs/msg/Header'](
+        0, store.types['builtin_interfaces/msg/Time'](7, 0), 'c'
+    )
+    new, rgb = info(0), np.full((HEIGHT, WIDTH, 3), 9, np.uint8)
+    messages = {
+        'camera_info': store.types['sensor_msgs/msg/CameraInfo'](
+            head, HEIGHT, WIDTH, 'plumb_bob', new.d, new.k, new.r, new.p, 0, 0,
+            store.types['sensor_msgs/msg/RegionOfInterest'](0, 0, 0, 0, False),
+        ),
+        'image_raw': store.types['sensor_msgs/msg/Image'](
+            head, HEIGHT, WIDTH, 'rgb8', 0, 3 * WIDTH, rgb.ravel()
+        ),
+    }  # fmt: skip
+    with Ros1Writer(tmp_path / 'one.bag') as writer:
+        for name, msg in messages.items():
+            kind = msg.__msgtype__
+            connection = writer.add_connection(f'/camera/color/{name}', kind, typestore=store)
+            writer.write(connection, 7 * 10**9, store.serialize_ros1(msg, kind))
+    (frame,) = read(tmp_path / 'one.bag')
+    assert frame.intrinsics.fx == 30.0 and frame.color[0, 0, 0] == 9
 
 
 def test_a_camera_that_is_not_in_the_bag(tmp_path):
