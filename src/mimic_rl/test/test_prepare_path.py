@@ -91,10 +91,60 @@ def test_gaps():
         object_path(STAMPS, poses, axes_anchors(), PARAMS)
     late = pushed()
     late[:80] = np.nan
-    with pytest.raises(ObjectNotSeenError, match=r'never moves|first seen|must lie'):
+    with pytest.raises(ObjectNotSeenError, match='must lie still'):
         object_path(STAMPS, late, axes_anchors(), PrepareParams(speed_threshold=0.01))
     with pytest.raises(ObjectNotSeenError, match='seen in 0 of 120 frames'):
         object_path(STAMPS, np.full((120, 4, 4), np.nan), axes_anchors(), PARAMS)
+
+
+@pytest.mark.parametrize('smoothing', [0.0, 0.3])
+@pytest.mark.parametrize(('speed', 'noise'), [(0.06, 0.0), (0.06, 0.0003), (0.2, 0.0005)])
+def test_what_leaves_the_picture_while_it_moves_is_refused(speed, noise, smoothing):
+    poses = pushed(speed, noise)
+    poses[105:] = np.nan  # from 3.5 s to the end
+    params = PrepareParams(smoothing=smoothing)
+    with pytest.raises(ObjectNotSeenError, match=r'lost at 3\.47 s while it moves'):
+        object_path(STAMPS, poses, axes_anchors(), params)
+
+
+@pytest.mark.parametrize('smoothing', [0.0, 0.3])
+@pytest.mark.parametrize(('speed', 'noise'), [(0.06, 0.0), (0.06, 0.0003), (0.2, 0.0005)])
+def test_what_comes_into_the_picture_while_it_moves_is_refused(speed, noise, smoothing):
+    poses = pushed(speed, noise)
+    poses[:75] = np.nan  # until 2.5 s
+    params = PrepareParams(smoothing=smoothing)
+    with pytest.raises(ObjectNotSeenError, match=r'first seen at 2\.50 s, when it moves already'):
+        object_path(STAMPS, poses, axes_anchors(), params)
+    with pytest.raises(ObjectNotSeenError, match=r'first seen at 0\.00 s, when it moves already'):
+        object_path(STAMPS[:45], pushed(speed, noise)[75:], axes_anchors(), params)
+
+
+@pytest.mark.parametrize('smoothing', [0.0, 0.3])
+def test_what_is_lost_at_rest_stays_where_it_was(smoothing):
+    poses = pushed(0.2, noise=0.0003)
+    poses[:, 1, 3] = np.minimum(poses[:, 1, 3], 0.2)  # it stops at 3.0 s
+    poses[105:] = np.nan
+    poses[:15] = np.nan
+    path = object_path(STAMPS, poses, axes_anchors(), PrepareParams(smoothing=smoothing))
+    assert path.ended == pytest.approx(3.0, abs=0.15)
+    assert path.poses[-1, 1, 3] == pytest.approx(0.2, abs=0.002)
+    assert path.poses[0, 1, 3] == pytest.approx(0.0, abs=0.002)
+
+
+def test_a_video_may_end_while_it_moves():
+    path = object_path(STAMPS[:100], pushed()[:100], axes_anchors(), PARAMS)
+    assert path.stamps[-1] == pytest.approx(STAMPS[99], abs=1.0 / PARAMS.rate)
+
+
+def test_what_is_outside_the_picture_is_refused():
+    poses = pushed()
+    poses[4:] = np.nan  # as good as never in it
+    with pytest.raises(ObjectNotSeenError, match=r'seen in 4 of 120 frames: it must be in the'):
+        object_path(STAMPS, poses, axes_anchors(), PARAMS)
+    poses = pushed()
+    poses[60:] = np.nan  # it goes at once
+    with pytest.raises(NoMotionError, match='never moves'):
+        object_path(STAMPS, poses, axes_anchors(), PARAMS)
 
 
 def test_thresholds_count():

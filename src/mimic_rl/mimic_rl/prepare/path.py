@@ -12,7 +12,8 @@ from mimic_core.errors import MimicError
 from mimic_rl.prepare.params import PrepareParams
 
 _ORDER: Final = 2  # of the polynomial that smooths
-_QUIET_END: Final = 0.5  # [1] of the threshold, below which the motion is over
+_QUIET: Final = 0.5  # [1] of the threshold, below which the object is at rest
+_LAST_LOOK: Final = 0.1  # [s] before it is lost for good, in which the object must come to rest
 
 
 class NoMotionError(MimicError):
@@ -90,7 +91,8 @@ def object_path(
         params: Thresholds, lead, rate.
 
     Raises:
-        ObjectNotSeenError: Hardly ever seen, or hidden for too long while it moves.
+        ObjectNotSeenError: Hardly ever seen, hidden for too long while it moves, or it moves when
+            it is first seen or lost for good.
         NoMotionError: No sustained motion.
     """
     seen: BoolArray = np.array([bool(np.isfinite(pose).all()) for pose in poses])
@@ -99,9 +101,13 @@ def object_path(
             f'the object is seen in {int(seen.sum())} of {len(stamps)} frames: it must be in the '
             'picture, near enough, and be that of the mesh'
         )
-    dense = smooth_poses(stamps, poses_at(stamps[seen], poses[seen], stamps), params.smoothing)
-    speeds = point_speeds(stamps, dense, points)
-    first = _sustained(stamps, speeds > params.speed_threshold, params.sustained)
+    # Between the first and the last look only: a pose that is held beyond them has no speed.
+    looks = np.flatnonzero(seen)
+    there = slice(int(looks[0]), int(looks[-1]) + 1)
+    times = stamps[there]
+    dense = smooth_poses(times, poses_at(stamps[seen], poses[seen], times), params.smoothing)
+    speeds = point_speeds(times, dense, points)
+    first = _sustained(times, speeds > params.speed_threshold, params.sustained)
     way = _way(dense, points)
     if first is None or way < params.least_motion:
         raise NoMotionError(
@@ -110,16 +116,15 @@ def object_path(
             f'speed_threshold = {100 * params.speed_threshold:.1f} cm/s for '
             f'{params.sustained:.1f} s and longer than {100 * params.least_motion:.1f} cm'
         )
-    moving = np.flatnonzero(speeds > _QUIET_END * params.speed_threshold)
-    last = int(moving[-1])
-    _check_gaps(stamps, seen, first, last, params)
-    begin = stamps[max(first - params.lead, 0)]
-    end = min(stamps[last] + params.tail, stamps[-1])
+    moving = speeds > _QUIET * params.speed_threshold
+    last = int(np.flatnonzero(moving)[-1])
+    _check_ends(times, moving, first, float(stamps[-1]))
+    _check_gaps(stamps[seen], float(times[first]), float(times[last]), params.object_gap)
+    begin = stamps[max(there.start + first - params.lead, 0)]
+    end = min(times[last] + params.tail, stamps[-1])
     count = max(round((end - begin) * params.rate), 1) + 1
     when = begin + np.arange(count) / params.rate
-    return ObjectPath(
-        when, poses_at(stamps, dense, when), float(stamps[first]), float(stamps[last])
-    )
+    return ObjectPath(when, poses_at(times, dense, when), float(times[first]), float(times[last]))
 
 
 def _sustained(stamps: FloatArray, fast: BoolArray, least: float) -> int | None:
@@ -141,25 +146,40 @@ def _way(poses: FloatArray, points: FloatArray) -> float:
     return float(np.linalg.norm(places - places[0], axis=2).max())
 
 
-def _check_gaps(
-    stamps: FloatArray, seen: BoolArray, first: int, last: int, params: PrepareParams
-) -> None:
-    there = stamps[seen]
-    before, after = there[there <= stamps[first]], there[there >= stamps[last]]
-    if len(before) == 0:
+def _check_ends(times: FloatArray, moving: BoolArray, first: int, end: float) -> None:
+    """Raise ObjectNotSeenError when an object moves at its first look, or at its last.
+
+    Args:
+        times: (N,) from the first look to the last [s].
+        moving: (N,) it is not at rest.
+        first: Index at which its sustained motion begins.
+        end: Of the video [s]; what is seen until then has not left the picture.
+    """
+    if moving[:first].all():
         raise ObjectNotSeenError(
-            f'the object is first seen at {there[0]:.2f} s, when it moves already: it must lie '
+            f'the object is first seen at {times[0]:.2f} s, when it moves already: it must lie '
             'still and in the picture at the beginning'
         )
-    if len(after) == 0:
+    if end - times[-1] > _LAST_LOOK and moving[times >= times[-1] - _LAST_LOOK].all():
         raise ObjectNotSeenError(
-            f'the object is lost at {there[-1]:.2f} s while it moves: it must stay in the picture'
+            f'the object is lost at {times[-1]:.2f} s while it moves: it must stay in the picture'
         )
-    inside = there[(there >= before[-1]) & (there <= after[0])]
+
+
+def _check_gaps(looks: FloatArray, first: float, last: float, longest: float) -> None:
+    """Raise ObjectNotSeenError when an object is hidden too long from one moment to another.
+
+    Args:
+        looks: (M,) times at which it is seen [s].
+        first: When its motion begins [s], not before the first look.
+        last: When it ends [s], not after the last look.
+        longest: Time for which it may be hidden [s].
+    """
+    inside = looks[(looks >= looks[looks <= first][-1]) & (looks <= looks[looks >= last][0])]
     gaps = np.diff(inside)
-    if len(gaps) and gaps.max() > params.object_gap:
+    if len(gaps) and gaps.max() > longest:
         worst = int(np.argmax(gaps))
         raise ObjectNotSeenError(
             f'the object is not seen from {inside[worst]:.2f} s for {gaps[worst]:.2f} s while it '
-            f'moves, object_gap = {params.object_gap:.2f} s: show it so that the hand hides less'
+            f'moves, object_gap = {longest:.2f} s: show it so that the hand hides less'
         )
