@@ -32,6 +32,11 @@ def process_group(device: torch.device) -> Iterator[tuple[int, int]]:
         dist.destroy_process_group()
 
 
+def first_process() -> bool:
+    """Return whether this process tells people how it goes: the only one, or the first of all."""
+    return os.environ.get('RANK', '0') == '0'
+
+
 def choose_device(name: str) -> torch.device:
     """Return a device by name; 'auto' is this process's accelerator, or the processor.
 
@@ -69,6 +74,16 @@ def mean_over_processes(value: Tensor, world: int) -> Tensor:
     total = value.detach().clone()
     dist.all_reduce(total)
     return total / world
+
+
+def of_all_processes(number: int, device: torch.device, world: int) -> list[int]:
+    """Return the number that each process has, by rank."""
+    if world == 1:
+        return [number]
+    own = torch.tensor([number], device=device)
+    found = [torch.zeros_like(own) for _ in range(world)]
+    dist.all_gather(found, own)
+    return [int(each) for each in found]
 
 
 def any_process(flag: bool, device: torch.device, world: int) -> bool:

@@ -24,7 +24,7 @@ from mimic_dataset import default_folder, load
 from mimic_dataset.lerobot import domain_meta
 from mimic_policy.data import prepare
 from mimic_policy.diffusion import DiffusionParams
-from mimic_policy.distributed import choose_device
+from mimic_policy.distributed import choose_device, first_process
 from mimic_policy.meta import CAMERAS
 from mimic_policy.networks.params import NetworkParams
 from mimic_policy.presets import FRAME_RATES, PRESETS, SMALL
@@ -32,7 +32,6 @@ from mimic_policy.train_params import TrainParams
 from mimic_policy.trainer import Trainer
 from mimic_policy.training import GROUPS, Settings, train
 
-_console = Console(stderr=True, highlight=False)
 _STOPPED: Final = 130  # exit code after Ctrl-C, as of a shell
 _PERIOD: Final = 30.0  # [s] between lines of progress where nobody looks at a terminal
 
@@ -89,25 +88,26 @@ def run(options: argparse.Namespace) -> int:
     events = _events(out) if options.tensorboard else None
     torch.set_num_threads(options.threads or len(os.sched_getaffinity(0)))
     device = choose_device(options.device)
-    with _console.status('reading the dataset'):
+    console = Console(stderr=True, highlight=False, quiet=not first_process())
+    with console.status('reading the dataset'):
         data = _data(options, settings, folder)
     mapping = FrameMapping.load(options.mapping) if options.mapping else None
     humans = len(data.human.lengths) if data.human else 0
-    _console.print(
+    console.print(
         f'{settings.train.method}: {len(data.robot.lengths)} robot and {humans} human episodes, '
         f'{settings.train.steps} steps on {device}, into {escape(str(out))}'
     )
-    with _Screen(settings.train.steps, events) as screen:
+    with _Screen(settings.train.steps, events, console) as screen:
         last = train(
             data, settings, out, device=device, fresh=options.fresh, mapping=mapping,
             watch=screen.show, stop=lambda: screen.stopped,
         )  # fmt: skip
     if screen.stopped:
-        _console.print(
+        console.print(
             f'stopped; the same command goes on from {escape(str(last))}', soft_wrap=True
         )
         return _STOPPED
-    _console.print(f'done: {escape(str(last))}', soft_wrap=True)
+    console.print(f'done: {escape(str(last))}', soft_wrap=True)
     return 0
 
 
@@ -153,13 +153,13 @@ def _check_strides(
 class _Screen:
     """Progress for people: a bar on a terminal, lines elsewhere; events for TensorBoard."""
 
-    def __init__(self, steps: int, events: Callable[[int], Any] | None) -> None:
+    def __init__(self, steps: int, events: Callable[[int], Any] | None, console: Console) -> None:
         self.stopped = False
-        self._steps = steps
+        self._steps, self._console = steps, console
         self._told = -math.inf  # [s] when the last line was
         self._bar = Progress(
             TextColumn('{task.description}'), BarColumn(), TaskProgressColumn(),
-            TextColumn('{task.fields[rest]}'), console=_console, disable=not _console.is_terminal,
+            TextColumn('{task.fields[rest]}'), console=console, disable=not console.is_terminal,
         )  # fmt: skip
         self._job = self._bar.add_task('training', total=steps, rest='')
         self._events = events
@@ -192,9 +192,9 @@ class _Screen:
         rest = '' if left is None else f'{_clock(left)} to go, loss {losses}'
         self._bar.update(self._job, completed=step, rest=rest)
         now = monotonic()
-        if not _console.is_terminal and now - self._told >= _PERIOD:
+        if not self._console.is_terminal and now - self._told >= _PERIOD:
             self._told = now
-            _console.print(f'step {step} of {self._steps}, {rest}')
+            self._console.print(f'step {step} of {self._steps}, {rest}')
         if self._events is not None and self._writer is None:
             self._writer = self._events(step)  # now, since a fresh run has cleared its folder
         if self._writer is not None:

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -21,7 +21,7 @@ from mimic_policy.checkpoint import (
 )
 from mimic_policy.data import Data
 from mimic_policy.diffusion import DiffusionParams
-from mimic_policy.distributed import any_process, process_group
+from mimic_policy.distributed import any_process, of_all_processes, process_group
 from mimic_policy.networks.params import NetworkParams
 from mimic_policy.presets import PRESETS
 from mimic_policy.schedule import human_share, rate
@@ -115,7 +115,8 @@ def train(
     Raises:
         TrainingError: A loss or a gradient is not finite.
         CheckpointError: A checkpoint cannot be written, or the one to go on from is damaged.
-        ConfigError: The run in the folder had other settings.
+        ConfigError: The run in the folder had other settings, or not all processes see that
+            folder.
     """
     place = device or torch.device('cpu')
     with process_group(place) as (rank, world):
@@ -126,8 +127,10 @@ def train(
         if fresh and rank == 0:
             _clear(run)
         found = [] if fresh else checkpoints(run)
-        if found:
-            trainer.resume(read_checkpoint(found[-1]))
+        begun = read_checkpoint(found[-1]) if found else None
+        _check_shared(run, of_all_processes(0 if begun is None else begun.step, place, world))
+        if begun is not None:
+            trainer.resume(begun)
         curve = _Curve(run, trainer.step_number) if rank == 0 else None
         last = found[-1] if found else run
         while not trainer.done:
@@ -149,6 +152,25 @@ def train(
             if ending:
                 break
         return last
+
+
+def _check_shared(run: Path, steps: Sequence[int]) -> None:
+    """Refuse to go on where a process would begin at another step than the first one.
+
+    Args:
+        run: Folder of the run.
+        steps: Of the newest checkpoint that each process finds there; 0: none.
+
+    Raises:
+        ConfigError: One would; names both.
+    """
+    other = next((rank for rank, step in enumerate(steps) if step != steps[0]), None)
+    if other is not None:
+        raise ConfigError(
+            f'{run}: process 0 finds the checkpoint of step {steps[0]}, process {other} that of '
+            f'step {steps[other]} (0: none): all machines must see one folder: give --out on a '
+            'disk that they share, or copy the folder of the first machine to the others'
+        )
 
 
 def _entry(trainer: Trainer) -> dict[str, float]:

@@ -1,5 +1,7 @@
 import itertools
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +18,7 @@ from mimic_policy.encoding import encoder, picture_size
 from mimic_policy.presets import PRESETS
 from mimic_policy.train_command import _check_strides, main, parse
 from mimic_policy.train_params import TrainParams
-from mimic_policy.training import Settings
+from mimic_policy.training import Settings, read_curve
 
 QUICK = [
     '--steps', '4', '--batch', '4', '--horizon', '8', '--height', str(SIDE), '--width', str(SIDE),
@@ -194,6 +196,27 @@ def test_strides_of_a_preset_are_for_its_frame_rate(folder, tmp_path, capsys):
     params = from_arguments(TrainParams, parse(['--preset', 'paper', *fitting]))
     _check_strides(parse(['--preset', 'paper']), params, folder, 10.0)  # no word
     _check_strides(parse(['--preset', 'paper']), Settings.of('paper').train, folder, 30.0)
+
+
+def test_torchrun_trains_one_policy_and_tells_of_it_once(folder, tmp_path):
+    """Two real processes, with a mapping that each makes for itself."""
+    command = [
+        sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2',
+        '-m', 'mimic_policy.train_command', '--dataset', folder, '--out', tmp_path / 'run',
+        '--device', 'cpu', '--method', 'immimic_a', *QUICK,
+    ]  # fmt: skip
+    path = os.pathsep.join(place for place in sys.path if place)
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, 'PYTHONPATH': path}
+    )
+    assert done.returncode == 0, done.stderr
+    assert load_policy(tmp_path / 'run').meta.method == 'immimic_a'
+    assert read_checkpoint(tmp_path / 'run').document['training']['processes'] == 2
+    curve = read_curve(tmp_path / 'run')
+    assert [line['step'] for line in curve] == [2, 4]
+    assert all(np.isfinite(line['loss_mixed']) for line in curve)
+    for word in ('2 robot and 2 human episodes', ' of 4, ', 'done: '):
+        assert done.stderr.count(word) == 1, done.stderr
 
 
 def test_a_killed_command_goes_on(folder, tmp_path):

@@ -3,10 +3,12 @@ import errno
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -378,27 +380,47 @@ def test_reduced_precision_learns_too(episodes, tmp_path):
 _PAIR = dict(method='robot_only', steps=2, log_every=1)
 
 
-def _worker(rank, port, run):
+def _worker(rank, port, run, refused):
     os.environ |= {
         'RANK': str(rank), 'LOCAL_RANK': str(rank), 'WORLD_SIZE': '2',
         'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': str(port),
     }  # fmt: skip
-    _train(dataset(robots=2, humans=3), run, **_PAIR)
+    with pytest.raises(ConfigError, match=refused) if refused else nullcontext():
+        _train(dataset(robots=2, humans=3), run, **_PAIR)
 
 
-def test_two_processes_train_one_policy(tmp_path):
-    """The first loss is the mean of what both see; their weights are the same throughout."""
+def _train_together(*runs, refused=''):
+    """Train in a process for each folder, all of them at once; each does, or is refused."""
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
     context = multiprocessing.get_context('fork')  # torch is there already
-    workers = [context.Process(target=_worker, args=(r, port, tmp_path)) for r in range(2)]
+    workers = [
+        context.Process(target=_worker, args=(rank, port, run, refused))
+        for rank, run in enumerate(runs)
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join(120)
         worker.kill()
-    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert [worker.exitcode for worker in workers] == [0] * len(runs)
+
+
+def test_machines_that_do_not_share_the_folder_do_not_go_on(tmp_path):
+    """The first process writes all checkpoints: where others see none, they would begin at 0."""
+    first, second = tmp_path / 'first', tmp_path / 'second'
+    _train_together(first, second)
+    assert checkpoints(first) and not checkpoints(second)
+    refused = 'process 0 .* step 2, process 1 .* step 0 .*: give --out on a disk that they share'
+    _train_together(first, second, refused=refused)
+    shutil.copytree(first, second)
+    _train_together(first, second)  # it is done in both
+
+
+def test_two_processes_train_one_policy(tmp_path):
+    """The first loss is the mean of what both see; their weights are the same throughout."""
+    _train_together(tmp_path, tmp_path)
     assert read_checkpoint(tmp_path).document['training']['processes'] == 2
     curve = read_curve(tmp_path)
     assert [line['step'] for line in curve] == [1, 2]
