@@ -9,25 +9,17 @@ of an unchanged training and code are kept beside it.
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import torch
 
 from benchmarks.harness import ROOT, Options, Row, at_least, at_most, info
-from mimic_core.params import from_mapping
-from mimic_rl import (
-    PracticeParams,
-    RandomisationParams,
-    comparison,
-    load_run,
-    robot_synergies,
-    save_run,
-)
+from mimic_rl import comparison, load_run, robot_synergies, save_run
 from mimic_rl.checkpoint import TRAINING, Settings
 from mimic_rl.comparison import AWARE, CLONED, GATE, PHYSICS, REPLAY, STARTS
-from mimic_rl.params import LearningParams
+from mimic_rl.practise import settings_from
 from mimic_rl.run_folder import RUN_FILE
 from mimic_rl.shown import show
 from mimic_rl.training import Training
@@ -36,20 +28,26 @@ FOLDER: Final = ROOT / 'out' / 'practise'
 TARGETS: Final = ('box_push', 'box_pivot')  # with allegro
 OTHERS: Final = ('plate_push', 'pitcher_pour')
 HANDS: Final = ('allegro', 'leap', 'fin_ray')  # the last one as UMI has it
-ABLATIONS: Final[Mapping[str, Mapping[str, Any]]] = {
-    'fixed_target': {'reward': 'fixed_target'},
-    'default_start': {'start': 'default'},
-    'overhead_start': {'start': 'overhead'},
-    'hand_reward': {'reward': 'hand'},
+# As people give them with --set.
+SETTINGS: Final[Mapping[str, Sequence[str]]] = {
+    'box_pivot': ('hold=30', 'start_level=1', 'place_spread=0.5', 'spread=0.25'),
+}
+ABLATIONS: Final = {
+    'fixed_target': 'reward=fixed_target',
+    'default_start': 'start=default',
+    'overhead_start': 'start=overhead',
+    'hand_reward': 'reward=hand',
 }
 MINUTES: Final = 60.0
 QUICK_MINUTES: Final = 0.5
 EPISODES, QUICK_EPISODES = 50, 10
 THREADS: Final = 2
+# What scores depend on.
+_MEASURED: Final = ('mimic_rl', 'mimic_control', 'mimic_sim', 'mimic_description', 'mimic_core')
 
 
 def _train(
-    folder: Path, name: str, practice: Mapping[str, Any], options: Options
+    folder: Path, name: str, values: Sequence[str], options: Options
 ) -> tuple[float, float, int]:
     """Train until the time is over, of this and earlier processes.
 
@@ -57,9 +55,10 @@ def _train(
         That time, the time of processors in it [min], and the steps.
     """
     run = load_run(folder)
+    groups = settings_from(values)
     settings = Settings(
-        options.seed, from_mapping(PracticeParams, practice), RandomisationParams(),
-        LearningParams(), robot_synergies(run.robot()),
+        options.seed, groups['practice'], groups['randomisation'], groups['learning'],
+        robot_synergies(run.robot()),
     )  # fmt: skip
     minutes = options.minutes or (QUICK_MINUTES if options.quick else MINUTES)
     training = Training(run, settings, folder / name, threads=THREADS)
@@ -72,13 +71,14 @@ def _train(
 
 
 def _compared(
-    folder: Path, ablations: list[str], episodes: int, steps: int
+    folder: Path, ablations: list[str], episodes: int, steps: Mapping[str, int]
 ) -> list[comparison.Row]:
     """Return what `compare` does, from a file if training and code are those of the last time."""
     code = hashlib.sha256()
-    for path in sorted(Path(comparison.__file__).parent.glob('*.py')):
-        code.update(path.read_bytes())
-    key = [steps, episodes, *ablations, code.hexdigest()]
+    for package in _MEASURED:
+        for path in sorted((ROOT / 'src' / package / package).rglob('*.py')):
+            code.update(path.read_bytes())
+    key = [steps, episodes, code.hexdigest()]
     file = folder / 'scores.json'
     if file.exists() and (known := json.loads(file.read_text()))['key'] == key:
         return [comparison.Row(**row) for row in known['rows']]
@@ -93,16 +93,18 @@ def _measure(task: str, hand: str, options: Options) -> list[Row]:
     if not (folder / RUN_FILE).exists():
         save_run(show(task, 'iiwa14', hand), folder)
     name, wanted = f'{task}, {hand}', task in TARGETS and hand == 'allegro'
-    spent, processor, steps = _train(folder, TRAINING, {}, options)
+    values = SETTINGS.get(task, ())
+    spent, processor, count = _train(folder, TRAINING, values, options)
+    steps = {TRAINING: count}
     ablations = [a for a in ABLATIONS if a in options.only or (wanted and not options.only)]
     for ablation in ablations:
-        _train(folder, ablation, ABLATIONS[ablation], options)
+        steps[ablation] = _train(folder, ablation, (*values, ABLATIONS[ablation]), options)[2]
     episodes = QUICK_EPISODES if options.quick else EPISODES
     scores = _compared(folder, ablations, episodes, steps)
     rows = [
         at_most(f'{name}: training', spent, 'min', 60.5),
         at_most(f'{name}: training, time of processors', processor, 'min', 121.0),
-        info(f'{name}: training, policy steps', steps, ''),
+        info(f'{name}: training, policy steps', count, ''),
     ]
     rated = {(s.met, s.method): 100.0 * s.success for s in scores}
     for score in scores:

@@ -7,6 +7,7 @@ import mujoco
 import numpy as np
 
 from mimic_core.arrays import BoolArray, FloatArray, IntArray, checked
+from mimic_core.errors import ConfigError
 from mimic_rl.follower import Follower
 from mimic_rl.motion import Motion
 from mimic_rl.observation import Observer
@@ -77,7 +78,8 @@ class Practice:
 
         Raises:
             WrongRobotError: The registry has another robot of that name.
-            ConfigError: These physics are not installed.
+            ConfigError: These physics are not installed, or the reward follows a hand that was
+                not shown.
         """
         self.run: Final = run
         self.params: Final = params or PracticeParams()
@@ -85,6 +87,7 @@ class Practice:
         self.robot: Final = run.robot()
         self.rng = np.random.default_rng(seed)
         self.level = 0.0  # of the curriculum, 0 to 1
+        self.start_level = 0.0  # of starts, where the curriculum is below it
         self.outside = 0.0  # > 0: physics that practice does not see, see Physics.draw
         timestep = 1.0 / (self.params.control_rate * self.params.substeps)
         self.world: Final[World] = build_world(run, self.robot, timestep)
@@ -93,15 +96,17 @@ class Practice:
         self.eyes: Final = ObjectEyes.of(
             count, self.randomisation.delay, self.randomisation.min_delay
         )
-        self.targets: Final = resample(run.trajectory, run.rate, self.params.control_rate)
-        self.demonstration: Final = (
-            None
-            if run.demonstration is None
-            else resample_rows(run.demonstration, run.rate, self.params.control_rate)
-        )
+        self.targets, self.demonstration = shown_motion(run, self.params.control_rate)
         self.starts: Final = Starts(run, self.motion, self.params, self.demonstration)
         self.target_anchors: Final = place_anchors(self.targets, run.anchors)  # (T, A, 3)
         self.observer: Final = Observer(self)
+        if self.demonstration is not None:  # (T, 1 + F, 3) [m]
+            self._shown_points = self.motion.places(self.demonstration).points
+        elif self.params.reward == 'hand':
+            raise ConfigError(
+                "reward = 'hand' follows the hand that was shown, and this run shows only how the "
+                'object moved: prepare it from a video, or choose another reward'
+            )
         self.length: Final = len(self.targets) - 1 + self.params.hold
         model = self.world.model
         self.state: Final = self._blank_state(count)  # (B, S)
@@ -215,11 +220,9 @@ class Practice:
         distance = anchor_distance(place_anchors(pose, self.run.anchors), self.target_anchors[row])
         reward = tracking_reward(distance, self.params.reward_scale)
         places = self.motion.places(np.where(broken[:, None], self.motion.q, self.q))
-        if self.params.reward == 'hand' and self.demonstration is not None:
-            shown = self.observer.shown_palm[np.minimum(self.time, len(self.demonstration) - 1)]
-            near = tracking_reward(
-                np.linalg.norm(places.palm - shown, axis=1), self.params.reward_scale
-            )
+        if self.params.reward == 'hand':
+            shown = self._shown_points[np.minimum(self.time, len(self._shown_points) - 1)]
+            near = tracking_reward(anchor_distance(places.points, shown), self.params.reward_scale)
             weight = self.params.hand_weight
             reward = (1.0 - weight) * reward + weight * near
         reward[broken] = 0.0
@@ -268,7 +271,7 @@ class Practice:
         self.physics.draw(rows, self.randomisation, self.level, self.rng, self.outside)
         left = rows
         for again in range(_STARTS):
-            level = self.level * (1.0 - again / (_STARTS - 1))
+            level = max(self.level, self.start_level) * (1.0 - again / (_STARTS - 1))
             pose, q = self.starts.draw(left, self.randomisation, level, self.rng)
             self._put(left, pose, q)
             left = left[self._overlaps(left)]
@@ -355,6 +358,17 @@ class Practice:
         observer.places = motion.places(self.q)
         self.rng.bit_generator.state = values['rng']
         self.level = float(values['level'])
+
+
+def shown_motion(run: PracticeRun, rate: float) -> tuple[FloatArray, FloatArray | None]:
+    """Return how object (T, 7) and joints (T, J) were shown to move, at a rate [Hz].
+
+    There are no joints where only an object was shown.
+    """
+    path = resample(run.trajectory, run.rate, rate)
+    if run.demonstration is None:
+        return path, None
+    return path, resample_rows(run.demonstration, run.rate, rate)
 
 
 def resample(trajectory: FloatArray, rate: float, wanted: float) -> FloatArray:

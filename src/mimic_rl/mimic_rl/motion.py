@@ -17,7 +17,8 @@ from mimic_rl.kernels import place, reach
 from mimic_rl.params import PracticeParams
 from mimic_rl.synergies import Synergies
 
-PALM_ACTIONS: Final = 6  # three of place, three of Euler angles
+PLACE_ACTIONS: Final = 3  # of the palm's place, the first ones
+PALM_ACTIONS: Final = 6  # with three of its Euler angles
 _LEVER: Final = 0.3  # [m/rad]
 _DAMPING: Final = 1e-3  # [m^2]
 _SEARCH_DAMPING: Final = 1e-5  # [m^2]
@@ -38,6 +39,11 @@ class Places:
     palm: FloatArray  # (B, 3) [m]
     palm_R: FloatArray  # (B, 3, 3)
     tips: FloatArray  # (B, F, 3) [m]
+
+    @property
+    def points(self) -> FloatArray:
+        """(B, 1 + F, 3) palm and finger tips [m]."""
+        return np.concatenate([self.palm[:, None], self.tips], axis=1)
 
 
 class Motion:
@@ -133,7 +139,7 @@ class Motion:
         offset *= np.minimum(1.0, params.leash / np.maximum(length, 1e-9))
         self.palm[:] = palm_now + offset
         earlier = self.angles.copy()
-        angles = earlier + params.palm_turn * self._dt * action[:, 3:PALM_ACTIONS]
+        angles = earlier + params.palm_turn * self._dt * action[:, PLACE_ACTIONS:PALM_ACTIONS]
         self.angles[:] = np.clip(angles, -params.max_turn, params.max_turn)
         turn = euler_matrices(self.angles) @ self.start_R
         self._move_hand(self.hand_start + action[:, PALM_ACTIONS:] @ self._synergies.directions)

@@ -88,8 +88,6 @@ class Observer:
         count = len(motion.q)
         self.last_action = np.zeros((count, motion.actions))
         self.places: Places = motion.places(motion.q)
-        shown = practice.demonstration
-        self.shown_palm: Final = np.zeros((0, 3)) if shown is None else motion.places(shown).palm
         self.actor = np.zeros((count, 0))
         self.critic = np.zeros((count, 0))
 

@@ -48,7 +48,10 @@ class PracticeParams:
         high=0.5,
     )
     success_angle: float = param('Farthest turn from it [rad].', 0.262, low=0.01, high=3.15)
-    hand_weight: float = param('Weight of the hand in that reward [1].', 0.5, low=0, high=1)
+    hand_weight: float = param(
+        'Weight of palm and finger tips, where they are as shown, in the reward hand [1].', 0.5,
+        low=0, high=1,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,12 +122,20 @@ class LearningParams:
     gradient: float = param('Longest gradient [1].', 1.0, low=0.01, high=100)
     bound: float = param('Weight of means beyond the bounds of actions [1].', 0.01, low=0, high=10)
     spread: float = param('Standard deviation of actions at first [1].', 0.3, low=0.01, high=2)
+    place_spread: float = param(
+        'That of those that move the palm [1]; the others only turn and close it.', 0.3, low=0.01,
+        high=2,
+    )  # fmt: skip
     layers: tuple[int, ...] = param('Widths of the layers before the LSTM.', (256, 128), low=1)
     memory: int = param('Width of the LSTM.', 128, low=1, high=4096)
     critic_layers: tuple[int, ...] = param(
         'Widths of the layers of the critic.', (256, 128), low=1
     )
     level: float = param('Of the curriculum at first, 0 to 1.', 0.3, low=0, high=1)
+    start_level: float = param(
+        'Of the curriculum, below which places and turns at the start do not fall, 0 to 1.', 0.0,
+        low=0, high=1,
+    )  # fmt: skip
     level_step: float = param('By which it rises or falls.', 0.05, low=0, high=1)
     level_up: float = param('Share of success from which it rises.', 0.6, low=0, high=1)
     level_down: float = param('Share of success below which it falls.', 0.2, low=0, high=1)

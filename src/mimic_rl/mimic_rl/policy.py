@@ -10,7 +10,7 @@ import torch
 from mimic_core.arrays import FloatArray, checked
 from mimic_core.errors import ConfigError, LimitError
 from mimic_rl.checkpoint import TRAINING, Settings, load_actor, load_training
-from mimic_rl.environment import resample, resample_rows
+from mimic_rl.environment import shown_motion
 from mimic_rl.motion import Motion
 from mimic_rl.network import Actor
 from mimic_rl.observation import policy_view
@@ -37,13 +37,14 @@ class RunPolicy(ABC):
         self.robot: Final = run.robot()
         self.run: Final = run
         self.rate: Final = params.control_rate  # [Hz]
-        self.max_distance: Final = params.max_distance  # [m] that ended an episode
+        # [m] that ended an episode. A target that stands at the end is far away at first.
+        self.max_distance: Final = (
+            float('inf') if params.reward == 'fixed_target' else params.max_distance
+        )
         self._motion = Motion(self.robot, params, settings.synergies, 1)
-        shown = run.demonstration
-        self._shown = None if shown is None else resample_rows(shown, run.rate, self.rate)
+        self._path, self._shown = shown_motion(run, self.rate)
         self._starts = Starts(run, self._motion, params, self._shown)
         self._varied = settings.randomisation
-        self._path = resample(run.trajectory, run.rate, self.rate)
         self._anchors = place_anchors(self._path, run.anchors)
         self.length: Final = len(self._path) - 1 + params.hold  # steps
         self._fixed = params.reward == 'fixed_target'

@@ -4,6 +4,7 @@ Source: Schulman et al. 2017, Proximal Policy Optimization Algorithms; the rate 
 the divergence as in Schulman et al., section 4; demonstrations as in Rajeswaran et al. 2018, DAPG.
 """
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from mimic_core.arrays import BoolArray, FloatArray
 from mimic_rl.environment import Practice
+from mimic_rl.motion import PLACE_ACTIONS
 from mimic_rl.network import Actor, Critic, log_probability
 from mimic_rl.params import LearningParams
 
@@ -68,7 +70,7 @@ class Learner:
         self.practice: Final = practice
         self.params: Final = params
         self.generator: Final = torch.Generator().manual_seed(seed)
-        practice.level = params.level
+        practice.level, practice.start_level = params.level, params.start_level
         actor, critic = practice.reset()
         with torch.random.fork_rng():
             torch.manual_seed(seed)
@@ -76,6 +78,8 @@ class Learner:
                 actor.shape[1], practice.actions, params.layers, params.memory, params.spread
             )
             self.critic: Final = Critic(critic.shape[1], params.critic_layers)
+        with torch.no_grad():
+            self.actor.log_std[:PLACE_ACTIONS] = math.log(params.place_spread)
         self.optimiser: Final = torch.optim.Adam(
             [
                 {'params': list(self.actor.parameters()), 'lr': params.learning_rate},

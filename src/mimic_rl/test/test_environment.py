@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from mimic_core.errors import NotFiniteError, ShapeError
+from mimic_core.errors import ConfigError, NotFiniteError, ShapeError
 from mimic_rl import Practice, PracticeParams, RandomisationParams, robot_synergies
 from mimic_rl.run_folder import Part, axes_anchors
 from mimic_rl.shown import known_shown, show
@@ -309,6 +309,20 @@ def test_starts_are_spread_evenly_over_what_is_free(run, synergies):
     assert np.histogram(share, 4, (0.0, 1.0))[0].min() > 40
 
 
+def test_starts_may_be_ahead_of_the_curriculum(run, synergies):
+    """Places and turns at the start only: physics and what is seen stay at its level."""
+    practice = _practice(run, synergies, count=60, randomisation=RandomisationParams())
+    practice.reset()
+    near = practice.pose[:, :2] - run.trajectory[0, :2]
+    assert np.abs(near).max() < 1e-6
+    practice.start_level = 1.0
+    practice.reset()
+    far = practice.pose[:, :2] - run.trajectory[0, :2]
+    assert np.abs(far).max() > 0.08
+    np.testing.assert_array_equal(practice.physics.values[:, :4], 1.0)
+    np.testing.assert_array_equal(practice.eyes.seen, practice.pose)
+
+
 def test_a_box_on_a_slope_hardly_creeps(run):
     """The reason why practice leaves out the pass against it; friction holds up to 38.7 deg."""
     robot = run.robot()
@@ -352,11 +366,31 @@ def test_other_rewards(run, synergies, quiet):
         run, synergies, randomisation=quiet, params=PracticeParams(reward='fixed_target')
     )
     assert (fixed.target() == len(fixed.targets) - 1).all()
-    hand = _practice(run, synergies, randomisation=quiet, params=PracticeParams(reward='hand'))
-    both = _practice(run, synergies, randomisation=quiet)
-    still = [p.step(np.zeros((4, p.actions))).reward[0] for p in (fixed, hand, both)]
-    assert still[0] < 0.2 < still[2]
-    assert still[1] != still[2]
+    free = _practice(run, synergies, randomisation=quiet)
+    still = [p.step(np.zeros((4, p.actions))).reward[0] for p in (fixed, free)]
+    assert still[0] < 0.2 < still[1]
+
+
+def test_the_hands_reward_is_of_palm_and_finger_tips(run, synergies, quiet):
+    follow = PracticeParams(reward='hand', hand_weight=1.0)
+    practice = _practice(run, synergies, randomisation=quiet, params=follow)
+    shown = practice.demonstration
+    assert shown is not None
+
+    def follow_it(moved: slice) -> float:
+        practice.reset()
+        for q in shown[1:9]:
+            wanted = np.tile(q, (4, 1))
+            wanted[:, moved] += 0.6
+            step = practice.step_joints(wanted)
+        return float(step.reward.mean())
+
+    as_shown, arm = follow_it(slice(0)), len(practice.robot.arm_joints)
+    assert as_shown > 0.8
+    assert follow_it(slice(0, 2)) < as_shown - 0.05  # the palm elsewhere
+    assert follow_it(slice(arm, None)) < as_shown - 0.05  # another posture of the hand
+    with pytest.raises(ConfigError, match=r"reward = 'hand' .*: prepare it from a video"):
+        _practice(dataclasses.replace(run, demonstration=None), synergies, params=follow)
 
 
 @pytest.mark.parametrize('task', known_shown())

@@ -1,5 +1,7 @@
 """Policies through the gate in the twin, as they would run on a robot."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,12 @@ def test_a_shown_motion_goes_through_the_gate(run, settings, quiet):
     assert course.limited == 0.0  # practice asks for nothing that the gate would not let through
     again = twin.run(np.random.default_rng(0))
     assert again == course  # the same, number by number
+
+
+def test_a_target_that_stands_at_the_end_is_far_away_at_first(run, settings):
+    fixed = dataclasses.replace(settings, practice=PracticeParams(reward='fixed_target'))
+    assert ReplayPolicy(run, fixed, aware=True).max_distance == np.inf
+    assert ReplayPolicy(run, settings, aware=True).max_distance == 0.25
 
 
 def test_what_does_not_come_to_its_end_is_no_success_and_says_why(run, settings, quiet):

@@ -23,7 +23,13 @@ from mimic_rl import (  # noqa: E402
     robot_synergies,
     save_run,
 )
-from mimic_rl.checkpoint import Settings, load_actor, load_settings, save_settings  # noqa: E402
+from mimic_rl.checkpoint import (  # noqa: E402
+    Settings,
+    load_actor,
+    load_demonstrations,
+    load_settings,
+    save_settings,
+)
 from mimic_rl.comparison import clone  # noqa: E402
 from mimic_rl.evaluation import (  # noqa: E402
     Learned,
@@ -436,6 +442,35 @@ def test_only_what_succeeded_is_imitated(run, synergies, settings, tmp_path, mon
     rate = evaluate(practice, 'aware', Replay(aware=True), 32).rate
     assert 0.0 < rate < 1.0  # some of them failed and are not in it
     assert (shown.valid.sum(axis=0) == practice.length - 1).all()  # no episode that ended early
+
+
+def test_what_learning_begins_with(run, quiet, synergies):
+    practice = Practice(run, synergies, count=4, threads=1, randomisation=quiet)
+    params = dataclasses.replace(SMALL, spread=0.2, place_spread=0.5, level=0.4, start_level=0.9)
+    learner = Learner(practice, params)
+    spread = [0.5] * 3 + [0.2] * (practice.actions - 3)  # the palm's place, then turns and hand
+    np.testing.assert_allclose(learner.actor.std().detach(), spread, rtol=1e-6)
+    assert (practice.level, practice.start_level) == (0.4, 0.9)
+
+
+def test_a_training_with_demonstrations_begins_with_what_imitation_gave(
+    run, quiet, settings, tmp_path, monkeypatch
+):
+    for name in ('SHOWN', 'MOST'):
+        monkeypatch.setattr(f'mimic_rl.training._{name}_EPISODES', 4)
+    monkeypatch.setattr('mimic_rl.training._IMITATION_STEPS', 60)
+    actors = {}
+    for weight in (0.0, 0.1):
+        learning = dataclasses.replace(SMALL, demonstration=weight)
+        own = dataclasses.replace(settings, learning=learning, randomisation=quiet)
+        training = Training(run, own, tmp_path / str(weight), threads=1)
+        actors[weight] = training.learner.actor
+        training.close()
+    shown = load_demonstrations(tmp_path / '0.1')
+    error = {
+        weight: float(imitation_loss(actor, shown).detach()) for weight, actor in actors.items()
+    }
+    assert error[0.1] < 0.5 * error[0.0]
 
 
 def test_replays_of_another_start(run, synergies, quiet):
