@@ -19,6 +19,7 @@ from mimic_object_tracking.tracker import ObjectTracker
 from mimic_object_tracking.view import ObjectEstimate
 
 COLUMNS: Final = ('stamp', 'object', 'x', 'y', 'z', 'qx', 'qy', 'qz', 'qw', 'confidence')
+LEAST_DEPTH: Final = 0.1  # [1] share of a video's pictures that must have depth
 MOVES: Final = 0.01  # [m] by which an object must move at least, to have moved
 _TURNS: Final = 0.10  # [rad] or turn
 
@@ -31,6 +32,7 @@ class ObjectPath:
     stamps: FloatArray  # (N,) [s]
     poses: FloatArray  # (N, 4, 4) camera_T_object, NaN where it is not seen
     confidence: FloatArray  # (N,) [1], 0 where it is not seen
+    left_out: int = 0  # pictures of the video that are not among the N: they have no depth
 
     @property
     def seen(self) -> float:
@@ -56,10 +58,11 @@ class ObjectPath:
 
     def summary(self) -> str:
         """Return one line for people; says so when it never moves or is never seen."""
+        note = f'; {self.left_out} more have no depth and are left out' if self.left_out else ''
         if self.seen == 0.0:
-            return f'{self.name} is never seen'
+            return f'{self.name} is never seen in {len(self.stamps)} pictures{note}'
         moved, turned = self.travel()
-        share = f'seen in {100.0 * self.seen:.0f} % of {len(self.stamps)} pictures'
+        share = f'seen in {100.0 * self.seen:.0f} % of {len(self.stamps)} pictures{note}'
         if not self.moves:
             return (
                 f'{self.name} never moves: {1e3 * moved:.1f} mm and '
@@ -98,23 +101,35 @@ def follow(
 ) -> tuple[ObjectPath, ...]:
     """Return the path of each object through a video; the hands in it are tracked too.
 
+    A picture whose depth is lost is left out, unless every object has markers.
+
     Raises:
-        SourceError: There is no picture, or it has no depth.
+        SourceError: There is no picture, or hardly any has depth.
     """
     hands = HandTracker(TrackingParams(filter_cutoff=0.0, confirm_frames=1))
     stamps: list[float] = []
     found: list[tuple[ObjectEstimate, ...]] = []
+    left_out = 0
     try:
         for frame in frames:
+            if frame.depth is None and tracker.unmarked:
+                left_out += 1
+                continue
             estimates = tracker.process(frame, hands.process_frame(frame))
             stamps.append(frame.stamp)
             found.append(estimates)
             on_picture(frame, estimates)
     finally:
         hands.close()
-    if not stamps:
+    if not stamps and not left_out:
         raise SourceError('the video has no pictures')
-    return tuple(_path(track.model.name, stamps, found) for track in tracker.tracks)
+    if len(stamps) < LEAST_DEPTH * (len(stamps) + left_out):
+        raise SourceError(
+            f'{left_out} of {len(stamps) + left_out} pictures have no depth, in which the shape '
+            f'of {", ".join(tracker.unmarked)} is followed: record aligned depth with the '
+            'stamps of the colour, or put markers on the object'
+        )
+    return tuple(_path(track.model.name, stamps, found, left_out) for track in tracker.tracks)
 
 
 def write_paths(paths: tuple[ObjectPath, ...], file: Path) -> None:
@@ -162,13 +177,15 @@ def read_paths(file: Path) -> tuple[ObjectPath, ...]:
     return tuple(paths)
 
 
-def _path(name: str, stamps: list[float], found: list[tuple[ObjectEstimate, ...]]) -> ObjectPath:
+def _path(
+    name: str, stamps: list[float], found: list[tuple[ObjectEstimate, ...]], left_out: int
+) -> ObjectPath:
     poses, confidence = np.full((len(stamps), 4, 4), np.nan), np.zeros(len(stamps))
     for row, estimates in enumerate(found):
         for estimate in estimates:
             if estimate.name == name:
                 poses[row], confidence[row] = estimate.camera_T_object, estimate.confidence
-    return ObjectPath(name, np.array(stamps), poses, confidence)
+    return ObjectPath(name, np.array(stamps), poses, confidence, left_out)
 
 
 def _median_of_three(values: FloatArray) -> FloatArray:

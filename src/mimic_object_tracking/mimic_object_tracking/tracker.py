@@ -82,6 +82,12 @@ class ObjectTracker:
         if self._worker is not None:
             self._worker.shutdown(cancel_futures=True)
 
+    @property
+    def unmarked(self) -> tuple[str, ...]:
+        """Names of the objects without markers: these are not followed without depth."""
+        marked = self._markers.objects if self._markers is not None else frozenset()
+        return tuple(track.model.name for track in self.tracks if track.model.name not in marked)
+
     def reset(self) -> None:
         """Forget where everything is."""
         for track in self.tracks:
@@ -102,8 +108,12 @@ class ObjectTracker:
             StaleInputError: It is not newer than the one before. One that is older by more than
                 a second is a new start: all objects are forgotten.
         """
-        if frame.depth is None:
-            self._check_markers()
+        if frame.depth is None and self.unmarked:
+            raise SourceError(
+                f'the picture has no depth, in which the shape of {", ".join(self.unmarked)} '
+                'is followed: use an RGB-D camera (a bag with aligned depth), or markers on the '
+                'object'
+            )
         behind = self._stamp - frame.stamp
         if behind > RESTART:
             self.reset()
@@ -129,15 +139,6 @@ class ObjectTracker:
         estimates = [track.process(view, said.get(track.model.name)) for track in self.tracks]
         self.timing = Timing(prepared - began, time.perf_counter() - prepared)
         return tuple(estimate for estimate in estimates if estimate is not None)
-
-    def _check_markers(self) -> None:
-        marked = self._markers.objects if self._markers is not None else frozenset()
-        bare = [track.model.name for track in self.tracks if track.model.name not in marked]
-        if bare:
-            raise SourceError(
-                f'the picture has no depth, in which the shape of {", ".join(bare)} is followed: '
-                'use an RGB-D camera (a bag with aligned depth), or markers on the object'
-            )
 
     def _by_markers(
         self, said: Mapping[str, MarkerPose], stamp: float
