@@ -18,7 +18,7 @@ from mimic_object_tracking.colour import ColourModel
 from mimic_object_tracking.mesh import ObjectModel
 from mimic_object_tracking.params import ObjectTrackingParams
 from mimic_object_tracking.scene import Scene
-from mimic_object_tracking.search import Candidate, Searcher, closeness
+from mimic_object_tracking.search import Candidate, Piece, Searcher, closeness
 from mimic_object_tracking.view import Box, View
 
 POINTS: Final = 1500  # of the image that are aligned
@@ -37,10 +37,13 @@ class PoseEstimator(Protocol):
     def start(
         self, color: Image, depth: DepthImage, intrinsics: Intrinsics, mask: BoolArray
     ) -> FloatArray | None:
-        """Return camera_T_object (4, 4) of the object in the mask (H, W), None if it fails."""
+        """Return camera_T_object (4, 4) of the object in the mask (H, W), None if it fails.
+
+        It is called for every piece that may be the object, and last for the one that is.
+        """
 
     def follow(self, color: Image, depth: DepthImage, intrinsics: Intrinsics) -> FloatArray | None:
-        """Return camera_T_object (4, 4) in the picture after the last one, None if it fails."""
+        """Return camera_T_object (4, 4) of what was started last, None if it fails."""
 
 
 class Segmenter(Protocol):
@@ -117,17 +120,21 @@ class EstimatorMethod:
         self, view: View, scene: Scene, colours: ColourModel, last: FloatArray | None
     ) -> Candidate | None:
         """See Method."""
-        found: list[Candidate] = []
-        for piece in self._searcher.pieces(scene, view.color, colours):
-            mask = np.zeros(view.depth.shape, bool)
-            mask[piece.rows, piece.columns] = True
-            with self._lock:
-                pose = self._estimator.start(view.color, view.depth, view.intrinsics, mask)
+        pieces = self._searcher.pieces(scene, view.color, colours)
+        found: list[tuple[Candidate, Piece]] = []
+        for piece in pieces:
+            pose = self._start(view, piece)
             if pose is not None:
                 near = closeness(distances(self._model, pose, piece.points))
                 judged = look(self._model, scene, pose)
-                found.append(Candidate(pose, judged, near, colours.likeness(piece.colours)))
-        return max(found, key=lambda candidate: candidate.score, default=None)
+                likeness = colours.likeness(piece.colours)
+                found.append((Candidate(pose, judged, near, likeness), piece))
+        if not found:
+            return None
+        best, piece = max(found, key=lambda item: item[0].score)
+        if piece is not pieces[-1]:
+            self._start(view, piece)  # it follows what it was started on last
+        return best
 
     def follow(
         self, view: View, scene: Scene, predicted: FloatArray, wide: float
@@ -135,6 +142,12 @@ class EstimatorMethod:
         """See Method."""
         with self._lock:
             return self._estimator.follow(view.color, view.depth, view.intrinsics)
+
+    def _start(self, view: View, piece: Piece) -> FloatArray | None:
+        mask = np.zeros(view.depth.shape, bool)
+        mask[piece.rows, piece.columns] = True
+        with self._lock:
+            return self._estimator.start(view.color, view.depth, view.intrinsics, mask)
 
 
 def make_method(model: ObjectModel, params: ObjectTrackingParams) -> Method:

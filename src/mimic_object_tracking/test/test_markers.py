@@ -33,11 +33,11 @@ def file(tmp_path):
     return path
 
 
-def picture(finder, camera_T_object, ids=(3, 7)):
+def picture(finder, camera_T_object, ids=(3, 7), family=cv2.aruco.DICT_4X4_50):
     """Draw the markers as a pinhole camera sees them, four times finer, then smaller."""
     scale, side = 4, 240
     canvas = np.full((480 * scale, 640 * scale), 170, np.uint8)
-    dictionary = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_50)
+    dictionary = cv2.aruco.getPredefinedDictionary(family)
     for number, marker in finder._markers['box'].items():
         if number not in ids:
             continue
@@ -56,12 +56,15 @@ def picture(finder, camera_T_object, ids=(3, 7)):
     return cv2.cvtColor(small, cv2.COLOR_GRAY2RGB)
 
 
+@pytest.mark.parametrize('name', ['4x4_50', 'apriltag_36h11', 'apriltag_25h9'])
 @pytest.mark.parametrize(
     ('ids', 'distance', 'angle'), [((3, 7), 0.002, 0.012), ((3,), 0.004, 0.08)]
 )
-def test_a_pose_without_depth(file, box, ids, distance, angle):
+def test_a_pose_without_depth(file, box, ids, distance, angle, name):
+    file.write_text(FILE.replace('4x4_50', name))
     finder = load_markers(file, ['box'])
-    frame = Frame(picture(finder, POSE, ids), OPTICS, 1.0, 'camera')
+    family = getattr(cv2.aruco, f'DICT_{name.upper()}')
+    frame = Frame(picture(finder, POSE, ids, family), OPTICS, 1.0, 'camera')
     tracker = ObjectTracker([box], ObjectTrackingParams(objects=('box.obj',), markers=str(file)))
     (found,) = tracker.process(frame)
     assert found.look is None and found.confidence > 0.5

@@ -16,6 +16,7 @@ from scipy.spatial.transform import Rotation
 from mimic_core.errors import ConfigError, SourceError
 from mimic_core.frames import transform
 from mimic_object_tracking import ObjectTracker, ObjectTrackingParams
+from mimic_object_tracking.methods import EstimatorMethod
 from mimic_object_tracking.sam2_segmenter import MODEL_VARIABLE
 
 PARAMS = ObjectTrackingParams(objects=('box.obj',))
@@ -73,6 +74,41 @@ def test_foundation_pose_starts_and_follows_and_is_judged(foundation_pose, box, 
     assert tracker.tracks[0].state != 'tracked'
     foundation_pose.answer = np.full((4, 4), np.nan)
     assert tracker.process(box_stage.still(HERE, 3 / 30)[0]) == ()
+
+
+class OnLastPiece:
+    """Finds the box in any piece that it is started on, and follows the last one, as most do."""
+
+    def __init__(self, truth, noise):
+        self._truth, self._noise, self.starts = truth, noise, 0
+        self._piece = None
+
+    def start(self, color, depth, intrinsics, mask):
+        self.starts += 1
+        v, u = np.argwhere(mask).mean(axis=0)
+        centre = intrinsics.project(self._truth[:3, 3])
+        is_box = np.hypot(u - centre[0], v - centre[1]) < 40.0
+        self._piece = self._truth if is_box else self._truth @ self._noise
+        return self._piece
+
+    def follow(self, color, depth, intrinsics):
+        return self._piece
+
+
+def test_what_is_followed_is_the_piece_that_won(box, box_stage):
+    """Something smaller lies in the picture too, and is looked at after it."""
+    frame, truth = box_stage.still(HERE, 0.0)
+    depth = frame.depth.copy()
+    depth[400:440, 60:120] = depth[400:440, 60:120] * 0.9
+    frame = replace(frame, depth=depth)
+    aside = transform(np.eye(3), np.array([0.1, 0.0, 0.0]))
+    estimator = OnLastPiece(truth.objects['box'], aside)
+    tracker = ObjectTracker([box], PARAMS)
+    tracker.tracks[0]._method = EstimatorMethod(box, estimator)
+    assert tracker.process(frame)
+    assert estimator.starts == 3  # each piece, and the winner again
+    (found,) = tracker.process(replace(frame, stamp=1 / 30))
+    np.testing.assert_allclose(found.camera_T_object, truth.objects['box'], atol=1e-9)
 
 
 @pytest.fixture
