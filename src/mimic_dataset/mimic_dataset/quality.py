@@ -11,13 +11,13 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from mimic_core.arrays import BoolArray, FloatArray, Image
-from mimic_core.errors import MimicError
+from mimic_core.errors import ConfigError, MimicError
 from mimic_dataset import resample
 from mimic_dataset.arrays import (
     AXIS_ANGLE,
     DOMAINS,
     POSITION,
-    Dataset,
+    DatasetMeta,
     Domain,
     EpisodeArrays,
     Frames,
@@ -33,9 +33,9 @@ from mimic_dataset.bags import (
     states,
     success_of,
 )
-from mimic_dataset.convert import find_sources
+from mimic_dataset.convert import VIDEOS, find_sources
 from mimic_dataset.lerobot import domain_meta
-from mimic_dataset.read import load
+from mimic_dataset.read import stream
 from mimic_description import RobotModel, known_devices, load_device, load_robot
 from mimic_recording import Episode, check_track, load_track, make_report
 from mimic_recording.reader import NANOSECONDS
@@ -118,14 +118,17 @@ def inspect(path: Path, robot: RobotModel | None = None, arm: str = '') -> list[
         arm: Of several arms with the same names of joints.
 
     Raises:
-        ConfigError: There is nothing.
+        ConfigError: There is nothing, or only videos.
         DatasetError: A file of the dataset is damaged.
     """
     if (path / 'meta' / 'info.json').exists() or any(
         (path / domain / 'meta').is_dir() for domain in DOMAINS
     ):
         return _of_dataset(path)
-    return [inspect_bag(bag, robot, arm) for bag in find_sources([path])]
+    bags = [source for source in find_sources([path]) if source.suffix.lower() not in VIDEOS]
+    if not bags:
+        raise ConfigError(f'{path}: only videos; `./mimic ingest` looks at them, and says why not')
+    return [inspect_bag(bag, robot, arm) for bag in bags]
 
 
 # Bags -------------------------------------------------------------------------------------------
@@ -307,11 +310,10 @@ def _watch(
 
 
 def _of_dataset(path: Path) -> list[Quality]:
-    dataset = load(path)
+    meta, episodes = stream(path)
     notes = _notes(path)
     return [
-        inspect_arrays(e, dataset, notes.get((e.domain, e.name), {}), str(path))
-        for e in dataset.episodes
+        inspect_arrays(e, meta, notes.get((e.domain, e.name), {}), str(path)) for e in episodes
     ]
 
 
@@ -326,10 +328,10 @@ def _notes(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def inspect_arrays(
-    episode: EpisodeArrays, dataset: Dataset, notes: dict[str, Any], path: str
+    episode: EpisodeArrays, meta: DatasetMeta, notes: dict[str, Any], path: str
 ) -> Quality:
     """Return the quality of an episode of a dataset."""
-    at, meta = episode.stamps, dataset.meta
+    at = episode.stamps
     pose, joints = episode.action[:, :6], episode.action[:, 6:]
     findings = motion_findings(at, pose, joints)
     findings += limit_findings(

@@ -1,7 +1,7 @@
 """Datasets → arrays for training."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -65,13 +65,39 @@ def load(
         DatasetError: There is no dataset, a file of it is damaged, or an episode is wrong; names
             file and field.
     """
+    meta, readers = _readers(path, size, domains, pictures=pictures, cache=cache)
+    episodes = tuple(episode for reader in readers for episode in reader.episodes())
+    return Dataset(meta, episodes)
+
+
+def stream(path: Path) -> tuple[DatasetMeta, Iterator[EpisodeArrays]]:
+    """Return what a dataset is of, and its episodes one after the other.
+
+    Pictures are as stored, decoded when their episode is asked for and not kept: for who looks at
+    each episode once.
+
+    Raises:
+        DatasetError: As `load`; of an episode when it is asked for.
+    """
+    meta, readers = _readers(path, None, DOMAINS, pictures=True, cache=False)
+    return meta, (episode for reader in readers for episode in reader.episodes())
+
+
+def _readers(
+    path: Path,
+    size: tuple[int, int] | None,
+    domains: Sequence[Domain],
+    *,
+    pictures: bool,
+    cache: bool,
+) -> tuple[DatasetMeta, list['_Reader']]:
     if (path / 'meta' / 'info.json').exists():
         roots = [path]
     else:
         roots = [path / domain for domain in DOMAINS if (path / domain / 'meta').is_dir()]
     if not roots:
         raise DatasetError(f'{path}: there is no dataset; it needs a folder robot or human')
-    found: list[EpisodeArrays] = []
+    found: list[_Reader] = []
     meta: DatasetMeta | None = None
     cameras: dict[str, tuple[int, int]] = {}
     for root in roots:
@@ -83,12 +109,11 @@ def load(
         meta = meta or own
         cameras = {**own.cameras, **cameras}
         folder = root / CACHE if cache else None
-        found += _Reader(root, domain, own, records, size, folder, pictures).episodes()
+        found.append(_Reader(root, domain, own, records, size, folder, pictures))
     if meta is None:
         raise DatasetError(f'{path}: holds no episodes of {", ".join(domains)}')
     sizes = {camera: size or stored for camera, stored in cameras.items()}
-    whole = DatasetMeta.from_map(meta.as_map() | {'cameras': sizes}, str(path))
-    return Dataset(whole, tuple(found))
+    return DatasetMeta.from_map(meta.as_map() | {'cameras': sizes}, str(path)), found
 
 
 class _Reader:
@@ -109,7 +134,7 @@ class _Reader:
         self._pictures = pictures
         self._tables: dict[tuple[int, int], pa.Table] = {}
 
-    def episodes(self) -> list[EpisodeArrays]:
+    def episodes(self) -> Iterator[EpisodeArrays]:
         self._check_info()
         files = sorted((self._root / 'meta' / 'episodes').glob('*/*.parquet'))
         if not files:
@@ -124,8 +149,8 @@ class _Reader:
                 f'{files[0]}, episode_index: {len(rows)} episodes, meta/mimic.json has '
                 f'{len(self._records)}'
             )
-        return [self._episode(row, record, files[0]) for row, record in
-                zip(rows, self._records, strict=True)]  # fmt: skip
+        for row, record in zip(rows, self._records, strict=True):
+            yield self._episode(row, record, files[0])
 
     def _check_info(self) -> None:
         path = self._root / 'meta' / 'info.json'

@@ -152,13 +152,7 @@ def test_an_arm_at_its_bound_is_worth_a_drop_and_a_hand_is_not():
 
 
 def inspected(one):
-    return inspect_arrays(one, load_like(one), {}, 'x')
-
-
-def load_like(one):
-    from mimic_dataset import Dataset
-
-    return Dataset(META, [one])
+    return inspect_arrays(one, META, {}, 'x')
 
 
 def test_episodes_of_a_dataset_are_inspected_too(dataset, tmp_path):
@@ -169,6 +163,15 @@ def test_episodes_of_a_dataset_are_inspected_too(dataset, tmp_path):
     text = file.read_text()
     assert text.count('<section') == 5 and text.count('data:image/jpeg') == 40
     assert main(['validate', str(folder)]) == 0
+    assert not list(folder.rglob('.cache'))  # who only looks leaves nothing behind
+
+
+def test_videos_are_no_damaged_bags(good, tmp_path, capsys):
+    (tmp_path / 'a.mp4').write_bytes(b'')
+    assert main(['validate', str(tmp_path)]) == 2
+    assert 'only videos; `./mimic ingest` looks at them' in capsys.readouterr().err
+    (tmp_path / 'bag').symlink_to(good, target_is_directory=True)
+    assert [q.name for q in inspect(tmp_path)] == ['bag']
 
 
 def test_frozen_pictures_jumps_and_failures_of_arrays():
