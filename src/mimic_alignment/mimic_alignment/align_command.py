@@ -10,8 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from mimic_alignment.actions import Normaliser, action_cost
-from mimic_alignment.alignment import METHODS, actions_of
+from mimic_alignment.alignment import METHODS, actions_of, local_cost
 from mimic_alignment.features import THUMBNAIL
 from mimic_alignment.job import Done, Job, run_job
 from mimic_alignment.params import AlignmentParams
@@ -90,8 +89,7 @@ def write_plots(done: Done, params: AlignmentParams, folder: Path) -> list[Path]
     costs = done.alignment.costs
     h, r = (int(i) for i in np.unravel_index(np.argmin(costs), costs.shape))
     warp = done.alignment.warps[h][r]
-    normaliser = Normaliser.fit([*humans, *robots])
-    local = action_cost(normaliser.apply(humans[h]), normaliser.apply(robots[r]), params)
+    local = local_cost(done.humans, done.robots, (h, r), params, done.encoder)
     folder.mkdir(parents=True, exist_ok=True)
     names = (done.alignment.humans[h], done.alignment.robots[r])
     files = [folder / 'warped_pair.png', folder / 'paths.png']

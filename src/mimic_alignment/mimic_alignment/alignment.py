@@ -8,7 +8,7 @@ from typing import Final, Literal
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from mimic_alignment.actions import Actions, feature_cost
+from mimic_alignment.actions import Actions, Normaliser, action_cost, feature_cost
 from mimic_alignment.batch import align_actions, warp_pairs
 from mimic_alignment.dtw import Warp
 from mimic_alignment.features import Encoder, encode
@@ -142,3 +142,27 @@ def align(
         tuple(tuple(row) for row in warps),
         params,
     )
+
+
+def local_cost(
+    humans: Sequence[EpisodeArrays],
+    robots: Sequence[EpisodeArrays],
+    pair: tuple[int, int],
+    params: AlignmentParams,
+    encoder: Encoder | None = None,
+) -> FloatArray:
+    """Return (N, M) costs [1] through which the path of a pair goes, as `align` compares them.
+
+    Args:
+        humans: All that were aligned: what actions are divided by depends on all of them.
+        robots: All of them.
+        pair: Number of the human and of the robot.
+        params: Weights.
+        encoder: As given to `align`.
+    """
+    h, r = pair
+    if encoder is not None:
+        return feature_cost(encode(humans[h].agent, encoder), encode(robots[r].agent, encoder))
+    people, machines = list(map(actions_of, humans)), list(map(actions_of, robots))
+    normaliser = Normaliser.fit([*people, *machines])
+    return action_cost(normaliser.apply(people[h]), normaliser.apply(machines[r]), params)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mimic_alignment.alignment import METHODS, Alignment, align, split
-from mimic_alignment.features import load_encoder
+from mimic_alignment.features import Encoder, load_encoder
 from mimic_alignment.params import AlignmentParams
 from mimic_core.errors import ConfigError, UnknownNameError
 from mimic_dataset import load
@@ -31,6 +31,7 @@ class Done:
     alignment: Alignment
     humans: tuple[EpisodeArrays, ...]
     robots: tuple[EpisodeArrays, ...]
+    encoder: Encoder | None  # of the visual method
 
     @property
     def summary(self) -> str:
@@ -61,4 +62,4 @@ def run_job(job: Job, params: AlignmentParams) -> Done:
         alignment.save(path)
     except OSError as error:
         raise ConfigError(f'{path}: {error.strerror}') from error
-    return Done(path, alignment, tuple(humans), tuple(robots))
+    return Done(path, alignment, tuple(humans), tuple(robots), encoder)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from alignment_episodes import JOINTS, episode
 
+from mimic_alignment import align_command
 from mimic_alignment.align_command import main
 from mimic_alignment.job import Job, run_job
 from mimic_alignment.mapping import Mapping
@@ -48,6 +49,22 @@ def test_by_eye_and_chosen_episodes(dataset, tmp_path):
     assert main([str(dataset), *arguments]) == 0
     assert json.loads(output.with_name('m.about.json').read_text())['humans'] == ['h1']
     assert len(Mapping.load(output).frames) == 1
+
+
+@pytest.mark.parametrize('method', ['action', 'visual'])
+def test_the_path_is_drawn_over_the_costs_that_it_was_sought_in(
+    dataset, tmp_path, method, monkeypatch
+):
+    drawn = []
+    draw = align_command.draw_warp
+    monkeypatch.setattr(
+        align_command, 'draw_warp', lambda *given: drawn.append(given) or draw(*given)
+    )
+    arguments = ['--method', method, '--output', str(tmp_path / 'm.json')]
+    assert main([str(dataset), *arguments, '--plots', str(tmp_path), '--step-pattern',
+                 'symmetric1']) == 0  # fmt: skip
+    ((local, warp, *_),) = drawn
+    assert local[*warp.path.T].sum() == pytest.approx(warp.cost)
 
 
 @pytest.mark.parametrize(
