@@ -9,17 +9,20 @@ of an unchanged training and code are kept beside it.
 import dataclasses
 import hashlib
 import json
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import torch
+from rich.console import Console
 
 from benchmarks.harness import ROOT, Options, Row, at_least, at_most, info
 from mimic_rl import comparison, load_run, robot_synergies, save_run
 from mimic_rl.checkpoint import TRAINING, Settings
 from mimic_rl.comparison import AWARE, CLONED, GATE, PHYSICS, REPLAY, STARTS
-from mimic_rl.practise import settings_from
+from mimic_rl.ppo import Report
+from mimic_rl.practise import TrainingScreen, settings_from
 from mimic_rl.run_folder import RUN_FILE
 from mimic_rl.shown import show
 from mimic_rl.training import Training
@@ -63,8 +66,16 @@ def _train(
     minutes = options.minutes or (QUICK_MINUTES if options.quick else MINUTES)
     training = Training(run, settings, folder / name, threads=THREADS)
     learner = training.learner
-    if learner.seconds < 60.0 * minutes:
-        training.run(10**12, report=lambda _: learner.seconds < 60.0 * minutes)
+    left = 60.0 * minutes - learner.seconds
+    if left > 0.0:
+        print(f'{folder.name}, {name}: {left / 60.0:.1f} of {minutes:g} min to go')
+        with TrainingScreen(Console(), learner.steps, end=time.monotonic() + left) as screen:
+
+            def report(result: Report) -> bool:
+                screen.show(result)
+                return learner.seconds < 60.0 * minutes
+
+            training.run(10**12, report=report)
     print(f'{folder.name}, {name}: {learner.steps:,} steps, {learner.seconds / 60.0:.1f} min')
     training.close()
     return learner.seconds / 60.0, learner.processor / 60.0, learner.steps

@@ -161,7 +161,7 @@ def _train(arguments: argparse.Namespace) -> None:
     if training.resumed:
         console.print(f'goes on from step {training.learner.steps:,}')
     end = time.monotonic() + 60.0 * arguments.minutes if arguments.minutes > 0 else float('inf')
-    with _Steps(console, arguments.steps, training.learner.steps, end) as screen:
+    with TrainingScreen(console, training.learner.steps, arguments.steps, end) as screen:
 
         def report(result: 'Report') -> bool:
             screen.show(result)
@@ -182,18 +182,28 @@ def _bar(console: Console) -> Progress:
     return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
-class _Steps:
+class TrainingScreen:
     """Progress of a training: a bar on a terminal, a line now and then elsewhere."""
 
-    def __init__(self, console: Console, total: int, done: int, end: float) -> None:
-        """Args: total: steps that are wanted; done: of them; end: when it stops at the latest."""
+    def __init__(
+        self, console: Console, done: int, total: int | None = None, end: float = float('inf')
+    ) -> None:
+        """Begin to show.
+
+        Args:
+            console: Where.
+            done: Steps of before.
+            total: Steps that are wanted; None: only the time counts.
+            end: When it stops at the latest, of time.monotonic [s].
+        """
         self._console, self._total, self._end = console, total, end
-        self._bar = _bar(console)
-        self._job = self._bar.add_task('', total=total, completed=done)
         self._done, self._began = done, time.monotonic()
         self._told = self._began
+        self._bar = _bar(console)
+        whole = total if total is not None else round(end - self._began)
+        self._job = self._bar.add_task('', total=whole, completed=done if total else 0)
 
-    def __enter__(self) -> '_Steps':
+    def __enter__(self) -> 'TrainingScreen':
         self._bar.start()
         return self
 
@@ -205,17 +215,21 @@ class _Steps:
         text = f'reward {result.reward:.2f}, level {result.level:.2f}'
         if result.episodes:
             text += f', success {100 * result.success:3.0f} %'
-        self._bar.update(self._job, completed=result.steps, description=text)
         now = time.monotonic()
+        passed = result.steps if self._total is not None else round(now - self._began)
+        self._bar.update(self._job, completed=passed, description=text)
         if self._console.is_terminal or now - self._told < _LINE_EVERY:
             return
         self._told = now
-        pace = (now - self._began) / (result.steps - self._done)  # [s] a step
-        left = max(min(pace * (self._total - result.steps), self._end - now), 0.0)
+        left, steps = self._end - now, f'{result.steps:,}'
+        if self._total is not None:
+            pace = (now - self._began) / (result.steps - self._done)  # [s] a step
+            left = min(pace * (self._total - result.steps), left)
+            steps += f' of {self._total:,}'
         self._console.print(
-            f'{result.steps:,} of {self._total:,} steps, {text}, {timedelta(seconds=round(left))} '
-            'to go', soft_wrap=True,
-        )  # fmt: skip
+            f'{steps} steps, {text}, {timedelta(seconds=round(max(left, 0.0)))} to go',
+            soft_wrap=True,
+        )
 
 
 class _Rows:

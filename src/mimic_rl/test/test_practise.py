@@ -1,11 +1,15 @@
 import dataclasses
+import io
 import json
 import re
 import shutil
 import sys
+import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 torch = pytest.importorskip('torch', reason='what learning needs is not installed')
 
@@ -232,6 +236,28 @@ def test_a_training_goes_on_with_its_own_settings_and_tells_how_far_it_is(
     assert 'horizon is 8, not 9' in said and 'train under another --name' in said
     assert _call(monkeypatch, *call, '--seed', 4) == 2
     assert 'seed is 0, not 4' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('terminal', 'total', 'says'),
+    [
+        (False, 1000, ['300 of 1,000 steps, reward 0.50, level 0.40, success  25 %', ' to go']),
+        (False, None, ['300 steps, reward 0.50', '0:00:0', ' to go']),
+        (True, 1000, ['300/1000']),
+        (True, None, ['success  25 %', '/9']),
+    ],
+)
+def test_progress_by_steps_and_by_time(terminal, total, says, monkeypatch):
+    monkeypatch.setattr(practise, '_LINE_EVERY', 0.0)
+    told = io.StringIO()
+    console = Console(file=told, force_terminal=terminal, width=120)
+    end = time.monotonic() + 9.4
+    report = SimpleNamespace(reward=0.5, level=0.4, episodes=4, success=0.25, steps=300)
+    with practise.TrainingScreen(console, 100, total, end) as screen:
+        screen.show(report)
+    text = re.sub(r'\x1b\[[0-9;?]*[a-zA-Z]', '', told.getvalue())
+    for words in says:
+        assert words in text
 
 
 @pytest.mark.parametrize(
