@@ -30,7 +30,7 @@ def main() -> int:
     parser.add_argument('--minutes', type=float, default=0.0, help='of benches that run for long')
     parser.add_argument(
         '--only', nargs='+', default=[], metavar='NAME',
-        help='tasks, policy_launch: some tasks, hands, methods',
+        help='tasks, policy_launch, practise: some tasks, hands, methods',
     )  # fmt: skip
     parser.add_argument('--publish', action='store_true', help='write docs/results/NAME.md too')
     arguments = parser.parse_args()
