@@ -6,7 +6,7 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 from types import FrameType
@@ -20,8 +20,10 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from mimic_alignment import Mapping as FrameMapping
 from mimic_core.arguments import add_arguments, at_least, from_arguments, guarded
 from mimic_core.errors import ConfigError
+from mimic_core.events import EventWriter
 from mimic_dataset import default_folder, load
 from mimic_dataset.lerobot import domain_meta
+from mimic_policy.checkpoint import writing
 from mimic_policy.data import prepare
 from mimic_policy.diffusion import DiffusionParams
 from mimic_policy.distributed import choose_device, first_process
@@ -53,7 +55,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument('--humans', type=at_least(0), help='only so many human episodes')
     p.add_argument('--device', default='auto', help='of torch: cpu, cuda, cuda:1')
     p.add_argument('--threads', type=int, default=0, help='of the processor; 0: one a core')
-    p.add_argument('--tensorboard', action='store_true', help='write events into the folder')
+    p.add_argument(
+        '--tensorboard', action='store_true', help='write events for it into the folder'
+    )
     p.add_argument(
         '--fresh', action='store_true', help='remove the run in the folder, begin again'
     )
@@ -85,7 +89,6 @@ def run(options: argparse.Namespace) -> int:
     )
     folder = _dataset_folder(options)
     out = options.out or Path('out/policies') / f'{folder.name}_{options.method}'
-    events = _events(out) if options.tensorboard else None
     torch.set_num_threads(options.threads or len(os.sched_getaffinity(0)))
     device = choose_device(options.device)
     console = Console(stderr=True, highlight=False, quiet=not first_process())
@@ -97,6 +100,7 @@ def run(options: argparse.Namespace) -> int:
         f'{settings.train.method}: {len(data.robot.lengths)} robot and {humans} human episodes, '
         f'{settings.train.steps} steps on {device}, into {escape(str(out))}'
     )
+    events = out if options.tensorboard else None
     with _Screen(settings.train.steps, events, console) as screen:
         last = train(
             data, settings, out, device=device, fresh=options.fresh, mapping=mapping,
@@ -153,7 +157,8 @@ def _check_strides(
 class _Screen:
     """Progress for people: a bar on a terminal, lines elsewhere; events for TensorBoard."""
 
-    def __init__(self, steps: int, events: Callable[[int], Any] | None, console: Console) -> None:
+    def __init__(self, steps: int, events: Path | None, console: Console) -> None:
+        """Args: events: folder of events; None: there are none."""
         self.stopped = False
         self._steps, self._console = steps, console
         self._told = -math.inf  # [s] when the last line was
@@ -163,7 +168,7 @@ class _Screen:
         )  # fmt: skip
         self._job = self._bar.add_task('training', total=steps, rest='')
         self._events = events
-        self._writer: Any = None
+        self._writer: EventWriter | None = None
         self._handlers: dict[int, Any] = {}
 
     def __enter__(self) -> '_Screen':
@@ -195,27 +200,11 @@ class _Screen:
         if not self._console.is_terminal and now - self._told >= _PERIOD:
             self._told = now
             self._console.print(f'step {step} of {self._steps}, {rest}')
-        if self._events is not None and self._writer is None:
-            self._writer = self._events(step)  # now, since a fresh run has cleared its folder
-        if self._writer is not None:
-            for name, value in entry.items():
-                self._writer.add_scalar(name, value, step)
-
-
-def _events(folder: Path) -> Callable[[int], Any]:
-    """Return what opens a writer of events, in place of those from a step on.
-
-    Raises:
-        ConfigError: TensorBoard is not installed.
-    """
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise ConfigError(
-            "--tensorboard needs the package tensorboard: './mimic shell -c "
-            '"pip install tensorboard"\''
-        ) from error
-    return lambda step: SummaryWriter(str(folder), purge_step=step)
+        if self._events is not None:
+            with writing(self._events):
+                if self._writer is None:  # not before, since a fresh run clears its folder
+                    self._writer = EventWriter(self._events, step)
+                self._writer.add(step, {k: v for k, v in entry.items() if k != 'step'})
 
 
 def _clock(seconds: float) -> str:

@@ -12,6 +12,7 @@ import torch
 from mimic_alignment import AlignmentParams
 from mimic_alignment import Mapping as FrameMapping
 from mimic_core.errors import ConfigError
+from mimic_core.events import EVENT_FILES
 from mimic_core.params import from_mapping
 from mimic_policy.checkpoint import (
     checkpoints,
@@ -29,7 +30,6 @@ from mimic_policy.train_params import MIXING, TrainParams
 from mimic_policy.trainer import Trainer
 
 CURVE: Final = 'losses.jsonl'
-EVENTS: Final = 'events.out.tfevents.*'  # of TensorBoard
 GROUPS: Final[Mapping[str, type[Any]]] = {
     'train': TrainParams,
     'network': NetworkParams,
@@ -217,5 +217,5 @@ def _clear(run: Path) -> None:
     with writing(run):
         for folder in checkpoints(run):
             remove_checkpoint(folder)
-        for file in (run / CURVE, *run.glob(EVENTS)):
+        for file in (run / CURVE, *run.glob(EVENT_FILES)):
             file.unlink(missing_ok=True)

@@ -3,15 +3,14 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
-from types import SimpleNamespace
-from typing import ClassVar
 
 import numpy as np
 import pytest
+from event_files import curves, records
 from reaching import META, SIDE, dataset
 
 from mimic_core.arguments import from_arguments
+from mimic_core.events import EVENT_FILES
 from mimic_dataset import add_episode, assemble
 from mimic_policy.checkpoint import checkpoints, load_policy, read_checkpoint
 from mimic_policy.encoding import encoder, picture_size
@@ -135,42 +134,27 @@ def test_stopped_before_its_first_step_it_says_so(folder, tmp_path, capsys, monk
     assert capsys.readouterr().err.endswith('train: stopped; the same command goes on\n')
 
 
-class Events:
-    """A writer of events as torch's: a file of its own in the folder, from its beginning."""
-
-    made: ClassVar[list['Events']] = []
-
-    def __init__(self, folder, purge_step=None) -> None:
-        self.file = Path(folder) / f'events.out.tfevents.{len(self.made)}'
-        self.file.write_text('')
-        self.purged, self.scalars, self.closed = purge_step, [], False
-        self.made.append(self)
-
-    def add_scalar(self, name, value, step) -> None:
-        self.scalars.append((name, step))
-
-    def close(self) -> None:
-        self.closed = True
-
-
-def test_events_are_those_of_this_run(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(Events, 'made', [])
-    module = SimpleNamespace(SummaryWriter=Events)
-    monkeypatch.setitem(sys.modules, 'torch.utils.tensorboard', module)
+def test_events_for_tensorboard_are_those_of_this_run(folder, tmp_path):
+    """Nothing is installed for them; what is begun again has no past."""
     for more in ([], ['--fresh']):
         assert _train(folder, tmp_path, '--method', 'robot_only', '--tensorboard', *more) == 0
-    first, again = Events.made
-    assert not first.file.exists() and again.file.exists()  # what was begun again has no past
-    for events in Events.made:
-        assert events.closed and events.purged == 2
-        assert [step for name, step in events.scalars if name == 'loss_robot'] == [2, 4]
+    (file,) = tmp_path.glob(EVENT_FILES)
+    wanted = [(entry.pop('step'), pytest.approx(entry)) for entry in read_curve(tmp_path)]
+    assert curves(file) == wanted
+    assert [sorted(values) for _, values in curves(file)] == [['loss_robot', 'rate']] * 2
 
 
-def test_without_tensorboard_it_is_not_begun(folder, tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, 'torch.utils.tensorboard', None)
-    assert _train(folder, tmp_path, '--tensorboard') == 2
-    assert '--tensorboard needs the package tensorboard' in capsys.readouterr().err
-    assert checkpoints(tmp_path) == []
+def test_events_of_a_run_that_goes_on_take_the_place_of_those_that_are_done_again(
+    folder, tmp_path
+):
+    more = '--method', 'robot_only', '--tensorboard', '--save-every', '2'
+    assert _train(folder, tmp_path, *more) == 0
+    shutil.rmtree(checkpoints(tmp_path)[-1])
+    assert _train(folder, tmp_path, *more) == 0
+    first, again = sorted(tmp_path.glob(EVENT_FILES))
+    assert [step for step, _ in curves(first)] == [2, 4]
+    assert [step for step, _ in curves(again)] == [4]
+    assert [event[2] for event in records(again) if 7 in event] == [4]
 
 
 def test_where_no_terminal_is_a_line_comes_now_and_then(folder, tmp_path, capsys, monkeypatch):

@@ -9,6 +9,7 @@ from typing import IO, Final
 import numpy as np
 
 from mimic_core.errors import ConfigError, MimicError
+from mimic_core.events import EventWriter
 from mimic_rl.checkpoint import (
     SETTINGS,
     Settings,
@@ -22,7 +23,6 @@ from mimic_rl.checkpoint import (
 )
 from mimic_rl.environment import Practice
 from mimic_rl.evaluation import Learned, Replay, collect, imitate
-from mimic_rl.events import EventWriter
 from mimic_rl.film import Camera, write_film
 from mimic_rl.ppo import Demonstrations, Learner, Report
 from mimic_rl.run_folder import RUN_FILE, PracticeRun, run_text, save_run

@@ -1,10 +1,11 @@
-import math
+"""What stands in an event file, for tests."""
+
 import struct
 
-from mimic_rl.events import EventWriter, masked_checksum
+from mimic_core.events import masked_checksum
 
 
-def _fields(data):
+def fields(data):
     """Decode a protocol buffer message into (number, value) pairs."""
     at, found = 0, []
 
@@ -38,31 +39,23 @@ def _fields(data):
     return found
 
 
-def _records(path):
+def records(path):
+    """Yield each message of a file; its checksums must be right."""
     data, at = path.read_bytes(), 0
     while at < len(data):
         (length,) = struct.unpack_from('<Q', data, at)
         assert struct.unpack_from('<I', data, at + 8)[0] == masked_checksum(data[at : at + 8])
         body = data[at + 12 : at + 12 + length]
         assert struct.unpack_from('<I', data, at + 12 + length)[0] == masked_checksum(body)
-        yield dict(_fields(body)), _fields(body)
+        yield dict(fields(body))
         at += 16 + length
 
 
-def test_checksum_of_the_standard():
-    # CRC-32C of "123456789" is e3069283 (RFC 3720), turned and moved as record files do
-    value = 0xE3069283
-    assert masked_checksum(b'123456789') == ((value >> 15 | value << 17) + 0xA282EAD8) & 0xFFFFFFFF
-
-
-def test_values_come_back(tmp_path):
-    writer = EventWriter(tmp_path)
-    writer.add(3, {'a': 0.5, 'b': math.nan})
-    writer.add(1000, {'a': -2.0})
-    writer.close()
-    first, second, third = _records(writer.path)
-    assert first[0][3] == b'brain.Event:2'
-    assert second[0][2] == 3 and third[0][2] == 1000
-    values = [_fields(v) for n, v in _fields(second[0][5]) if n == 1]
-    assert values == [[(1, b'a'), (2, 0.5)]]
-    assert [_fields(v) for n, v in _fields(third[0][5])] == [[(1, b'a'), (2, -2.0)]]
+def curves(path):
+    """Return (step, {tag: value}) of each summary in a file."""
+    found = []
+    for event in records(path):
+        if 5 in event:
+            values = [dict(fields(value)) for _, value in fields(event[5])]
+            found.append((event[2], {v[1].decode(): v[2] for v in values}))
+    return found

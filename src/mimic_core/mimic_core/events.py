@@ -2,7 +2,9 @@
 
 A file of records: length, its checksum, a message, its checksum. The message is a protocol buffer
 `Event` of wall time (1), step (2) and, once at first, the version (3), or a summary (5) of values
-with tag (1) and number (2). Source: tensorflow/core/util/event.proto, framework/summary.proto.
+with tag (1) and number (2), or a session log (7) whose status (1) is START (1): what was written
+before and is of its step or a later one is not shown any more. Source:
+tensorflow/core/util/event.proto, framework/summary.proto.
 """
 
 import os
@@ -12,8 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, Final
 
+EVENT_FILES: Final = 'events.out.tfevents.*'  # of the files in a folder
 _POLYNOMIAL: Final = 0x82F63B78  # of CRC-32C, reversed
 _VERSION: Final = b'brain.Event:2'
+_START: Final = b'\x08\x01'  # of a session log
 
 
 def _table() -> list[int]:
@@ -41,14 +45,22 @@ def masked_checksum(data: bytes) -> int:
 class EventWriter:
     """Appends values to a new event file in a folder."""
 
-    def __init__(self, folder: Path) -> None:
-        """Args: folder: is made if needed."""
+    def __init__(self, folder: Path, start: int | None = None) -> None:
+        """Begin a file.
+
+        Args:
+            folder: Is made if needed.
+            start: Step from which on earlier files of the folder do not count, since a killed
+                run does these steps again; None: all of them count.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         stamp = time.time_ns()
-        name = f'events.out.tfevents.{stamp // 10**9}.{os.getpid()}.{stamp % 10**9}'
+        name = EVENT_FILES.replace('*', f'{stamp // 10**9}.{os.getpid()}.{stamp % 10**9:09d}')
         self.path: Final = folder / name
         self._file: BinaryIO = self.path.open('wb')
         self._record(_double(1, time.time()) + _bytes(3, _VERSION))
+        if start is not None:
+            self._record(_double(1, time.time()) + b'\x10' + _varint(start) + _bytes(7, _START))
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Append values at a step; NaN is left out."""
