@@ -32,8 +32,10 @@ class PrepareParams:
     starts: int = param('Seeds of the search for a posture.', 64, low=1, high=2000)
     accept_distance: float = param('What a posture may miss [m].', 0.05, low=0.0, high=0.3)
     accept_angle: float = param('What a posture may miss [rad].', 0.052, low=0.0, high=1.0)
-    max_jump: float = param('A frame that turns a joint farther is skipped [rad].', 0.262,
-                            low=0.01, high=3.0)  # fmt: skip
+    max_jump: float = param(
+        'A step that turns a joint farther is skipped; after skipped ones up to four times this '
+        '[rad].', 0.262, low=0.01, high=3.0,
+    )  # fmt: skip
     joint_speed: float = param('Of the arm in the retargeted motion [rad/s].', 0.785,
                                low=0.05, high=6.0)  # fmt: skip
     symmetry: str = param(

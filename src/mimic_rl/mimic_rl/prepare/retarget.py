@@ -1,6 +1,7 @@
 """The person's whole motion as joints of the robot, at the rate of the trajectory."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -12,7 +13,11 @@ from mimic_rl.prepare.params import PrepareParams
 from mimic_rl.prepare.posture import Postures
 from mimic_rl.prepare.watch import Watched, hand_at
 
-_MIN_CONFIDENCE = 0.0  # [1], what is guessed counts little, but it counts
+_MIN_CONFIDENCE: Final = 0.0  # [1], what is guessed counts little, but it counts
+# Steps for which a joint may go on at the greatest jump after steps that were skipped: with the
+# defaults 60 deg. A hand that was away seldom turns an arm farther; another solution of the arm,
+# with elbow or wrist turned over, mostly is.
+_LONGEST: Final = 4
 
 
 @dataclass(frozen=True)
@@ -51,8 +56,8 @@ def retarget(
     """Return the robot's motion for the hand at each step of the trajectory.
 
     A step is skipped when the hand is not seen, the arm misses it by more than is accepted, or a
-    joint of the arm would jump; skipped steps are interpolated. Then the arm is slowed down to
-    its greatest speed.
+    joint of the arm would jump; skipped steps are interpolated. After skipped steps a joint may
+    be as many jumps away, up to four. Then the arm is slowed down to its greatest speed.
 
     Args:
         postures: Of the robot.
@@ -69,7 +74,7 @@ def retarget(
         if human is None or target is None:
             continue
         joints, place, angle = postures.arm(target, last[:arm], 2, rng)
-        jump = params.max_jump * (row - last_row)
+        jump = params.max_jump * min(row - last_row, _LONGEST)
         if place > params.accept_distance or angle > params.accept_angle:
             continue
         if np.abs(joints - last[:arm]).max() > jump:
