@@ -18,6 +18,7 @@ from mimic_sim.hand_postures import pinch, pinch_center
 
 MODEL = HandModel()
 PARAMS = PrepareParams()
+HANDS = ('allegro', 'leap', 'robotiq_2f85', 'fin_ray')
 
 
 def human_at(point, azimuth=0.0, elevation=0.9):
@@ -33,10 +34,10 @@ def human_at(point, azimuth=0.0, elevation=0.9):
 
 @pytest.fixture(scope='module')
 def runs():
-    return {hand: show('box_push', 'iiwa14', hand) for hand in ('allegro', 'leap', 'robotiq_2f85')}
+    return {hand: show('box_push', 'iiwa14', hand) for hand in HANDS}
 
 
-@pytest.mark.parametrize('hand', ['allegro', 'leap', 'robotiq_2f85'])
+@pytest.mark.parametrize('hand', HANDS)
 def test_the_start_is_near_the_hand_and_touches_nothing(runs, hand):
     run, robot = runs[hand], load_robot('iiwa14', hand)
     postures = Postures(robot, PARAMS)
