@@ -1,6 +1,7 @@
 """From a virtual person before a camera to a run folder, against the truth."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from mimic_core.errors import ConfigError, SourceError
 from mimic_core.frames import apply, hand_frame, rotation_angle
 from mimic_description import load_robot
 from mimic_object_tracking import load_object
+from mimic_rl import film
 from mimic_rl.demonstration import BagWriter, ShowingParams, make_stream
 from mimic_rl.prepare import (
     DemonstrationVideo,
@@ -17,6 +19,7 @@ from mimic_rl.prepare import (
     ObjectNotSeenError,
     PrepareParams,
     check_folder,
+    pictures,
     prepare,
     write_run,
 )
@@ -29,6 +32,7 @@ from mimic_rl.shown import shown_task
 from mimic_rl.sighting import names_of
 
 RATE = 10.0  # [Hz], a third of a camera's: the test takes a third of the time
+LOST = (7, 20)  # frames whose depth was lost
 SMALL = {'width': 64, 'height': 48}
 
 
@@ -43,8 +47,8 @@ class Shown:
         self.begin = stream.handler.begin
         self.stamps, self.objects, self.hands = [], [], []
         with BagWriter(self.bag, stream.world_T_camera) as bag:
-            for frame, truth in stream.frames(self.begin + 3.3):
-                bag.write(frame)
+            for row, (frame, truth) in enumerate(stream.frames(self.begin + 3.3)):
+                bag.write(replace(frame, depth=None) if row in LOST else frame)
                 self.stamps.append(frame.stamp)
                 self.objects.append(stream.world_T_camera @ truth.objects['box'])
                 self.hands.append(apply(stream.world_T_camera, truth.keypoints))
@@ -100,7 +104,7 @@ def test_the_robot_is_there_and_touches_nothing(prepared):
 
 def test_the_folder_is_a_run_with_pictures(shown, prepared, tmp_path):
     folder = tmp_path / 'run'
-    write_run(prepared, shown.mesh, folder)
+    assert write_run(prepared, shown.mesh, folder) == ()
     run = load_run(folder)
     assert (run.arm, run.hand, run.task) == ('iiwa14', 'allegro', 'box_push')
     assert np.allclose(run.trajectory, prepared.run.trajectory, atol=1e-5)
@@ -110,7 +114,9 @@ def test_the_folder_is_a_run_with_pictures(shown, prepared, tmp_path):
     assert names_of(run) == {'box_centred', 'object'}  # not as one who tracks the scan calls it
     for name in ('object_track.png', 'hand_at_start.png', 'robot_at_start.png'):
         assert (folder / name).stat().st_size > 20_000
-    assert json.loads((folder / 'prepare.json').read_text())['object_seen'] > 0.9
+    report = json.loads((folder / 'prepare.json').read_text())
+    assert report['object_seen'] > 0.9 and report['frames_without_depth'] == len(LOST)
+    assert report['frames'] == len(shown.stamps) - len(LOST)
     write_run(prepared, shown.mesh, folder)  # again: the same robot
     with pytest.raises(WrongRobotError, match='leap'):
         check_folder(folder, 'iiwa14', 'leap')
@@ -118,6 +124,21 @@ def test_the_folder_is_a_run_with_pictures(shown, prepared, tmp_path):
     (tmp_path / 'other' / 'thesis.txt').write_text('mine')
     with pytest.raises(ConfigError, match='something else'):
         check_folder(tmp_path / 'other', 'iiwa14', 'allegro')
+
+
+def test_without_graphics_the_run_is_whole_and_says_so(shown, prepared, tmp_path, monkeypatch):
+    def none(*_):
+        raise AttributeError("'NoneType' object has no attribute 'eglQueryString'")
+
+    monkeypatch.setattr('mujoco.Renderer', none)
+    assert write_run(prepared, shown.mesh, tmp_path)
+    (tmp_path / 'robot_at_start.png').write_text('of an earlier run')
+    (said,) = write_run(prepared, shown.mesh, tmp_path)
+    assert 'without robot_at_start.png: nothing can be drawn' in said and 'libegl1' in said
+    there = {'run.json', 'object.obj', 'prepare.json', 'object_track.png', 'hand_at_start.png'}
+    assert {path.name for path in tmp_path.iterdir()} == there
+    assert load_run(tmp_path).task == 'box_push'
+    assert pictures._NO_GRAPHICS == film._NO_GRAPHICS
 
 
 # What cannot be used --------------------------------------------------------------------------
@@ -145,6 +166,21 @@ def test_a_bag_without_depth(tmp_path):
     stream.close()
     with pytest.raises(ConfigError, match=r'flat.*aligned_depth_to_color/image_raw.*missing'):
         DemonstrationVideo(path)
+
+
+def test_a_bag_whose_first_depth_was_lost(tmp_path, small):
+    (first, *rest), pose = small
+    path = write(tmp_path / 'late', [replace(first, depth=None), *rest], pose)
+    frames = list(DemonstrationVideo(path).frames())
+    assert [frame.depth is None for frame in frames] == [True] + [False] * len(rest)
+
+
+def test_a_bag_with_hardly_any_depth(tmp_path, small, shown):
+    (first, *_), pose = small
+    frames = [replace(first, stamp=k / RATE, depth=None if k else first.depth) for k in range(12)]
+    video = DemonstrationVideo(write(tmp_path / 'thin', frames, pose))
+    with pytest.raises(ConfigError, match=r'thin: 1 frames with depth.*11 more have none'):
+        watch(video, load_object(shown.mesh), 'right')
 
 
 def test_a_bag_that_does_not_tell_where_the_camera_is(tmp_path, small):

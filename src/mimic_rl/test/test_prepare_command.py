@@ -3,9 +3,11 @@
 import argparse
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from mimic_core.errors import ConfigError
 from mimic_rl.prepare import command
@@ -72,3 +74,36 @@ def test_fixtures_that_are_wrong_are_named(tmp_path, text, words):
         file.write_text(text)
     with pytest.raises(ConfigError, match=words):
         command._table('box_push', file)
+
+
+def prepared(**report):
+    """Return what the summary looks at."""
+    numbers = dict.fromkeys(
+        ('object_seen', 'hand_seen', 'start_s', 'moved_s', 'position_error_mm', 'angle_error_deg',
+         'skipped_steps', 'slowed_steps', 'shape_error_mm'), 0.0,
+    )  # fmt: skip
+    usual = {'frames': 90, 'frames_without_depth': 0, 'tip_error_mm': None, 'hand_by_depth': True}
+    run = SimpleNamespace(trajectory=[0], rate=15.0, object=SimpleNamespace(parts=[0]))
+    return SimpleNamespace(
+        model=SimpleNamespace(describe=lambda: 'box'), run=run, origin=np.zeros(3),
+        report=lambda: numbers | usual | report,
+    )  # fmt: skip
+
+
+def printed(table):
+    console = Console(width=200)
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get()
+
+
+def test_frames_without_depth_are_counted_for_people():
+    assert 'left out' not in printed(command.summary(prepared()))
+    said = printed(command.summary(prepared(frames_without_depth=3)))
+    assert 'hand in 0%; 3 more have no depth and are left out' in said
+
+
+def test_a_hand_that_was_fitted_without_depth_is_a_warning():
+    assert command.warnings(prepared()) == ()
+    (said,) = command.warnings(prepared(hand_by_depth=False))
+    assert 'the hand at the start was fitted without depth' in said and 'or change lead' in said

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -78,8 +79,10 @@ def _prepare(given: argparse.Namespace) -> None:
             mesh_scale=given.mesh_scale,
             progress=lambda n: progress.update(row, description=f'tracking: {n} frames'),
         )
-    write_run(prepared, given.object, folder, mesh_scale=given.mesh_scale)
+    remarks = write_run(prepared, given.object, folder, mesh_scale=given.mesh_scale)
     console.print(summary(prepared))
+    for remark in (*warnings(prepared), *remarks):
+        console.print(f'[yellow]{escape(remark)}[/]', highlight=False, soft_wrap=True)
     console.print(
         f'{folder}: look at its pictures, then ./mimic practise train {folder}', soft_wrap=True
     )
@@ -111,9 +114,11 @@ def summary(prepared: Prepared) -> Table:
     """Return what was found, for people."""
     table = Table(title=f'{prepared.model.describe()}', show_header=False)
     report = prepared.report()
+    lost = report['frames_without_depth']
+    without = f'; {lost} more have no depth and are left out' if lost else ''
     rows = (
         ('frames', f'{report["frames"]}, object in {report["object_seen"]:.0%}, hand in '
-                   f'{report["hand_seen"]:.0%}'),
+                   f'{report["hand_seen"]:.0%}{without}'),
         ('start', f'{report["start_s"]:.2f} s, {report["moved_s"] - report["start_s"]:.2f} s '
                   'before the object moves'),
         ('trajectory', f'{len(prepared.run.trajectory)} poses at {prepared.run.rate:g} Hz'),
@@ -134,3 +139,15 @@ def summary(prepared: Prepared) -> Table:
             'origin', f'moved to ({place}) mm of the mesh: track with the mesh of the run'
         )
     return table
+
+
+def warnings(prepared: Prepared) -> tuple[str, ...]:
+    """Return sentences on what may be wrong with a run, for people."""
+    if prepared.report()['hand_by_depth']:
+        return ()
+    return (
+        'the hand at the start was fitted without depth: its distance from the camera is guessed '
+        'from its size, and may be off by centimetres. Look at hand_at_start.png and '
+        'robot_at_start.png; if they are wrong, show the hand whole and within the range of the '
+        'depth camera, or change lead',
+    )

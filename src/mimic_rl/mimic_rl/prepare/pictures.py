@@ -10,6 +10,7 @@ import numpy as np
 
 from mimic_core.arrays import FloatArray, Image
 from mimic_core.camera import Frame
+from mimic_core.errors import ConfigError
 from mimic_core.frames import apply, inverse
 from mimic_core.hand import TrackedHand
 from mimic_description import RobotModel
@@ -19,6 +20,10 @@ from mimic_object_tracking.drawing import draw_object
 from mimic_rl.run_folder import PracticeRun
 from mimic_rl.world import build_world
 
+# What MuJoCo raises, by what of OpenGL is missing; as for films.
+_NO_GRAPHICS: Final = (
+    ImportError, AttributeError, RuntimeError, OSError, ValueError, mujoco.FatalError,
+)  # fmt: skip
 OBJECT_TRACK: Final = 'object_track.png'
 HAND_AT_START: Final = 'hand_at_start.png'
 ROBOT_AT_START: Final = 'robot_at_start.png'
@@ -86,6 +91,9 @@ def robot_at_start(
     """Return the twin of a run: as the person's camera sees it, and from the other side.
 
     The robot is where it is before the manipulation; dots are the path of the object.
+
+    Raises:
+        ConfigError: Nothing can be drawn on this machine.
     """
     world = build_world(run, robot, _STEP)
     model = world.model
@@ -106,7 +114,10 @@ def robot_at_start(
         angles.insert(
             0, (np.degrees(np.arctan2(way[1], way[0])), np.degrees(np.arctan2(way[2], flat)))
         )
-    renderer = mujoco.Renderer(model, size[1], size[0])
+    try:
+        renderer = mujoco.Renderer(model, size[1], size[0])
+    except _NO_GRAPHICS as error:
+        raise ConfigError(f'nothing can be drawn on this machine: {error}') from error
     try:
         for azimuth, elevation in angles:
             camera = mujoco.MjvCamera()

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 import numpy as np
 
 from mimic_core.arrays import FloatArray
-from mimic_core.errors import ConfigError
+from mimic_core.errors import ConfigError, MimicError
 from mimic_core.frames import BASE, apply, inverse, to_quat_xyzw
 from mimic_core.hand import Side, TrackedHand
 from mimic_description import RobotModel, load_robot
@@ -69,6 +69,7 @@ class Prepared:
         seen = np.isfinite(self.watched.objects).all(axis=(1, 2))
         return {
             'frames': len(self.watched.stamps),
+            'frames_without_depth': self.watched.left_out,
             'object_seen': round(float(seen.mean()), 4),
             'hand_seen': round(float(self.watched.with_hand.mean()), 4),
             'hand_by_depth': self.hand.method == 'depth',
@@ -143,22 +144,13 @@ def prepare(
         start_box=start_box,
         camera=_camera(video),
     )
-    lead = params.lead
-    while True:
-        path, lowest = seen.path(lead)
-        tracked, humans = seen.hands(path)
-        assert humans[0] is not None  # `hands` looked
-        run = replace(draft, trajectory=_rows(path.poses))
-        try:
-            posture = postures.start(humans[0], run, robot.home, np.random.default_rng(0))
-            break
-        except BlockedStartError:
-            lead += _EARLIER_STEP
-            if lead > params.lead + params.earlier:
-                raise
-    moved = retarget(postures, humans, posture.q, params)
-    run = replace(run, start=posture.q, demonstration=moved.q)
-    return Prepared(run, watched, path, posture, moved, tracked, fit, lowest, model, origin, video)
+    begun = _begin(seen, draft, postures)
+    path, posture = begun.path, begun.posture
+    moved = retarget(postures, begun.humans, posture.q, params)
+    run = replace(draft, trajectory=_rows(path.poses), start=posture.q, demonstration=moved.q)
+    return Prepared(
+        run, watched, path, posture, moved, begun.hand, fit, begun.lowest, model, origin, video
+    )
 
 
 @dataclass(frozen=True)
@@ -204,8 +196,46 @@ class _Seen:
         return first, humans
 
 
-def write_run(prepared: Prepared, mesh: Path, folder: Path, *, mesh_scale: float = 1.0) -> None:
-    """Write the run folder with its pictures.
+@dataclass(frozen=True)
+class _Begun:
+    """The moment before the manipulation, and what follows."""
+
+    path: ObjectPath
+    lowest: float  # [m] of the object over the table as it was seen at first
+    hand: TrackedHand
+    humans: list[HumanHand | None]  # (T,) at each step of the path
+    posture: Posture
+
+
+def _begin(seen: _Seen, draft: PracticeRun, postures: Postures) -> _Begun:
+    """Return the latest start, from the asked lead on, in which the robot touches nothing.
+
+    Raises:
+        MimicError: There is none. What is wrong with the asked lead is told: if the robot is in
+            the way there, that is why earlier ones were tried, whatever is wrong with those.
+    """
+    params, home = seen.params, postures.robot.home
+    first: MimicError | None = None
+    for lead in range(params.lead, params.lead + params.earlier + 1, _EARLIER_STEP):
+        try:
+            path, lowest = seen.path(lead)
+            hand, humans = seen.hands(path)
+            assert humans[0] is not None  # `hands` looked
+            run = replace(draft, trajectory=_rows(path.poses))
+            posture = postures.start(humans[0], run, home, np.random.default_rng(0))
+            return _Begun(path, lowest, hand, humans, posture)
+        except MimicError as error:
+            first = first or error
+            if not isinstance(first, BlockedStartError):
+                raise
+    assert first is not None  # the asked lead was tried
+    raise first
+
+
+def write_run(
+    prepared: Prepared, mesh: Path, folder: Path, *, mesh_scale: float = 1.0
+) -> tuple[str, ...]:
+    """Write the run folder with its pictures; return remarks, such as on one that is missing.
 
     Raises:
         WrongRobotError: The folder holds a run of another robot.
@@ -235,10 +265,16 @@ def write_run(prepared: Prepared, mesh: Path, folder: Path, *, mesh_scale: float
     pictures.save_picture(
         folder / pictures.HAND_AT_START, pictures.hand_at_start(frames[0], prepared.hand, notes)
     )
-    robot: RobotModel = prepared.run.robot()
-    pictures.save_picture(
-        folder / pictures.ROBOT_AT_START, pictures.robot_at_start(prepared.run, robot)
-    )
+    picture = folder / pictures.ROBOT_AT_START
+    try:
+        pictures.save_picture(picture, pictures.robot_at_start(prepared.run, prepared.run.robot()))
+    except ConfigError as error:
+        picture.unlink(missing_ok=True)  # it would be of an earlier run
+        return (
+            f'the run is whole, but without {picture.name}: {error}; install libegl1, or name '
+            'what draws here in MUJOCO_GL, and prepare again',
+        )
+    return ()
 
 
 def check_folder(folder: Path, arm: str, hand: str) -> None:

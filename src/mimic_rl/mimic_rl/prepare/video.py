@@ -37,7 +37,7 @@ class DemonstrationVideo:
     def __init__(
         self, path: Path, camera: str = 'camera', world_T_camera: FloatArray | None = None
     ) -> None:
-        """Look at the first frame and at the fixed transforms.
+        """Look at the first frame, for depth and at the fixed transforms.
 
         Args:
             path: Folder of the bag.
@@ -53,10 +53,11 @@ class DemonstrationVideo:
         first = next(self.frames(), None)
         if first is None:
             raise ConfigError(f"{path}: topic '{self._camera}/color/image_raw' has no pictures")
-        if first.depth is None:
+        topic = f'{self._camera}/{DEPTH}'
+        if next(_messages(self.path, topic), None) is None:
             raise ConfigError(
-                f"{path}: there is no depth, topic '{self._camera}/{DEPTH}' is missing: "
-                'record with a depth camera (with depth:=true)'
+                f"{path}: there is no depth, topic '{topic}' is missing or empty: record with a "
+                'depth camera (with depth:=true)'
             )
         self.intrinsics = first.intrinsics
         if world_T_camera is None:
@@ -65,6 +66,8 @@ class DemonstrationVideo:
 
     def frames(self) -> Iterator[Frame]:
         """Yield the frames from the beginning, without the distortion of the lens.
+
+        One whose depth was lost comes without it.
 
         Raises:
             SourceError: The bag is damaged.

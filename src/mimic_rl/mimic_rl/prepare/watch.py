@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -11,8 +12,11 @@ from mimic_core.hand import Side, TrackedHand
 from mimic_core.keypoints import NUM_KEYPOINTS
 from mimic_hand_tracking import HandTracker, TrackingParams
 from mimic_object_tracking import ObjectModel, ObjectTracker, ObjectTrackingParams
+from mimic_object_tracking.recorded import LEAST_DEPTH
 from mimic_rl.prepare.path import ObjectNotSeenError, smooth
 from mimic_rl.prepare.video import DemonstrationVideo
+
+_FEWEST: Final = 10  # frames of a demonstration
 
 
 class HandNotSeenError(MimicError):
@@ -28,6 +32,7 @@ class Watched:
     keypoints: FloatArray  # (N, 21, 3) [m], NaN where they were not seen
     confidence: FloatArray  # (N, 21) [1]
     by_depth: BoolArray  # (N,) the hand was fitted to the depth image
+    left_out: int  # frames of the video that are not among the N: they have no depth
 
     @property
     def with_hand(self) -> BoolArray:
@@ -42,7 +47,7 @@ def watch(
     side: Side,
     progress: Callable[[int], None] = lambda frames: None,
 ) -> Watched:
-    """Track object and hand through a video.
+    """Track object and hand through a video; a frame whose depth was lost is left out.
 
     Args:
         video: Of the demonstration.
@@ -51,7 +56,7 @@ def watch(
         progress: Is told how many frames are done.
 
     Raises:
-        ConfigError: Fewer than ten frames.
+        ConfigError: Fewer than ten frames have depth, or hardly any of many.
         HandNotSeenError: The hand is never seen.
         ObjectNotSeenError: The object is never seen.
     """
@@ -61,7 +66,11 @@ def watch(
     object_tracker = ObjectTracker([model], ObjectTrackingParams(objects=(model.name,)))
     stamps, objects, keypoints, confidence, by_depth = [], [], [], [], []
     others: set[str] = set()
+    left_out = 0
     for frame in video.frames():
+        if frame.depth is None:
+            left_out += 1
+            continue
         hands = hand_tracker.process_frame(frame)
         found = object_tracker.process(frame, hands)
         hand = next((h for h in hands if h.side == side), None)
@@ -73,11 +82,15 @@ def watch(
         by_depth.append(hand is not None and hand.method == 'depth')
         progress(len(stamps))
     hand_tracker.close()
-    if len(stamps) < 10:
-        raise ConfigError(f'{video.path}: {len(stamps)} frames with depth are no demonstration')
+    if len(stamps) < max(_FEWEST, LEAST_DEPTH * (len(stamps) + left_out)):
+        raise ConfigError(
+            f'{video.path}: {len(stamps)} frames with depth are no demonstration, {left_out} more '
+            'have none within half a frame period of their stamp: record aligned depth at the '
+            'rate of the colour'
+        )
     watched = Watched(
         np.array(stamps), np.array(objects), np.array(keypoints), np.array(confidence),
-        np.array(by_depth),
+        np.array(by_depth), left_out,
     )  # fmt: skip
     if not watched.with_hand.any():
         seen = f', only a {others.pop()} one (side:={side})' if others else ''
