@@ -46,7 +46,7 @@ def from_arguments(cls: type[T], given: argparse.Namespace) -> T:
     return from_mapping(cls, {name: getattr(given, name) for name in names})
 
 
-def at_least(low: int, kind: type[int] | type[float] = int) -> Callable[[str], float]:
+def at_least(low: float, kind: type[int] | type[float] = int) -> Callable[[str], float]:
     """Return the type of an argument that is a number with a lower bound."""
 
     def number(text: str) -> float:

@@ -20,6 +20,7 @@ from rich.progress import (
 from mimic_core import arguments as command_line
 from mimic_core.arguments import add_arguments, from_arguments
 from mimic_core.errors import ConfigError, MimicError
+from mimic_core.frames import BASE
 from mimic_dataset.arrays import DOMAINS, Domain, EpisodeArrays
 from mimic_dataset.bags import has_failed, is_of
 from mimic_dataset.convert import (
@@ -31,6 +32,7 @@ from mimic_dataset.convert import (
     find_sources,
     make_jobs,
 )
+from mimic_dataset.grounding import demonstrated
 from mimic_dataset.params import ConvertParams
 from mimic_dataset.quality import inspect, verdict
 from mimic_dataset.quality_page import write_pages
@@ -38,7 +40,7 @@ from mimic_dataset.read import default_folder, load
 from mimic_dataset.robomimic import write_robomimic
 from mimic_dataset.spread import make_workers
 from mimic_dataset.views import default_file, view_of_bag, view_of_file
-from mimic_description import load_robot
+from mimic_description import RobotModel, load_robot
 
 Run = Callable[[argparse.Namespace, Console], int]
 
@@ -77,6 +79,12 @@ def ingest_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--fovy', type=float, default=0.75, help='vertical field of view without intrinsics [rad]'
     )
+    parser.add_argument(
+        '--lowest-palm', type=_lowest_palm, default='robot', metavar='M|robot|none',
+        help='height in base_link to which the palm comes [m]: tells how far away a hand without '
+        "depth is; robot: that of the dataset's robot episodes, if there are any; none: as far as "
+        'it looks; default: %(default)s',
+    )  # fmt: skip
     return parser
 
 
@@ -146,6 +154,7 @@ def ingest(given: argparse.Namespace, console: Console) -> int:
     robot = load_robot(params.arm, params.hand)
     file = None if given.camera is None else view_of_file(given.camera, robot, given.fovy)
     fallback = file
+    lowest = _lowest_of(given, robot, console)
     jobs = []
     for job in make_jobs(find_sources(given.sources), dataset_of(given), 'human', params):
         view, problem = file, ''
@@ -163,8 +172,35 @@ def ingest(given: argparse.Namespace, console: Console) -> int:
                     )
                 fallback = view_of_file(default_file(), robot, given.fovy)
             view = fallback
+        if view is not None:
+            view = replace(view, lowest_palm=lowest)
         jobs.append(replace(job, view=view, problem=problem))
     return _report(_convert(jobs, given, console), console)
+
+
+def _lowest_palm(text: str) -> float | str:
+    return text if text in ('robot', 'none') else command_line.at_least(-10.0, float)(text)
+
+
+def _lowest_of(given: argparse.Namespace, robot: RobotModel, console: Console) -> float | None:
+    """Return the height that `--lowest-palm` says, or what demonstrations say."""
+    if given.lowest_palm == 'none':
+        return None
+    if given.lowest_palm != 'robot':
+        return float(given.lowest_palm)
+    dataset = dataset_of(given)
+    if not (dataset / 'robot').is_dir():
+        return None
+    shown = load(dataset, domains=('robot',), pictures=False)
+    if shown.meta.joint_names != robot.hand_joints:
+        return None  # of another hand: to be refused where both are put together
+    lowest = demonstrated(shown.episodes)
+    console.print(
+        f'the palm comes down to {lowest:.3f} m in {BASE} in the robot episodes: hands without '
+        'depth are as far away as that tells',
+        soft_wrap=True,
+    )
+    return lowest
 
 
 def convert_recorded(given: argparse.Namespace, console: Console) -> int:

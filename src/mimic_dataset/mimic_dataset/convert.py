@@ -58,6 +58,7 @@ class Job:
                 self.view.fovy,
                 None if intrinsics is None else dataclasses.astuple(intrinsics),
             ]
+            view += [] if self.view.lowest_palm is None else [self.view.lowest_palm]
         text = json.dumps([_VERSION, parts, dataclasses.asdict(self.params), view])
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -8,7 +8,7 @@ import itertools
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -25,6 +25,7 @@ from mimic_dataset import resample
 from mimic_dataset.arrays import DatasetMeta, Frames
 from mimic_dataset.bags import axis_angles, meta_of, smooth_sign
 from mimic_dataset.errors import EpisodeError, WriteError
+from mimic_dataset.grounding import distance_factor
 from mimic_dataset.params import ConvertParams
 from mimic_dataset.parts import PartInfo, part_folder, write_part
 from mimic_dataset.video import resized, stored_size
@@ -44,6 +45,9 @@ class View:
     base_T_camera: FloatArray  # (4, 4) optical frame in base_link
     intrinsics: Intrinsics | None = None  # None: those of the bag, or of an ideal camera
     fovy: float = 0.75  # [rad] vertical, of that ideal camera
+    # [m] in base_link to which the palm comes, for hands without depth: see `grounding`; None: a
+    # hand is as far away as it looks.
+    lowest_palm: float | None = None
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Track:
     hand: FloatArray  # (N, J)
     reasons: Counter[str]  # why the others did not, with how many
     tracking_time: float  # [s] inside the detector
+    factor: float = 1.0  # by which distances without depth were multiplied
 
 
 def convert_human(
@@ -129,6 +134,7 @@ def _finish(
         'head': float(at[kept][0] - track.stamps[0]),
         'tail': float(track.stamps[-1] - at[kept][-1]),
         'error': {'command': {k: e.as_map() for k, e in errors.items() if e is not None}},
+        'distance_factor': track.factor,
     }
     sizes = {'agent': [frames.shape[1], frames.shape[2]]}
     meta = DatasetMeta.from_map(meta_of(robot, params).as_map() | {'cameras': sizes}, name)
@@ -241,6 +247,7 @@ def follow(
     rows: list[FloatArray] = []
     stamps: list[float] = []
     reasons: Counter[str] = Counter()
+    flat: list[bool] = []  # the distance is only of how large a hand looks
     nothing = np.full(16 + len(robot.hand_joints), np.nan)
     q, engaged_at, seconds = robot.home.copy(), -np.inf, 0.0
     try:
@@ -253,7 +260,8 @@ def follow(
             seconds += tracker.timing.detector
             for frame, hands in zip(block, seen, strict=True):
                 was_engaged = shadow.engaged
-                result = shadow.step(_wanted(hands, params.side), q, frame.stamp)
+                hand = _wanted(hands, params.side)
+                result = shadow.step(hand, q, frame.stamp)
                 if result.engaged and not was_engaged:
                     engaged_at = frame.stamp
                 row = nothing
@@ -267,6 +275,7 @@ def follow(
                         reasons['the hand was just found'] += 1
                 rows.append(row)
                 stamps.append(frame.stamp)
+                flat.append(hand is not None and hand.method == 'pnp')
     finally:
         tracker.close()
     if len(stamps) < 2:
@@ -277,7 +286,23 @@ def follow(
     quats = np.full((len(poses), 4), np.nan)
     if valid.any():
         quats[valid] = Rotation.from_matrix(poses[valid, :3, :3]).as_quat()
-    return Track(np.array(stamps), valid, poses[:, :3, 3], quats, table[:, 16:], reasons, seconds)
+    track = Track(np.array(stamps), valid, poses[:, :3, 3], quats, table[:, 16:], reasons, seconds)
+    looked = valid & np.array(flat)
+    if view.lowest_palm is None or not looked.any():
+        return track
+    try:
+        return _grounded(track, looked, view.base_T_camera[:3, 3], view.lowest_palm)
+    except EpisodeError as error:
+        raise EpisodeError(f'{path}: {error}') from None
+
+
+def _grounded(track: Track, looked: BoolArray, camera: FloatArray, lowest: float) -> Track:
+    """Return the track with hands without depth (N,) as far from the camera as they must be."""
+    position = track.position[looked]
+    factor = distance_factor(position, camera, lowest)
+    moved = track.position.copy()
+    moved[looked] = camera + factor * (position - camera)
+    return replace(track, position=moved, factor=factor)
 
 
 def _short(reason: str) -> str:

@@ -12,6 +12,7 @@ from mimic_dataset.command import (
     ingest_parser,
     main,
 )
+from mimic_dataset.lerobot import domain_meta
 
 from .conftest import ROOT
 from .synthetic_bags import BagSpec, write_bag
@@ -45,6 +46,35 @@ def test_a_video_is_ingested_and_exported(tmp_path, capsys):
     assert len(load(out).of('human')) == 1
     assert main(['info', str(out)]) == 0 and main(['export', str(out)]) == 0
     assert (out / 'human.hdf5').exists() and not (out / 'robot.hdf5').exists()
+
+
+def test_how_far_a_hand_is_comes_from_the_robot_episodes(tmp_path, capsys):
+    write_video(tmp_path / 'a.mp4')
+    write_bag(tmp_path / 'episodes' / 'r')
+    camera, out = tmp_path / 'camera.yaml', tmp_path / 'dataset'
+    camera.write_text(f'parent: base_link\nxyz: {EYE.tolist()}\nlook_at: {TARGET.tolist()}\n')
+    words = [
+        str(tmp_path / 'a.mp4'),
+        '--task',
+        'push',
+        '--hand',
+        'robotiq_2f85',
+        '--out',
+        str(out),
+    ]
+    words += ['--detector', DETECTOR, '--camera', str(camera)]
+    words += ['--episodes', str(tmp_path / 'episodes')]
+    assert guarded('ingest', convert_recorded, ingest_parser().parse_args(words)) == 0
+    said, factors = [], []
+    for more in ('robot', 'none', '0.28'):
+        run_ingest(*words, '--lowest-palm', more)
+        said.append('the palm comes down to' in capsys.readouterr().out)
+        (record,) = domain_meta(out / 'human')[2]
+        factors.append(record['notes']['distance_factor'])
+    assert said == [True, False, False]
+    assert factors[1] == 1.0 and factors[0] != 1.0 != factors[2] != factors[0]
+    with pytest.raises(SystemExit):
+        ingest_parser().parse_args([*words, '--lowest-palm', 'low'])
 
 
 @pytest.mark.parametrize(
