@@ -48,5 +48,5 @@ def load_for(params: PolicyNodeParams) -> tuple[Policy, RobotModel]:
     if params.task not in ('', meta.task):
         raise WrongRobotError(f"task: the policy is for '{meta.task}', not for '{params.task}'")
     robot = load_robot(params.arm or meta.arm, params.hand or meta.hand, params.prefix)
-    policy.check(robot, meta.recorded)
+    meta.check_robot(robot)  # pictures are checked when they come
     return policy, robot

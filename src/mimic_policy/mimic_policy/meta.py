@@ -114,12 +114,26 @@ class PolicyMeta:
     def check(self, robot: RobotModel, cameras: Mapping[str, Size]) -> None:
         """Refuse a robot or cameras for which this policy was not trained.
 
-        The bounds of the robot may be tighter than those of training, since a site may tighten
-        them and the gate enforces them; they may not be wider.
-
         Args:
             robot: The robot to drive.
             cameras: Height and width of the pictures that its cameras give.
+
+        Raises:
+            WrongRobotError: Names the field, what the policy has and what the robot has.
+        """
+        self.check_robot(robot)
+        for name in self.recorded:
+            if name not in cameras:
+                raise WrongRobotError(
+                    f"cameras: no '{name}' camera among {', '.join(cameras) or 'none'}"
+                )
+            self.check_picture(name, cameras[name])
+
+    def check_robot(self, robot: RobotModel) -> None:
+        """Refuse a robot for which this policy was not trained.
+
+        Its bounds may be tighter than those of training, since a site may tighten them and the
+        gate enforces them; they may not be wider.
 
         Raises:
             WrongRobotError: Names the field, what the policy has and what the robot has.
@@ -148,20 +162,22 @@ class PolicyMeta:
                 raise WrongRobotError(
                     f'joint_upper: {name} has {upper:g}, the policy knew {self.joint_upper[i]:g}'
                 )
-        self._check_cameras(cameras)
 
-    def _check_cameras(self, cameras: Mapping[str, Size]) -> None:
-        for name, (height, width) in self.recorded.items():
-            if name not in cameras:
-                raise WrongRobotError(
-                    f"cameras: no '{name}' camera among {', '.join(cameras) or 'none'}"
-                )
-            have = cameras[name]
-            if abs(have[0] / have[1] - height / width) > _ASPECT_SLACK:
-                raise WrongRobotError(
-                    f'cameras: {name} gives pictures of {have[1]} × {have[0]}, those of training '
-                    f'were {width} × {height}: another shape'
-                )
+    def check_picture(self, camera: str, size: Size) -> None:
+        """Refuse pictures of another shape than those of training; their size may be any.
+
+        They are scaled, as those of training were, so the height of one over its width must be
+        the same, and nothing else.
+
+        Raises:
+            WrongRobotError: It is not; names the camera and both sizes.
+        """
+        height, width = self.recorded[camera]
+        if abs(size[0] / size[1] - height / width) > _ASPECT_SLACK:
+            raise WrongRobotError(
+                f'cameras: {camera} gives pictures of {size[1]} × {size[0]}, those of training '
+                f'were {width} × {height}: another shape'
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` reads."""

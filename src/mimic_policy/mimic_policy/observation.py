@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Final
 
 import numpy as np
@@ -26,23 +25,30 @@ class _Picture:
     """A picture that is scaled when it is first looked at: most never are."""
 
     def __init__(
-        self, camera: str, take: Callable[[], Image], stamp: float, check: Callable[[Image], None]
+        self, camera: str, take: Callable[[], Image], stamp: float, meta: PolicyMeta
     ) -> None:
         self.stamp: Final = stamp
-        self._camera, self._take, self._check = camera, take, check
+        self._camera, self._take, self._meta = camera, take, meta
         self._scaled: Image | None = None
 
-    def scaled(self, size: tuple[int, int]) -> Image:
+    def scaled(self) -> Image:
         if self._scaled is None:
             image = self._take()
             if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
                 raise ShapeError(
                     f'{self._camera} camera: {image.shape} {image.dtype} is no rgb picture'
                 )
-            self._check(image)
-            self._scaled = resized(image, size)
-            del self._take, self._check
+            height, width, _ = image.shape
+            self._meta.check_picture(self._camera, (height, width))
+            self._scaled = resized(image, self._meta.cameras[self._camera])
+            del self._take
         return self._scaled
+
+
+def _none_yet(camera: str) -> StaleInputError:
+    return StaleInputError(
+        f'{camera} camera: no picture yet, and the policy was trained with one: start that camera'
+    )
 
 
 class Observer:
@@ -52,8 +58,7 @@ class Observer:
         self, robot: RobotModel, meta: PolicyMeta, params: ExecutionParams, ik: ArmIK
     ) -> None:
         """Args: ik: gives the pose of `meta.frame`."""
-        self._robot, self._meta, self._params, self._ik = robot, meta, params, ik
-        self._sizes: dict[str, tuple[int, int]] = {}  # (H, W) of pictures that fit, by camera
+        self._meta, self._params, self._ik = meta, params, ik
         self._arms = len(robot.arm_joints)
         self._span = (meta.observation_steps - 1) / meta.fps  # [s]
         self._pictures: dict[str, deque[_Picture]] = {n: deque() for n in meta.cameras}
@@ -89,7 +94,7 @@ class Observer:
             if back < KEPT:
                 raise StaleInputError(f'{camera} camera: stamp goes back by {back:.3f} s')
             pictures.clear()  # the clock was set back
-        pictures.append(_Picture(camera, take, stamp, partial(self._check, camera)))
+        pictures.append(_Picture(camera, take, stamp, self._meta))
         oldest = stamp - self._span - 1.0 / self._meta.fps
         while len(pictures) > 1 and pictures[1].stamp < oldest:  # one more tells of gaps
             pictures.popleft()
@@ -127,7 +132,7 @@ class Observer:
         bound = self._params.max_picture_age
         for camera, pictures in self._pictures.items():
             if not pictures:
-                raise StaleInputError(f'{camera} camera: no picture yet')
+                raise _none_yet(camera)
             age = now - pictures[-1].stamp
             if age > bound:
                 raise StaleInputError(
@@ -165,17 +170,11 @@ class Observer:
         state = np.array([self._state(time) for time in times])
         return Observation(agent=views[AGENT], wrist=views.get('wrist'), state=state), stamp
 
-    def _check(self, camera: str, image: Image) -> None:
-        height, width, _ = image.shape
-        if self._sizes.get(camera) != (height, width):
-            self._meta.check(self._robot, {**self._meta.recorded, camera: (height, width)})
-            self._sizes[camera] = (height, width)
-
     def _views(self, camera: str, times: FloatArray) -> Images:
         """Return (N, H, W, 3) the picture nearest to each time; before the first, the first."""
         pictures = self._pictures[camera]
         if not pictures:
-            raise StaleInputError(f'{camera} camera: no picture yet')
+            raise _none_yet(camera)
         stamps = np.array([picture.stamp for picture in pictures])
         found = []
         for time in times:
@@ -185,7 +184,7 @@ class Observer:
                 raise StaleInputError(
                     f'{camera} camera: no picture within {off:.2f} s of a moment'
                 )
-            found.append(pictures[i].scaled(self._meta.cameras[camera]))
+            found.append(pictures[i].scaled())
         return np.stack(found)
 
     def _state(self, time: float) -> FloatArray:

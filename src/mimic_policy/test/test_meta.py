@@ -83,6 +83,9 @@ def test_other_cameras_are_refused():
     with pytest.raises(WrongRobotError, match='agent gives pictures of 1280 × 720'):
         meta.check(robot, {**LIVE, 'agent': (720, 1280)})
     meta.check(robot, {**LIVE, 'agent': (240, 320)})  # same shape, scaled to the same
+    meta.check_picture('wrist', (1080, 1440))
+    with pytest.raises(WrongRobotError, match=r'wrist gives pictures of 640 × 360, .* 640 × 480'):
+        meta.check_picture('wrist', (360, 640))
 
 
 def test_range_there_and_back_and_constants():

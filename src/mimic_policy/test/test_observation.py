@@ -8,6 +8,7 @@ from mimic_core.joint_history import JointHistory
 from mimic_dataset.video import resized
 from mimic_description import load_robot
 from mimic_policy.execution_params import ExecutionParams
+from mimic_policy.meta import WrongRobotError
 from mimic_policy.observation import Observer
 from mimic_retargeting import ArmIK
 
@@ -78,6 +79,14 @@ def test_pictures_are_scaled_as_those_of_training(observer, robot):
     assert (observer.look()[0].agent[-1] == resized(image, (24, 32))).all()
 
 
+def test_pictures_of_another_shape_are_refused_when_they_come(observer, robot):
+    see(observer, robot, 0.0, 0.5)
+    observer.picture('wrist', lambda: np.zeros((720, 1280, 3), np.uint8), 0.6)
+    observer.picture('agent', lambda: picture(0), 0.6)
+    with pytest.raises(WrongRobotError, match='wrist gives pictures of 1280 × 720'):
+        observer.look()
+
+
 def test_the_beginning_repeats_the_first_picture(observer, robot):
     see(observer, robot, 0.0, 0.02)
     seen, stamp = observer.look()
@@ -90,9 +99,10 @@ def test_what_is_missing_or_old_is_named(observer, robot):
             observer.check(now)
         return str(caught.value)
 
-    assert why(0.0) == 'agent camera: no picture yet'
+    said = ' camera: no picture yet, and the policy was trained with one: start that camera'
+    assert why(0.0) == f'agent{said}'
     observer.picture('agent', lambda: picture(0), 0.0)
-    assert why(0.0) == 'wrist camera: no picture yet'
+    assert why(0.0) == f'wrist{said}'
     observer.picture('wrist', lambda: picture(0), 0.0)
     assert 'no joint state of iiwa_joint_1' in why(0.0)
     observer.joints.add(robot.joint_names, robot.home, 0.0)
