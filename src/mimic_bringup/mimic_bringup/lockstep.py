@@ -44,7 +44,7 @@ class LockstepParams:
     gate: GateParams = dataclasses.field(default_factory=GateParams)
     twin: TwinParams = dataclasses.field(default_factory=TwinParams)
     delay: float = 0.03  # [s] from the capture of a picture to its command at the gate
-    longest: float = 40.0  # [s] of a demonstration
+    longest: float | None = None  # [s] of a demonstration; None: the time limit of the task
 
 
 @dataclass(frozen=True)
@@ -139,6 +139,7 @@ class _Trial:
         self._params, self._twin, self._thing = params, twin, thing
         self._stream, self._tracker, self._shadow = stream, tracker, shadow
         self._gate, self._witness = gate, witness
+        self._longest = twin.task.time_limit if params.longest is None else params.longest
         self._pending: list[tuple[float, NamedPositions]] = []  # due [s], command
         self._ticks = 0
         self._sent: FloatArray | None = None  # (J,) by the gate
@@ -148,7 +149,7 @@ class _Trial:
         pictures = found = followed = 0
         rate, side = self._stream.params.rate, self._stream.params.side
         time = 0.0
-        while not self._stream.done and time < self._params.longest:
+        while not self._stream.done and time < self._longest:
             time = pictures / rate
             things = {name: pose[:3, 3] for name, pose in self._twin.objects().items()}
             self._stream.see(

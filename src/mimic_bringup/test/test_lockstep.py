@@ -8,6 +8,7 @@ from mimic_bringup.lockstep import LockstepParams, Moment, run_trial
 from mimic_description import load_robot
 from mimic_hand_tracking.tracker import HandTracker
 from mimic_sim.demonstrator_params import DemonstratorParams
+from mimic_sim.tasks import task_class
 from mimic_sim.twin import Twin
 
 PERIOD = 0.01  # [s] of the gate
@@ -70,6 +71,11 @@ def test_the_same_seed_gives_the_same_motion(robot):
     assert np.ptp(first[:, :7], axis=0).max() > 0.05  # it did move
     np.testing.assert_array_equal(first, second)
     assert outcome == again
+
+
+def test_a_person_has_the_time_of_the_task(robot, monkeypatch):
+    monkeypatch.setattr(task_class('tiles'), 'time_limit', 0.5)
+    assert run_trial(robot, LockstepParams(task='tiles')).duration == pytest.approx(0.5, abs=0.05)
 
 
 def test_a_lost_hand_holds_the_robot_and_nothing_leaves_its_limits(robot, commands, monkeypatch):

@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--rollouts', type=int, default=20)
     parser.add_argument('--seed', type=int, default=1000, help='of the first start')
     parser.add_argument('--delay', type=float, default=0.1, help='of a prediction [s]')
-    parser.add_argument('--longest', type=float, default=40.0, help='of a rollout [s]')
+    parser.add_argument('--longest', type=float, help="of a rollout [s]; default: the task's")
     parser.add_argument('--steps', type=int, default=None, help='of DDIM; default: as trained')
     parser.add_argument('--device', default='cpu', help='of torch: cpu, cuda, auto')
     parser.add_argument('--processes', type=int, default=max(1, (os.cpu_count() or 2) // 2))

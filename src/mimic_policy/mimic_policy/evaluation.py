@@ -214,7 +214,7 @@ def _roll_out_all(
 
 
 def _settings(params: RolloutParams, policy_digest: str) -> dict[str, Any]:
-    values: dict[str, Any] = dataclasses.asdict(params)
+    values: dict[str, Any] = dataclasses.asdict(params) | {'longest': params.time_limit}
     del values['seed']
     flat = {'policy': policy_digest}
     for name, value in values.items():

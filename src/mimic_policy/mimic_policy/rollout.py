@@ -22,6 +22,7 @@ from mimic_policy.interface import Policy
 from mimic_policy.predictor import ModelledPredictor
 from mimic_policy.runner import Runner
 from mimic_policy.smoothness import sparc
+from mimic_sim.tasks import task_class
 from mimic_sim.twin import Twin
 from mimic_sim.twin_params import TwinParams
 from mimic_sim.view import Snapshot
@@ -39,11 +40,23 @@ class RolloutParams:
     delay: float = 0.1  # [s] of a prediction
     camera_delay: float = 0.03  # [s] from the exposure of a picture to its use
     camera_rate: float = 30.0  # [Hz]
-    longest: float = 40.0  # [s] of a rollout
+    longest: float | None = None  # [s] of a rollout; None: the time limit of the task
     noise_seed: int = 0  # of the policy's noise, beside the seed of the start
     execution: ExecutionParams = field(default_factory=ExecutionParams)
     gate: GateParams = field(default_factory=GateParams)
-    twin: TwinParams = field(default_factory=lambda: TwinParams(depth=False))
+    # Pictures as launch/policy.launch.xml asks for them: pixels are what a policy goes by.
+    twin: TwinParams = field(
+        default_factory=lambda: TwinParams(width=320, height=240, depth=False)
+    )
+
+    @property
+    def time_limit(self) -> float:
+        """Time after which a rollout is over without success [s].
+
+        Raises:
+            UnknownNameError: There is no such task.
+        """
+        return task_class(self.task).time_limit if self.longest is None else self.longest
 
 
 @dataclass(frozen=True)
@@ -157,7 +170,7 @@ class _Course:
         """Go on until the task is done for a while, or the time is over."""
         done_at: float | None = None
         now, thoughts = 0.0, 0
-        for tick in range(round(self._params.longest / PERIOD)):
+        for tick in range(round(self._params.time_limit / PERIOD)):
             now = tick * PERIOD
             q, command = self._sense(now), None
             if now >= thoughts / self._params.execution.rate - 1e-9:

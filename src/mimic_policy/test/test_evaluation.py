@@ -16,6 +16,7 @@ from scripted_policy import damaged, dies, stays_home
 from mimic_core.errors import ConfigError
 from mimic_policy.evaluation import EvaluationError, digest, evaluate
 from mimic_policy.rollout import RolloutParams
+from mimic_sim.tasks import task_class
 
 SHORT = RolloutParams('pick_place', 0, longest=0.6)
 
@@ -62,6 +63,18 @@ def test_other_settings_are_refused(finished):
         evaluate(stays_home, other, [3], folder)
     with pytest.raises(EvaluationError, match='policy is'):
         evaluate(stays_home, SHORT, [3], folder, policy_digest='another')
+
+
+def test_without_another_word_the_time_is_that_of_the_task(tmp_path, monkeypatch):
+    """A limit that was changed is another evaluation."""
+    task = task_class('pick_place')
+    monkeypatch.setattr(task, 'time_limit', 0.3)
+    params = RolloutParams('pick_place', 0)
+    (rollout,) = evaluate(stays_home, params, [3], tmp_path).rollouts
+    assert rollout.duration == pytest.approx(0.3, abs=0.02)
+    monkeypatch.setattr(task, 'time_limit', 0.5)
+    with pytest.raises(EvaluationError, match=r'longest is 0\.3, now it is 0\.5'):
+        evaluate(loaded_again, params, [3], tmp_path)
 
 
 @pytest.mark.parametrize(

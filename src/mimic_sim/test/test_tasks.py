@@ -38,6 +38,7 @@ BALL = SceneObject('ball', 'sphere', (0.02,), 0.05, (1, 0, 0, 1))
 class Push(Task):
     name = 'push'
     description = 'Push the ball.'
+    time_limit = 12.0
 
     @property
     def objects(self) -> tuple[SceneObject, ...]:
@@ -134,7 +135,8 @@ def test_a_folder_of_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     (tmp_path / 'push.py').write_text(TASK_FILE)
     monkeypatch.setenv('MIMIC_TASK_PATH', str(tmp_path))
     assert 'push' in known_tasks()
-    assert load_task('push', AREA).description == 'Push the ball.'
+    task = load_task('push', AREA)
+    assert (task.description, task.time_limit) == ('Push the ball.', 12.0)
 
 
 def test_a_broken_task_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,6 +47,7 @@ __all__ = [
     'load_task',
     'pose_on_table',
     'scattered',
+    'task_class',
 ]
 
 TASK_PATH_VARIABLE: Final = 'MIMIC_TASK_PATH'
@@ -62,13 +63,22 @@ def load_task(name: str, area: WorkArea) -> Task:
     """Return a task in front of an arm.
 
     Raises:
+        UnknownNameError, ConfigError: As `task_class`.
+    """
+    return task_class(name)(area)
+
+
+def task_class(name: str) -> type[Task]:
+    """Return what a task is wherever it is done.
+
+    Raises:
         UnknownNameError: There is none of that name; lists the known ones.
         ConfigError: A file of a task cannot be imported, or a class in it is not complete.
     """
     classes = _classes()
     if name not in classes:
         raise UnknownNameError('task', name, classes)
-    return classes[name](area)
+    return classes[name]
 
 
 def _classes() -> dict[str, type[Task]]:

@@ -177,6 +177,7 @@ class Task(ABC):
 
     name: ClassVar[str]
     description: ClassVar[str]
+    time_limit: ClassVar[float] = 40.0  # [s] in which a policy must do it, and a person show it
 
     def __init__(self, area: WorkArea) -> None:
         """Args: area: where the arm of this twin works."""

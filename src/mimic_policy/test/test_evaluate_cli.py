@@ -1,0 +1,52 @@
+"""`./mimic evaluate` measures what `./mimic launch policy` runs."""
+
+from pathlib import Path
+
+import pytest
+from policy_networks import save_tiny
+
+from mimic_composition.launcher.substitution import Context, substitute
+from mimic_composition.launcher.xml_reader import read_xml
+from mimic_policy import evaluate_cli
+from mimic_policy.evaluation import Evaluation
+
+LAUNCH = Path(__file__).parents[3] / 'launch/policy.launch.xml'
+
+
+@pytest.fixture
+def params_of(tmp_path, monkeypatch):
+    """Give the parameters of rollouts that the command comes to."""
+    folder = save_tiny(tmp_path / 'run')
+    found = []
+
+    def note(load, params, *_, **__):
+        found.append(params)
+        return Evaluation(())
+
+    monkeypatch.setattr(evaluate_cli, 'evaluate', note)
+
+    def run(*options):
+        evaluate_cli.main([str(folder), *options])
+        return found.pop()
+
+    return run
+
+
+def test_its_pictures_are_those_of_the_launch_file(params_of):
+    context = Context({'kind': 'diffusion'}, {}, LAUNCH)
+    args = {arg.attributes['name']: arg.attributes for arg in read_xml(LAUNCH).named('arg')}
+
+    def default(name):
+        return substitute(args[name]['default'], context)
+
+    params = params_of()
+    size = params.twin.width, params.twin.height
+    assert size == (int(default('picture_width')), int(default('picture_height')))
+    assert params.twin.depth == (default('depth') == 'true')
+    for camera in ('agent', 'wrist'):
+        assert params.camera_rate == float(default(f'{camera}_camera_rate'))
+
+
+def test_the_time_is_that_of_the_task_unless_it_is_said(params_of):
+    assert params_of().time_limit == 40.0
+    assert params_of('--longest', '12').time_limit == 12.0
