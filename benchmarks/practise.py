@@ -32,9 +32,6 @@ TARGETS: Final = ('box_push', 'box_pivot')  # with allegro
 OTHERS: Final = ('plate_push', 'pitcher_pour')
 HANDS: Final = ('allegro', 'leap', 'fin_ray')  # the last one as UMI has it
 # As people give them with --set.
-SETTINGS: Final[Mapping[str, Sequence[str]]] = {
-    'box_pivot': ('hold=30', 'start_level=1', 'place_spread=0.5', 'spread=0.25'),
-}
 ABLATIONS: Final = {
     'fixed_target': 'reward=fixed_target',
     'default_start': 'start=default',
@@ -104,12 +101,11 @@ def _measure(task: str, hand: str, options: Options) -> list[Row]:
     if not (folder / RUN_FILE).exists():
         save_run(show(task, 'iiwa14', hand), folder)
     name, wanted = f'{task}, {hand}', task in TARGETS and hand == 'allegro'
-    values = SETTINGS.get(task, ())
-    spent, processor, count = _train(folder, TRAINING, values, options)
+    spent, processor, count = _train(folder, TRAINING, (), options)
     steps = {TRAINING: count}
     ablations = [a for a in ABLATIONS if a in options.only or (wanted and not options.only)]
     for ablation in ablations:
-        steps[ablation] = _train(folder, ablation, (*values, ABLATIONS[ablation]), options)[2]
+        steps[ablation] = _train(folder, ablation, (ABLATIONS[ablation],), options)[2]
     episodes = QUICK_EPISODES if options.quick else EPISODES
     scores = _compared(folder, ablations, episodes, steps)
     rows = [
