@@ -31,8 +31,7 @@ FOLDER: Final = ROOT / 'out' / 'practise'
 TARGETS: Final = ('box_push', 'box_pivot')  # with allegro
 OTHERS: Final = ('plate_push', 'pitcher_pour')
 HANDS: Final = ('allegro', 'leap', 'fin_ray')  # the last one as UMI has it
-# As people give them with --set.
-ABLATIONS: Final = {
+ABLATIONS: Final = {  # values as people give them with --set
     'fixed_target': 'reward=fixed_target',
     'default_start': 'start=default',
     'overhead_start': 'start=overhead',

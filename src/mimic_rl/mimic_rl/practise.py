@@ -5,7 +5,7 @@ import dataclasses
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -98,7 +98,9 @@ def main() -> int:
     return guarded('practise', run, 'a training goes on with the same command')
 
 
-def settings_from(values: list[str], before: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def settings_from(
+    values: Sequence[str], before: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Return the parameters of each group, those that NAME=VALUE texts name with these values.
 
     Args:
