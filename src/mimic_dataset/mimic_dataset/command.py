@@ -38,7 +38,7 @@ from mimic_dataset.quality import inspect, verdict
 from mimic_dataset.quality_page import write_pages
 from mimic_dataset.read import default_folder, load
 from mimic_dataset.robomimic import write_robomimic
-from mimic_dataset.spread import make_workers
+from mimic_dataset.spread import RayWorkers, make_workers
 from mimic_dataset.views import default_file, view_of_bag, view_of_file
 from mimic_description import RobotModel, load_robot
 
@@ -124,7 +124,10 @@ def _parser() -> argparse.ArgumentParser:
 def _add_sources(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument('sources', type=Path, nargs='+', help=text)
     parser.add_argument('--out', type=Path, help='dataset; default: out/datasets/TASK_HAND')
-    parser.add_argument('--workers', type=int, default=1, help='processes, or jobs at once in Ray')
+    parser.add_argument(
+        '--workers', type=command_line.at_least(0), default=0, metavar='N',
+        help='processes, or jobs at once in Ray; default: one, in Ray one for each processor',
+    )  # fmt: skip
     parser.add_argument(
         '--ray',
         default='',
@@ -243,7 +246,8 @@ def _convert(jobs: Sequence[Job], given: argparse.Namespace, console: Console) -
             seen.add((outcome.domain, outcome.name))
             progress.update(bar, completed=len(seen))
 
-        return convert(jobs, workers, max(given.workers, 1), done)
+        there = workers.processors if isinstance(workers, RayWorkers) else 1
+        return convert(jobs, workers, given.workers or there, done)
 
 
 def _report(result: Converted, console: Console) -> int:

@@ -97,6 +97,11 @@ class RayWorkers:
             raise ConfigError(f'Ray at {address} does not answer: {error}') from error
         self._remote: dict[Callable[..., Any], Any] = {}
 
+    @property
+    def processors(self) -> int:
+        """Of all machines of the cluster."""
+        return max(int(self._ray.cluster_resources().get('CPU', 1)), 1)
+
     def submit(self, function: Callable[..., Any], /, *arguments: Any) -> 'Future[Any]':
         """Start a call on the cluster; a worker that is lost is a BrokenProcessPool."""
         future: Future[Any] = Future()

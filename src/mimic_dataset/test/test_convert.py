@@ -283,6 +283,7 @@ def ray_module(call):
 
         return types.SimpleNamespace(remote=submit)
 
+    ray.cluster_resources = lambda: {'CPU': 6.0, 'memory': 1e9}
     ray.init, ray.remote, ray.shutdown = init, remote, lambda: ray.pool.shutdown(wait=True)
     return ray
 
@@ -292,6 +293,7 @@ def test_ray_workers_run_every_job_and_a_lost_one_is_told(monkeypatch):
     ray = ray_module(lambda function, *arguments: function(*arguments))
     monkeypatch.setitem(sys.modules, 'ray', ray)
     workers = make_workers(2, 'ray://head:10001')
+    assert workers.processors == 6
     assert sorted(spread(abs, jobs, workers, 2)) == list(range(1, 21))
     assert ray.address == 'ray://head:10001' and ray.pool._shutdown
 
