@@ -20,6 +20,18 @@ _SIZE: Final = (320, 240)  # [px] width, height
 _GHOST: Final = (0.30, 0.62, 0.35, 0.35)  # [1] rgba, where the object should be
 
 
+def make_renderer(model: mujoco.MjModel, size: tuple[int, int]) -> mujoco.Renderer:
+    """Return what draws a model; size: width and height [px].
+
+    Raises:
+        ConfigError: Nothing can be drawn on this machine.
+    """
+    try:
+        return mujoco.Renderer(model, size[1], size[0])
+    except _NO_GRAPHICS as error:
+        raise ConfigError(f'nothing can be drawn on this machine: {error}') from error
+
+
 class Camera:
     """Draws an environment of a Practice."""
 
@@ -31,10 +43,7 @@ class Camera:
         """
         self._practice = practice
         self._model = practice.world.model
-        try:
-            self._renderer = mujoco.Renderer(self._model, size[1], size[0])
-        except _NO_GRAPHICS as error:
-            raise ConfigError(f'nothing can be drawn on this machine: {error}') from error
+        self._renderer = make_renderer(self._model, size)
         self._data = mujoco.MjData(self._model)
         self._view = mujoco.MjvCamera()
         self._view.lookat[:] = [*practice.run.trajectory[:, :2].mean(axis=0), 0.08]

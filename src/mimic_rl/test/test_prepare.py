@@ -11,7 +11,6 @@ from mimic_core.errors import ConfigError, SourceError
 from mimic_core.frames import apply, hand_frame, rotation_angle
 from mimic_description import load_robot
 from mimic_object_tracking import load_object
-from mimic_rl import film
 from mimic_rl.demonstration import BagWriter, ShowingParams, make_stream
 from mimic_rl.prepare import (
     DemonstrationVideo,
@@ -19,7 +18,6 @@ from mimic_rl.prepare import (
     ObjectNotSeenError,
     PrepareParams,
     check_folder,
-    pictures,
     prepare,
     write_run,
 )
@@ -138,7 +136,6 @@ def test_without_graphics_the_run_is_whole_and_says_so(shown, prepared, tmp_path
     there = {'run.json', 'object.obj', 'prepare.json', 'object_track.png', 'hand_at_start.png'}
     assert {path.name for path in tmp_path.iterdir()} == there
     assert load_run(tmp_path).task == 'box_push'
-    assert pictures._NO_GRAPHICS == film._NO_GRAPHICS
 
 
 # What cannot be used --------------------------------------------------------------------------

@@ -10,20 +10,16 @@ import numpy as np
 
 from mimic_core.arrays import FloatArray, Image
 from mimic_core.camera import Frame
-from mimic_core.errors import ConfigError
 from mimic_core.frames import apply, inverse
 from mimic_core.hand import TrackedHand
 from mimic_description import RobotModel
 from mimic_hand_tracking import draw_hand
 from mimic_object_tracking import ObjectModel
 from mimic_object_tracking.drawing import draw_object
+from mimic_rl.film import make_renderer
 from mimic_rl.run_folder import PracticeRun
 from mimic_rl.world import build_world
 
-# What MuJoCo raises, by what of OpenGL is missing; as for films.
-_NO_GRAPHICS: Final = (
-    ImportError, AttributeError, RuntimeError, OSError, ValueError, mujoco.FatalError,
-)  # fmt: skip
 OBJECT_TRACK: Final = 'object_track.png'
 HAND_AT_START: Final = 'hand_at_start.png'
 ROBOT_AT_START: Final = 'robot_at_start.png'
@@ -114,10 +110,7 @@ def robot_at_start(
         angles.insert(
             0, (np.degrees(np.arctan2(way[1], way[0])), np.degrees(np.arctan2(way[2], flat)))
         )
-    try:
-        renderer = mujoco.Renderer(model, size[1], size[0])
-    except _NO_GRAPHICS as error:
-        raise ConfigError(f'nothing can be drawn on this machine: {error}') from error
+    renderer = make_renderer(model, size)
     try:
         for azimuth, elevation in angles:
             camera = mujoco.MjvCamera()
