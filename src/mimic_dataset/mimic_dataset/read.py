@@ -133,9 +133,9 @@ class _Reader:
         self._records, self._size, self._cache = records, size, cache
         self._pictures = pictures
         self._tables: dict[tuple[int, int], pa.Table] = {}
+        self._check_info()
 
     def episodes(self) -> Iterator[EpisodeArrays]:
-        self._check_info()
         files = sorted((self._root / 'meta' / 'episodes').glob('*/*.parquet'))
         if not files:
             raise DatasetError(f'{self._root / "meta/episodes"}: no parquet file')
