@@ -45,7 +45,7 @@ class View:
     base_T_camera: FloatArray  # (4, 4) optical frame in base_link
     intrinsics: Intrinsics | None = None  # None: those of the bag, or of an ideal camera
     fovy: float = 0.75  # [rad] vertical, of that ideal camera
-    # [m] in base_link to which the palm comes, for hands without depth: see `grounding`; None: a
+    # [m] in base_link to which the palm comes, for videos without depth: see `grounding`; None: a
     # hand is as far away as it looks.
     lowest_palm: float | None = None
 
@@ -247,7 +247,7 @@ def follow(
     rows: list[FloatArray] = []
     stamps: list[float] = []
     reasons: Counter[str] = Counter()
-    flat: list[bool] = []  # the distance is only of how large a hand looks
+    measured = False  # how far away a hand is, by depth, in any picture
     nothing = np.full(16 + len(robot.hand_joints), np.nan)
     q, engaged_at, seconds = robot.home.copy(), -np.inf, 0.0
     try:
@@ -275,7 +275,7 @@ def follow(
                         reasons['the hand was just found'] += 1
                 rows.append(row)
                 stamps.append(frame.stamp)
-                flat.append(hand is not None and hand.method == 'pnp')
+                measured |= hand is not None and hand.method == 'depth'
     finally:
         tracker.close()
     if len(stamps) < 2:
@@ -287,22 +287,19 @@ def follow(
     if valid.any():
         quats[valid] = Rotation.from_matrix(poses[valid, :3, :3]).as_quat()
     track = Track(np.array(stamps), valid, poses[:, :3, 3], quats, table[:, 16:], reasons, seconds)
-    looked = valid & np.array(flat)
-    if view.lowest_palm is None or not looked.any():
+    # What depth says of some pictures is not moved, and does not show how low the others come.
+    if view.lowest_palm is None or measured or not valid.any():
         return track
     try:
-        return _grounded(track, looked, view.base_T_camera[:3, 3], view.lowest_palm)
+        return _grounded(track, view.base_T_camera[:3, 3], view.lowest_palm)
     except EpisodeError as error:
         raise EpisodeError(f'{path}: {error}') from None
 
 
-def _grounded(track: Track, looked: BoolArray, camera: FloatArray, lowest: float) -> Track:
-    """Return the track with hands without depth (N,) as far from the camera as they must be."""
-    position = track.position[looked]
-    factor = distance_factor(position, camera, lowest)
-    moved = track.position.copy()
-    moved[looked] = camera + factor * (position - camera)
-    return replace(track, position=moved, factor=factor)
+def _grounded(track: Track, camera: FloatArray, lowest: float) -> Track:
+    """Return the track of a video without depth, as far from the camera as it must be."""
+    factor = distance_factor(track.position[track.valid], camera, lowest)
+    return replace(track, position=camera + factor * (track.position - camera), factor=factor)
 
 
 def _short(reason: str) -> str:

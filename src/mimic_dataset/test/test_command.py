@@ -23,25 +23,21 @@ def run_ingest(*words: str) -> int:
     return guarded('ingest', ingest, ingest_parser().parse_args(words))
 
 
-def test_a_video_is_ingested_and_exported(tmp_path, capsys):
-    write_video(tmp_path / 'videos' / 'a.mp4')
-    camera = tmp_path / 'camera.yaml'
+def ingest_words(videos, out, camera) -> list[str]:
+    """Write the camera's file; return the arguments of `ingest`."""
     intrinsics = '{width: 160, height: 120, fx: 150.0, fy: 150.0, cx: 79.5, cy: 59.5}'
     camera.write_text(
         f'parent: base_link\nxyz: {EYE.tolist()}\nlook_at: {TARGET.tolist()}\n'
         f'intrinsics: {intrinsics}\n'
     )
+    words = [str(videos), '--task', 'push', '--hand', 'robotiq_2f85', '--out', str(out)]
+    return [*words, '--detector', DETECTOR, '--camera', str(camera)]
+
+
+def test_a_video_is_ingested_and_exported(tmp_path, capsys):
+    write_video(tmp_path / 'videos' / 'a.mp4')
     out = tmp_path / 'dataset'
-    words = [
-        str(tmp_path / 'videos'),
-        '--task',
-        'push',
-        '--hand',
-        'robotiq_2f85',
-        '--out',
-        str(out),
-    ]
-    assert run_ingest(*words, '--detector', DETECTOR, '--camera', str(camera)) == 0
+    assert run_ingest(*ingest_words(tmp_path / 'videos', out, tmp_path / 'camera.yaml')) == 0
     assert 'interpolation error' in capsys.readouterr().out
     assert len(load(out).of('human')) == 1
     assert main(['info', str(out)]) == 0 and main(['export', str(out)]) == 0
@@ -51,18 +47,8 @@ def test_a_video_is_ingested_and_exported(tmp_path, capsys):
 def test_how_far_a_hand_is_comes_from_the_robot_episodes(tmp_path, capsys):
     write_video(tmp_path / 'a.mp4')
     write_bag(tmp_path / 'episodes' / 'r')
-    camera, out = tmp_path / 'camera.yaml', tmp_path / 'dataset'
-    camera.write_text(f'parent: base_link\nxyz: {EYE.tolist()}\nlook_at: {TARGET.tolist()}\n')
-    words = [
-        str(tmp_path / 'a.mp4'),
-        '--task',
-        'push',
-        '--hand',
-        'robotiq_2f85',
-        '--out',
-        str(out),
-    ]
-    words += ['--detector', DETECTOR, '--camera', str(camera)]
+    out = tmp_path / 'dataset'
+    words = ingest_words(tmp_path / 'a.mp4', out, tmp_path / 'camera.yaml')
     words += ['--episodes', str(tmp_path / 'episodes')]
     assert guarded('ingest', convert_recorded, ingest_parser().parse_args(words)) == 0
     said, factors = [], []

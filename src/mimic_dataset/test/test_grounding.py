@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mimic_dataset import EpisodeError, make_jobs
+from mimic_dataset import EpisodeError, make_jobs, people
 from mimic_dataset.grounding import demonstrated, distance_factor
 from mimic_dataset.people import follow
 from mimic_description import load_robot
@@ -53,6 +53,23 @@ def test_a_video_comes_as_low_as_the_demonstrations_do(tmp_path):
     np.testing.assert_array_equal(moved.quat_xyzw[kept], plain.quat_xyzw[kept])
     with pytest.raises(EpisodeError, match=r'a\.mp4: the palm comes as low as'):
         lowest(dataclasses.replace(VIEW, lowest_palm=-3.0))
+
+
+def test_what_depth_says_of_some_pictures_is_not_moved(tmp_path, monkeypatch):
+    video = write_video(tmp_path / 'a.mp4', duration=2.0)
+    gripper, view = load_robot(PARAMS.arm, PARAMS.hand), dataclasses.replace(VIEW, lowest_palm=0.1)
+    track = people.HandTracker.process_frames
+
+    def with_depth_at_first(tracker, frames):
+        found = track(tracker, frames)
+        if frames[0].stamp > 1.0:
+            return found
+        return tuple(
+            tuple(dataclasses.replace(hand, method='depth') for hand in hands) for hands in found
+        )
+
+    monkeypatch.setattr(people.HandTracker, 'process_frames', with_depth_at_first)
+    assert follow(video, gripper, PARAMS, view).factor == 1.0
 
 
 def test_an_episode_is_made_anew_where_it_would_be_elsewhere(tmp_path):

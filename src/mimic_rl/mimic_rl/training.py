@@ -130,6 +130,7 @@ class Training:
             threads=1, params=self.settings.practice, randomisation=self.settings.randomisation,
         )  # fmt: skip
         practice.level = self.practice.level
+        practice.start_level = self.practice.start_level
         practice.reset()
         camera, act, pictures = Camera(practice), Learned(self.learner.actor), []
         for _ in range(practice.length - 1):
