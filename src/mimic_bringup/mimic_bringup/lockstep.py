@@ -151,10 +151,8 @@ class _Trial:
         time = 0.0
         while not self._stream.done and time < self._longest:
             time = pictures / rate
-            things = {name: pose[:3, 3] for name, pose in self._twin.objects().items()}
-            self._stream.see(
-                Sight(self._twin.grasp_center()[:3, 3], things[self._thing], things=things)
-            )
+            grip, things = self._twin.grasp_center(), self._twin.objects()
+            self._stream.see(Sight.of(grip, things, self._thing))
             frame, truth = self._stream.at(time)
             hands = self._tracker.process_frame(frame)
             hand = next((h for h in hands if h.side == side), None)

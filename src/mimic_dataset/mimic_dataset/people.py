@@ -239,7 +239,7 @@ def follow(
         robot,
         RetargetingParams(
             side=params.side, arm_backend='servo', engage_time=0.0, engage_speed=5.0,
-            max_finger_lead=10.0, max_lead=10.0, lost_timeout=params.max_gap,
+            max_finger_lead=10.0, max_squeeze=1.0, max_lead=10.0, lost_timeout=params.max_gap,
         ),
         view.base_T_camera,
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """Dexterous hands: human keypoints to finger joints, by the objective of the registry entry."""
 
+import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -62,6 +63,7 @@ class DexterousRetargeter:
         pinch_closed: float = 0.04,
         pinch_open: float = 0.085,
         pinch_weight: float = 10.0,
+        max_squeeze: float = math.inf,
     ) -> None:
         """Read the registry entry and compile.
 
@@ -72,6 +74,8 @@ class DexterousRetargeter:
             pinch_closed: Human thumb-finger distance at which a pinch is closed [m].
             pinch_open: From where it is none [m].
             pinch_weight: Weight of a closed pinch [1].
+            max_squeeze: How much nearer the tips of a pinch are sent to each other than they are,
+                where that is known [m].
 
         Raises:
             ConfigError: The hand has no keypoints or vectors for this method.
@@ -89,6 +93,7 @@ class DexterousRetargeter:
             raise ConfigError(f'{hand.name} has no retargeting entries for method {method}')
         self._scale = entry.scale
         self._closed, self._open, self._pinch_weight = pinch_closed, pinch_open, pinch_weight
+        self._max_squeeze = max_squeeze
         self.solver: Final = HandSolver(
             robot,
             [(t.from_link, t.to_link) for t in self._terms],
@@ -99,7 +104,8 @@ class DexterousRetargeter:
             [t.from_link is None and t.to_link in tips.values() for t in self._terms]
         )
         # Terms of the fingers of a pinch give way to it.
-        self._way: Final = PinchWay(robot) if _has_way(hand) else None
+        self._way: Final = PinchWay(robot)
+        self._goes_way: Final = _has_way(hand)
         pinchers = {term.pinch for term in self._terms}
         self._gives_way: Final = np.array(
             [
@@ -112,13 +118,18 @@ class DexterousRetargeter:
         self.grip: Final[Grip] = dexterous_grip(robot)
 
     def targets(
-        self, human: HumanHand, aperture: float | None = None
+        self,
+        human: HumanHand,
+        aperture: float | None = None,
+        measured: FloatArray | None = None,
     ) -> tuple[FloatArray, FloatArray]:
         """Return (T, 3) wanted vectors [m] and (T,) weights for a hand; arguments as `solve`."""
         target = np.zeros((len(self._terms), 3))
         weight = np.zeros(len(self._terms))
         distance = human.distance(*_PINCH_TIPS) if aperture is None else aperture
         regime, opening = self._pinch(distance)
+        if measured is not None and regime > 0.0:
+            opening = max(opening, self._way.opening(measured) - self._max_squeeze)
         for i, term in enumerate(self._terms):
             a, b = term.from_keypoint, term.to_keypoint
             trust = min(human.confidence[a], human.confidence[b])
@@ -139,7 +150,7 @@ class DexterousRetargeter:
 
     def _pinched(self, finger: str, opening: float) -> FloatArray:
         """Return (3,) [m] of a finger's tip when thumb and index pinch a thing so wide [m]."""
-        if self._way is not None:
+        if self._goes_way:
             return self._way.tip(finger, opening)
         return self.grip.centre + _SIDES[finger] * opening * self.grip.closing
 
@@ -157,7 +168,11 @@ class DexterousRetargeter:
         return regime, self._share(distance) * self._widest
 
     def solve(
-        self, human: HumanHand, q_last: FloatArray, aperture: float | None = None
+        self,
+        human: HumanHand,
+        q_last: FloatArray,
+        aperture: float | None = None,
+        measured: FloatArray | None = None,
     ) -> HandSolution:
         """Return the finger joints for a hand.
 
@@ -167,8 +182,11 @@ class DexterousRetargeter:
             aperture: Thumb tip to index tip [m], from `Aperture`, which also knows it for a while
                 after the tips are hidden, so that a pinch does not open; NaN: not known; None: as
                 seen now.
+            measured: (J of the hand,) where the joints are. A thing between the fingers keeps them
+                from where they are sent; all of them are then sent equally far into it, so that
+                it stays in the middle.
         """
-        target, weight = self.targets(human, aperture)
+        target, weight = self.targets(human, aperture, measured)
         return self.solver.solve(target, weight, q_last)
 
     def tip_error(

@@ -101,6 +101,13 @@ class RetargetingParams:
         low=0.0,
         high=2.0,
     )
+    max_squeeze: float = param(
+        'How much nearer the tips of a pinch are sent to each other than they are; it bounds how '
+        'hard a thing is pressed, and keeps it in the middle [m].',
+        0.03,
+        low=0.0,
+        high=1.0,
+    )
     max_finger_lead: float = param(
         'How far commands of a dexterous hand may be ahead of its measured joints; it bounds how '
         'hard it presses [rad].',

@@ -80,6 +80,7 @@ class Shadow:
                     pinch_closed=params.pinch_closed,
                     pinch_open=params.pinch_open,
                     pinch_weight=params.pinch_weight,
+                    max_squeeze=params.max_squeeze,
                 )
         half = self._gripper.human_half if self._gripper is not None else _NAN
         self._aperture: Final = Aperture(half, params.aperture_hold)
@@ -299,7 +300,7 @@ class Shadow:
             self._ik.reset()  # without commands the gate has stopped the robot
         self._last_command = stamp
         aperture = self._aperture.update(human, stamp).value
-        fingers, tip_error = self._solve_fingers(human, aperture)
+        fingers, tip_error = self._solve_fingers(human, aperture, measured[self._count :])
         q = self._q.copy()
         if not first and len(fingers):
             share = self._finger_share(stamp)
@@ -350,12 +351,14 @@ class Shadow:
         t = min(max((stamp - self._clutch.engaged_at) / time, 0.0), 1.0)
         return t * t * (3.0 - 2.0 * t)
 
-    def _solve_fingers(self, human: HumanHand, aperture: float) -> tuple[FloatArray, float]:
+    def _solve_fingers(
+        self, human: HumanHand, aperture: float, measured: FloatArray
+    ) -> tuple[FloatArray, float]:
         """Return (J of the hand,) finger joints and the mean error of the tips [m]."""
         if self._gripper is not None:
             return self._gripper.joints(aperture), _NAN
         if self._dexterous is None:
             return np.zeros(0), _NAN
-        solution = self._dexterous.solve(human, self._fingers, aperture)
+        solution = self._dexterous.solve(human, self._fingers, aperture, measured)
         self._fingers = solution.q
         return solution.q, self._dexterous.tip_error(solution, human, aperture)

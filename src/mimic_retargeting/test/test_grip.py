@@ -31,12 +31,16 @@ def human(points: np.ndarray) -> HumanHand:
     return HumanHand(np.eye(4), points, np.ones(NUM_KEYPOINTS), left=False)
 
 
-@pytest.mark.parametrize('hand', ['allegro', 'leap', 'ability'])
-def test_the_way_closes_in_proportion(hand: str) -> None:
+@pytest.mark.parametrize(
+    ('hand', 'met'),
+    [('allegro', ['index', 'middle']), ('leap', ['index']), ('ability', ['index', 'middle'])],
+)
+def test_the_way_closes_in_proportion(hand: str, met: list[str]) -> None:
     robot = hand_model(hand)
-    way, widest = PinchWay(robot), robot.hand.grasp.aperture_max
+    way = PinchWay(robot)
+    widest = min(robot.hand.grasp.aperture_max, way.opening(robot.pinch_way[0]))
     for opening in np.linspace(0.025, widest, 20):
-        line = way.tip('index', opening) - way.tip('thumb', opening)
+        line = np.mean([way.tip(f, opening) for f in met], axis=0) - way.tip('thumb', opening)
         assert np.linalg.norm(line) == pytest.approx(opening, abs=1e-3)
         assert np.linalg.norm(way.closing(opening)) == pytest.approx(1.0)
     far, near = (way.tip('index', opening) for opening in (1.0, 0.0))
@@ -67,10 +71,44 @@ def test_no_finger_is_in_the_way_of_a_pinch(make_points: Callable, curl: float) 
     assert np.abs(np.diff(gaps)).max() < 0.008
 
 
-@pytest.mark.parametrize('heading', [-0.4, -0.26, 0.0])
-def test_the_arm_holds_the_grip_level_over_the_table(heading: float) -> None:
+@pytest.mark.parametrize('hand', ['allegro', 'ability'])
+def test_a_thing_is_held_level_by_three_fingers(hand: str) -> None:
+    way, grip = PinchWay(hand_model(hand)), dexterous_grip(hand_model(hand))
+    beside = np.cross(grip.reach, grip.closing)
+    for opening in (0.05, 0.06, 0.07, 0.08):
+        places = {finger: way.tip(finger, opening) for finger in ('thumb', 'index', 'middle')}
+        depths = [depth(grip, place) for place in places.values()]
+        assert np.ptp(depths) < 0.008
+        thumb, index, middle = ((place - grip.centre) @ beside for place in places.values())
+        between = sorted((index, middle))
+        assert between[0] + 0.003 < thumb < between[1] - 0.003
+
+
+def test_a_thing_stays_in_the_middle_of_a_pinch(make_points: Callable) -> None:
+    """All fingers are sent equally far into what they hold, though a thumb is weaker than two."""
+    robot = hand_model('allegro')
+    way = PinchWay(robot)
+    wide, shut = robot.pinch_way
+    held = shut + 0.6 * (wide - shut)
+    retargeter = DexterousRetargeter(robot, smoothing=0.1, max_squeeze=0.03)
+    q = held
+    for _ in range(30):
+        q = retargeter.solve(human(make_points(0.5, 0.02)), q, measured=held).q
+    assert way.opening(q) == pytest.approx(way.opening(held) - 0.03, abs=3e-3)
+    for finger, place in tips(robot, q).items():
+        if finger != 'ring':
+            moved = np.linalg.norm(place - tips(robot, held)[finger])
+            assert moved == pytest.approx(0.015, abs=5e-3), finger
+
+
+@pytest.mark.parametrize(
+    ('hand', 'heading'),
+    [(h, a) for h in ('allegro', 'ability') for a in (-0.3, 0.0, 0.1)]
+    + [('ability', -0.4), ('ability', 0.15)],
+)
+def test_the_arm_holds_the_grip_level_over_the_table(hand: str, heading: float) -> None:
     """The palm straight down with the fingers to the front was beyond elbow and wrist."""
-    robot = load_robot('iiwa14', 'ability')
+    robot = load_robot('iiwa14', hand)
     grip, ik = dexterous_grip(robot), ArmIK(robot)
     turn = robot.hand.retargeting.turn
     approach = Approach(robot, 'yaw_only', 'palm', grip.closing, grip.reach, turn)

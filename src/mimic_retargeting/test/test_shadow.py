@@ -41,11 +41,11 @@ class Person:
     def show(
         self, offset: tuple[float, float, float] = (0, 0, 0), aperture: float = 0.09,
         hide: tuple[str, ...] = (), nan: tuple[str, ...] = (), side: str = 'right',
-        follow: bool = True, engaged: bool = True, wait: float = DT,
+        follow: bool = True, engaged: bool = True, wait: float = DT, yaw: float = 0.0,
     ) -> ShadowResult:  # fmt: skip
         points = self._points(0.5, aperture)
         middle = 0.5 * (points[INDEX['thumb_tip']] + points[INDEX['index_tip']])
-        pose = self._reach((0, 0, 0))
+        pose = self._reach((0, 0, 0), yaw)
         flip = np.array([1.0, -1.0 if side == 'left' else 1.0, 1.0])
         self.place = self.centre + np.array(offset)
         pose[:3, 3] = self.place - pose[:3, :3] @ (middle * flip)
@@ -393,7 +393,8 @@ CHANGES = {
     'orientation_time': 1.5, 'position_scale': 2.0, 'smoothing': 50.0, 'pinch_closed': 0.0,
     'pinch_open': 0.2, 'pinch_weight': 0.1, 'min_confidence': 0.9, 'aperture_hold': 0.0,
     'max_hand_speed': 0.1, 'lost_timeout': 0.0, 'engage_time': 0.01, 'engage_speed': 0.05,
-    'posture_speed': 0.0, 'max_finger_lead': 0.03, 'max_lead': 0.05, 'arm_backend': 'servo',
+    'posture_speed': 0.0, 'max_finger_lead': 0.03, 'max_squeeze': 0.002, 'max_lead': 0.05,
+    'arm_backend': 'servo',
 }  # fmt: skip
 
 
@@ -403,7 +404,8 @@ def play(someone: Person) -> list[object]:
     for k in range(45):
         hide = ('thumb_tip', 'thumb_ip') if 20 < k < 30 else ()
         offset = (0.002 * k, 0.003 * k + (0.1 if k > 35 else 0.0), 0.0)
-        results.append(someone.show(offset, max(0.1 - 0.004 * k, 0.04), hide, follow=k < 40))
+        aperture, yaw = max(0.1 - 0.004 * k, 0.04), 0.01 * k
+        results.append(someone.show(offset, aperture, hide, follow=k < 40, yaw=yaw))
         if k == 15:
             results.append(someone.step(None))
     return [None if r.q is None else tuple(np.round(r.q, 9)) for r in results]

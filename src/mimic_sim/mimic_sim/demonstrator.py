@@ -17,7 +17,7 @@ import numpy as np
 from mimic_core.arrays import FloatArray
 from mimic_core.camera import Frame, Intrinsics
 from mimic_core.errors import StaleInputError
-from mimic_core.frames import look_at, transform
+from mimic_core.frames import look_at, transform, yaw_of
 from mimic_core.hand import Side
 from mimic_description import load_robot
 from mimic_sim.demonstrator_eyes import Operator, Sight
@@ -51,6 +51,7 @@ _SAG: Final = (0.0, -0.03, -0.22)  # [m] how an elbow hangs, right hand
 _WRIST_COMFORT: Final = 0.9  # [1] how much the forearm lies in line with the hand
 _LOOK_AT: Final = (-0.06, -0.01, 0.11)  # [m] from the workspace, right hand
 _NOTICED: Final = 0.002  # [m] by which things lie elsewhere than thought
+_TURN_NOTICED: Final = 0.01  # [rad] by which the object lies otherwise than thought
 _AFTER: Final = 1.5  # [s] of rest before a loop begins again
 
 
@@ -65,6 +66,7 @@ class Plan:
     task: Task | None = None  # how it is done; None: the object is carried to the target
     things: Mapping[str, FloatArray] = field(default_factory=dict)  # (3,) [m] of other objects
     width: float | None = None  # [m] of the object in the hand; None: there is none, they mime
+    faces: float | None = None  # [rad] about world z, of the object if it is a box
 
     @property
     def moves(self) -> tuple[Move, ...]:
@@ -84,10 +86,11 @@ class Plan:
             target: (3,) [m] where the centre of the first object is to be.
         """
         places = {name: pose[:3, 3].copy() for name, pose in poses.items()}
-        start = places.pop(task.objects[0].name)
-        return cls(
-            np.array([*task.area.centre, 0.0]), task.area.radius, start, target, task, places
-        )
+        first = task.objects[0]
+        start = places.pop(first.name)
+        faces = yaw_of(poses[first.name]) if first.form == 'box' else None
+        middle = np.array([*task.area.centre, 0.0])
+        return cls(middle, task.area.radius, start, target, task, places, faces=faces)
 
 
 @dataclass(frozen=True)
@@ -150,7 +153,7 @@ class Demonstrator:
         else:
             self._script = self._script_of(params, rng)
         heading = moves[0].heading if (moves := plan.moves) else None
-        self._rotation = usual_grasp(model, self.side, rng, heading)
+        self._rotation = usual_grasp(model, self.side, rng, heading, plan.faces)
         if self._script is not None and params.detours > 0.0:
             self._script = with_detours(self._script, params.detours, rng)
         self._tremor = Tremor(rng, params.tremor)
@@ -388,9 +391,16 @@ class DemonstratorStream:
             others = {n: p for n, p in sight.things.items() if n in self.plan.things}
             news = [sight.object - self.plan.start, target - self.plan.target]
             news += [place - self.plan.things[name] for name, place in others.items()]
-            if np.abs(np.stack(news)).max() > _NOTICED:
-                things = {**self.plan.things, **others}
-                self.plan = replace(self.plan, start=sight.object, target=target, things=things)
+            faces = self.plan.faces
+            turned = faces is not None and abs(sight.yaw - faces) > _TURN_NOTICED
+            if turned or np.abs(np.stack(news)).max() > _NOTICED:
+                self.plan = replace(
+                    self.plan,
+                    start=sight.object,
+                    target=target,
+                    things={**self.plan.things, **others},
+                    faces=None if faces is None else sight.yaw,
+                )
                 self._restart()
             return
         self.demonstrator.see(sight)

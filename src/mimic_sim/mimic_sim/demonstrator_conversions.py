@@ -51,9 +51,10 @@ def sight_from_msg(msg: TwinStatus) -> Sight | None:
     Raises:
         NotFiniteError: A pose is none.
     """
-    poses = {item.name: pose_from_msg(item.pose)[:3, 3] for item in msg.objects}
-    target = poses.pop(_TARGET, None)
+    poses = {item.name: pose_from_msg(item.pose) for item in msg.objects}
+    mark = poses.pop(_TARGET, None)
     if not poses:
         return None
-    first = next(iter(poses.values()))  # the task's own object comes first
-    return Sight(pose_from_msg(msg.grasp_center)[:3, 3], first, target, poses)
+    first = next(iter(poses))  # the task's own object comes first
+    target = None if mark is None else mark[:3, 3]
+    return Sight.of(pose_from_msg(msg.grasp_center), poses, first, target)

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from mimic_core.arrays import FloatArray
+from mimic_core.frames import yaw_of
 from mimic_sim.demonstrator_motion import Script, Stage, minimum_jerk
 from mimic_sim.tasks.showing import Gate
 
@@ -50,6 +51,27 @@ class Sight:
     object: FloatArray  # (3,) [m] centre of the robot's object
     target: FloatArray | None = None  # (3,) [m] where its centre is to be
     things: Mapping[str, FloatArray] = field(default_factory=dict)  # (3,) [m] of all, by name
+    yaw: float = 0.0  # [rad] of the object about world z
+
+    @classmethod
+    def of(
+        cls,
+        grasp_center: FloatArray,
+        objects: Mapping[str, FloatArray],
+        name: str,
+        target: FloatArray | None = None,
+    ) -> 'Sight':
+        """Return what is to be seen of poses.
+
+        Args:
+            grasp_center: (4, 4) of the robot in world.
+            objects: (4, 4) in world by name.
+            name: Of the robot's object.
+            target: (3,) [m] where its centre is to be.
+        """
+        things = {thing: pose[:3, 3] for thing, pose in objects.items()}
+        yaw = yaw_of(objects[name])
+        return cls(grasp_center[:3, 3], things[name], target, things, yaw)
 
 
 class Operator:

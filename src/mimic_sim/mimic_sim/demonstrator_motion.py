@@ -4,6 +4,7 @@ A script is a row of stages. Each moves the pinch point (the middle between thum
 tip) along a cubic Bézier curve and opens or closes the pinch. Everything follows from the seed.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -126,7 +127,11 @@ def grasp_rotation(model: HandModel, side: Side, azimuth: float, elevation: floa
 
 
 def usual_grasp(
-    model: HandModel, side: Side, rng: np.random.Generator, heading: float | None = None
+    model: HandModel,
+    side: Side,
+    rng: np.random.Generator,
+    heading: float | None = None,
+    faces: float | None = None,
 ) -> FloatArray:
     """Return a `world_R_palm` (3, 3) near the usual one.
 
@@ -135,8 +140,13 @@ def usual_grasp(
         side: Which hand.
         rng: Chance.
         heading: Of the line from thumb tip to index tip about world z, if it matters [rad].
+        faces: About world z, of a box that is taken where heading does not matter [rad]: by those
+            two of its sides that are nearest to the usual ones.
     """
     azimuth = _GRASP_AZIMUTH + rng.uniform(-0.12, 0.12)
+    if heading is None and faces is not None:
+        usual = -_GRASP_AZIMUTH if side == 'left' else _GRASP_AZIMUTH
+        heading = usual + math.remainder(faces - usual, 0.5 * math.pi)
     if heading is not None:
         meant = -heading if side == 'left' else heading
         azimuth = meant + _CARE * (azimuth - _GRASP_AZIMUTH)

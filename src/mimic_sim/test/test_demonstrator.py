@@ -7,6 +7,7 @@ import pytest
 
 from mimic_core.errors import ConfigError, StaleInputError, UnknownNameError
 from mimic_core.frames import hand_frame
+from mimic_core.keypoints import INDEX
 from mimic_core.params import from_mapping
 from mimic_sim.demonstrator import PROP, Demonstrator, DemoState, Plan, Sight, plan_of
 from mimic_sim.demonstrator_motion import grasp_rotation, minimum_jerk
@@ -45,6 +46,20 @@ def test_open_loop_is_a_pure_function_of_time() -> None:
         a, b = one.state(time), other.state(time)
         np.testing.assert_array_equal(a.hand.world_T_palm, b.hand.world_T_palm)
         np.testing.assert_array_equal(a.hand.joints, b.hand.joints)
+
+
+@pytest.mark.parametrize('side', ['right', 'left'])
+@pytest.mark.parametrize('faces', [-0.4, 0.0, 0.15, 1.4])
+def test_a_box_is_taken_by_two_of_its_sides(side: str, faces: float) -> None:
+    plan, params = replace(PLAN, faces=faces), replace(PARAMS, side=side)
+    model = HandModel()
+    state = Demonstrator(params, plan, model).state(2.5)
+    tips = model.world_keypoints(state.hand)[[INDEX['thumb_tip'], INDEX['index_tip']]]
+    line = np.subtract(*tips[::-1])
+    heading = float(np.arctan2(line[1], line[0]))
+    assert abs(np.angle(np.exp(4j * (heading - faces)))) / 4 < 0.08  # as one of four sides
+    usual = 0.26 if side == 'left' else -0.26
+    assert abs(np.angle(np.exp(1j * (heading - usual)))) < 0.25 * np.pi + 0.08
 
 
 def test_seeds_differ() -> None:
@@ -249,6 +264,7 @@ def test_plan_is_that_of_the_twin() -> None:
     plan = plan_of(DemonstratorParams(arm='iiwa14', task='pick_place', seed=2))
     again = plan_of(DemonstratorParams(arm='iiwa14', task='pick_place'), seed=2)
     np.testing.assert_array_equal(plan.start, again.start)
+    assert plan.faces == again.faces and plan.faces is not None and 0.0 < abs(plan.faces) < 0.15
     assert np.linalg.norm((plan.start - plan.target)[:2]) > 0.08
     small = plan_of(DemonstratorParams(arm='so101', task='tiles', seed=2))
     assert small.workspace[0] < plan.workspace[0] and small.radius < plan.radius

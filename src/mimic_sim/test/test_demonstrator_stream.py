@@ -80,6 +80,14 @@ def test_what_is_seen_before_the_start_decides_where_to_go() -> None:
     stream.close()
 
 
+def test_a_box_that_is_turned_before_the_start_is_taken_as_it_lies() -> None:
+    stream = DemonstratorStream(replace(SMALL, eyes=True), replace(PLAN, faces=0.0))
+    stream.see(Sight(np.array([0.4, 0.0, 0.2]), PLAN.start, PLAN.target, yaw=0.12))
+    stream.at(0.0)
+    assert stream.plan.faces == stream.demonstrator.plan.faces == 0.12
+    stream.close()
+
+
 def test_left_hand_is_seen_from_the_other_side() -> None:
     stream = DemonstratorStream(replace(SMALL, side='left'), PLAN)
     _, truth = stream.at(0.1)
