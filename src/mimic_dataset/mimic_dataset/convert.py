@@ -176,15 +176,18 @@ def set_odd_aside(dataset: Path, domain: Domain) -> list[Outcome]:
     Raises:
         DatasetError: A part is damaged.
     """
-    parts = [read_part(part_folder(dataset, domain, n)) for n in part_names(dataset, domain)]
-    cameras = [tuple(sorted(part.info.meta.cameras.items())) for part in parts]
-    if len(set(cameras)) < 2:
+    cameras: dict[Path, tuple[tuple[str, tuple[int, int]], ...]] = {}
+    for name in part_names(dataset, domain):  # one at a time in memory
+        part = read_part(part_folder(dataset, domain, name))
+        cameras[part.folder] = tuple(sorted(part.info.meta.cameras.items()))
+    if len(set(cameras.values())) < 2:
         return []
-    usual = Counter(cameras).most_common(1)[0][0]
+    usual = Counter(cameras.values()).most_common(1)[0][0]
     found = []
-    for part, own in zip(parts, cameras, strict=True):
+    for folder, own in cameras.items():
         if own != usual:
-            set_aside(part.folder)
+            part = read_part(folder)
+            set_aside(folder)
             source = part.info.origin or part.info.source or part.info.name
             text = (
                 f'{source}: pictures of {_sizes(own)}, most episodes have {_sizes(usual)}; '
