@@ -24,6 +24,7 @@ from mimic_core.keypoints import INDEX, NUM_KEYPOINTS
 from mimic_description import RobotModel, hand_model
 from mimic_retargeting import DexterousRetargeter, HandSolver, HumanHand
 from mimic_retargeting.hand_solver import Loss
+from mimic_retargeting.params import RetargetingParams
 
 HANDS = ('allegro', 'leap', 'ability')
 VIDEO = ROOT.parent / 'shared' / 'data' / 'human_hand_video.mp4'
@@ -242,13 +243,14 @@ def compare(name: str, robot: RobotModel, problem: Problem) -> list[Row]:
 
 
 def product(name: str, robot: RobotModel, frames: Sequence[FloatArray]) -> list[Row]:
-    """Return the times of what the node runs: the pinch objective with confidences."""
-    retargeter = DexterousRetargeter(robot, 'pinch', smoothing=0.1)
+    """Return the times of what the node runs: the pinch objective, with the measured joints."""
+    squeeze = RetargetingParams().max_squeeze
+    retargeter = DexterousRetargeter(robot, 'pinch', smoothing=0.1, max_squeeze=squeeze)
     q, times, limits = robot.hand_open, [], True
     for points in frames:
         human = HumanHand(np.eye(4), points, np.ones(NUM_KEYPOINTS), left=False)
         started = time.perf_counter()
-        q = retargeter.solve(human, q).q
+        q = retargeter.solve(human, q, measured=q).q
         times.append(time.perf_counter() - started)
         limits = limits and robot.limits.contains(q)
     return [

@@ -99,11 +99,6 @@ def rotation_angle(a: FloatArray, b: FloatArray) -> float:
     return float(Rotation.from_matrix(a.T @ b).magnitude())
 
 
-def yaw_of(to_T_from: FloatArray) -> float:
-    """Return how far [rad] the x axis of a pose (4, 4) is turned about z."""
-    return math.atan2(to_T_from[1, 0], to_T_from[0, 0])
-
-
 def look_at(eye: FloatArray, target: FloatArray, up: FloatArray) -> FloatArray:
     """Return `world_T_optical` of a camera at `eye` that looks at `target`, all (3,) [m] in world.
 

@@ -21,7 +21,6 @@ from mimic_dataset import ConvertParams, convert, find_sources, load, make_jobs
 from mimic_dataset.command import main
 from mimic_dataset.convert import set_odd_aside
 from mimic_dataset.errors import DatasetError
-from mimic_dataset.lerobot import assemble
 from mimic_dataset.parts import RECORD
 from mimic_dataset.spread import make_workers, spread
 
@@ -192,28 +191,24 @@ def test_memory_does_not_grow_with_the_length(tmp_path):
     assert more > 50.0 and peaks[1] - peaks[0] < 3.0, peaks
 
 
-def test_memory_does_not_grow_with_the_number_of_episodes(bags, tmp_path):
-    """Forty episodes of an hour's numbers each, one at a time: what stays are their records."""
+def test_cameras_of_many_episodes_are_compared_one_at_a_time(bags, tmp_path):
+    """Forty episodes of an hour's numbers each: what stays are their records."""
     folder = tmp_path / 'dataset'
     convert(make_jobs([bags / 'e1'], folder, 'robot', PARAMS))
     parts = folder / '.parts/robot'
     for n in range(2, 41):
         shutil.copytree(parts / 'e1', parts / f'e{n}')
-    tracemalloc.start()
-    assemble(folder, 'robot')
-    assembled = tracemalloc.get_traced_memory()[1] / 2**20
     for part in parts.iterdir():
         long = np.resize(np.load(part / 'action.npy'), (36000, 13))
         np.save(part / 'action.npy', long)
         record = json.loads((part / 'episode.json').read_text())
         (part / 'episode.json').write_text(json.dumps(record | {'frames': len(long)}))
-    tracemalloc.reset_peak()
+    tracemalloc.start()
     assert set_odd_aside(folder, 'robot') == []
     looked = tracemalloc.get_traced_memory()[1] / 2**20
     tracemalloc.stop()
     one = long.nbytes / 2**20  # [MB]
     assert one > 3.0 and looked < 4 * one, looked
-    assert assembled < 8.0, assembled
 
 
 def test_few_jobs_wait_at_once():

@@ -11,13 +11,14 @@ import pinocchio as pin
 
 from mimic_core.arrays import FloatArray, checked
 from mimic_core.errors import ConfigError, UnknownNameError
-from mimic_core.frames import WORLD
+from mimic_core.frames import PALM, WORLD
 from mimic_core.limits import JointLimits
 from mimic_description.registry import NONE, Device, load_device
 from mimic_description.tree import Shape, Tree, parse_urdf
 from mimic_description.urdf import Control, Vector, render_urdf
 
 _ZERO: Final = (0.0, 0.0, 0.0)
+_MEETS: Final = 0.03  # [m] from the thumb's tip, of a tip that meets it in a pinch
 
 
 class UnknownFrameError(UnknownNameError):
@@ -68,11 +69,20 @@ class RobotModel:
 
     @property
     def pinch_way(self) -> tuple[FloatArray, FloatArray]:
-        """Two (J of the hand,) postures between which thumb and index close on a thing."""
+        """Two (J of the hand,) postures between which fingers and thumb close on a thing."""
         assert self.hand is not None  # asked for hands only
         named = self.hand.postures
         begin = self.hand_posture('wide' if 'wide' in named else 'open')
         return begin, self.hand_posture('pinch' if 'pinch' in named else 'closed')
+
+    @functools.cached_property
+    def pinch_fingers(self) -> tuple[str, ...]:
+        """The fingers whose tips meet the thumb's in a pinch: the index finger, perhaps others."""
+        q = self.home.copy()
+        q[len(self.arm_joints) :] = self.pinch_way[1]
+        tips = {f: self.fk(q, link, PALM)[:3, 3] for f, link in self.tip_frames().items()}
+        away = {f: float(np.linalg.norm(tip - tips['thumb'])) for f, tip in tips.items()}
+        return tuple(f for f in tips if f == 'index' or (f != 'thumb' and away[f] < _MEETS))
 
     def hand_posture(self, name: str) -> FloatArray:
         """Return (J of the hand,) a posture of the registry entry; empty without a hand.

@@ -81,7 +81,7 @@ class Grasp:
     """How a hand grasps."""
 
     kind: Literal['parallel', 'dexterous']
-    aperture_max: float  # [m], largest object between thumb and index
+    aperture_max: float  # [m], between the thumb and the fingers that it meets, at their widest
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """How the robot's palm is turned for a human hand.
 
-Both have a grip: the line from thumb tip to index tip along which they close, and the direction
-out of the palm (for parallel grippers: along the fingers) across that line, from which they
-approach things.
+Both have a grip: the line from thumb tip to index tip (of a robot, to the middle of all tips that
+meet the thumb) along which they close, and the direction out of the palm (for parallel grippers:
+along the fingers) across that line, from which they approach things.
 """
 
+import itertools
 import math
 from typing import Final, Literal
 
@@ -12,15 +13,20 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from mimic_core.arrays import FloatArray
-from mimic_core.frames import cross
+from mimic_core.frames import cross, transform
 from mimic_core.keypoints import INDEX
 from mimic_description import RobotModel
+from mimic_retargeting.arm_ik import ArmIK
 from mimic_retargeting.human import HumanHand
 
 Orientation = Literal['full', 'yaw_only', 'yaw_relative', 'fixed']
 _THUMB_TIP: Final = INDEX['thumb_tip']
 _INDEX_TIP: Final = INDEX['index_tip']
 _DOWN: Final = np.array([0.0, 0.0, -1.0])
+# Where an arm is asked whether it reaches, from the middle of its workspace, and what it may miss.
+_ACROSS, _ASIDE, _HEIGHTS = 0.08, 0.13, (0.2, 0.025)  # [m]
+_MISS, _MISS_ANGLE = 0.005, 0.1  # [m], [rad]
+_STEP, _FIRST_STEPS, _STEPS = 1 / 30, 200, 60  # [s], [1], [1]
 _FLAT: Final = 0.2  # [1] a closing line with a shorter shadow on the table has no direction there
 
 
@@ -83,16 +89,14 @@ class Approach:
             robot: The robot.
             orientation: Which of the three.
             frame: Frame of the robot that stands for the palm.
-            closing: (3,) from thumb tip to index tip in that frame.
+            closing: (3,) from thumb tip to the tips that it meets, in that frame.
             reach: (3,) from where it approaches things, in that frame.
             turn: Heading of the robot's closing line for yaw_only, from the person's [rad].
         """
         self._kind: Final = orientation
         self._home: Final = robot.fk(robot.home, frame, 'base_link')[:3, :3]
         self._grip_R_palm: Final = _axes(closing, reach).T
-        level = _level(self._home @ closing)
-        self._heading: FloatArray = np.array([1.0, 0.0, 0.0]) if level is None else level
-        self._closing: Final = np.array(closing, dtype=np.float64)
+        self._heading: FloatArray = self._grip_heading(self._home)
         # From the person's heading to the robot's.
         self._turn = np.eye(3)
         if orientation == 'yaw_only':
@@ -105,9 +109,22 @@ class Approach:
             palm_R: (3, 3) of the robot's palm in base_link.
             closing: (3,) from the person's thumb tip to index tip in base_link.
         """
-        here, there = _level(palm_R @ self._closing), _level(closing)
-        if self._kind == 'yaw_relative' and here is not None and there is not None:
-            self._turn = _axes(here, _DOWN) @ _axes(there, _DOWN).T
+        there = _level(closing)
+        if self._kind == 'yaw_relative' and there is not None:
+            self._turn = _axes(self._grip_heading(palm_R), _DOWN) @ _axes(there, _DOWN).T
+
+    def _grip_heading(self, palm_R: FloatArray) -> FloatArray:
+        """Return the level unit vector (3,) along which the grip of a palm (3, 3) closes.
+
+        Where that line stands upright, as of fingers that point down, it is the line that would be
+        level if the palm faced down: across the axis beside it.
+        """
+        x, y, _ = (palm_R @ self._grip_R_palm.T).T
+        level = _level(x)
+        if level is None:
+            level = _level(np.array([-y[1], y[0], 0.0]))
+        assert level is not None  # one of two axes across each other is not upright
+        return level
 
     def rotation(self, hand_R: FloatArray, closing: FloatArray) -> FloatArray:
         """Return (3, 3) for a hand.
@@ -124,6 +141,33 @@ class Approach:
         if level is not None:
             self._heading = self._turn @ level
         return _axes(self._heading, _DOWN) @ self._grip_R_palm
+
+
+def reaches(robot: RobotModel, approach: Approach, frame: str, tool: FloatArray) -> bool:
+    """Tell whether an arm holds its grip as an approach wants it, all over its workspace.
+
+    The person's closing line is across the table's length, as it is when they reach straight out.
+
+    Args:
+        robot: With an arm.
+        approach: Absolute.
+        frame: Of the robot, whose orientation it is.
+        tool: (3,) [m] what is over the places, in that frame.
+    """
+    if robot.arm is None or robot.arm.workspace is None:
+        return True
+    ik, q = ArmIK(robot, frame), robot.home[: len(robot.arm_joints)].copy()
+    rotation = approach.rotation(np.eye(3), np.array([1.0, 0.0, 0.0]))
+    centre, steps = np.array([*robot.arm.workspace.centre[:2], 0.0]), _FIRST_STEPS
+    for x, y, z in itertools.product((-_ACROSS, 0.0, _ACROSS), (_ASIDE, 0.0, -_ASIDE), _HEIGHTS):
+        target = transform(rotation, centre + np.array([x, y, z]))
+        for _ in range(steps):
+            result = ik.step(q, target, _STEP, tool=tool)
+            q = result.q
+        if result.position_error > _MISS or result.rotation_error > _MISS_ANGLE:
+            return False
+        steps = _STEPS
+    return True
 
 
 def _axes(closing: FloatArray, reach: FloatArray) -> FloatArray:

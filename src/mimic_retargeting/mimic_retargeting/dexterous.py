@@ -47,9 +47,10 @@ class DexterousRetargeter:
     index on a line through `grasp_center`, where the arm expects things to be, with the other
     fingers towards the thumb. The distance of the robot's tips falls from
     `aperture_max` of the registry entry to 0 between `pinch_open` and `pinch_closed` of the
-    person, so that they press on what the person's tips only touch. A hand with the posture wide
-    pinches on the way from it to its posture pinch with all its fingers, whatever the person's
-    other fingers do: fingers with one motor cannot be anywhere on that line, nor curl out of it.
+    person, so that they press on what the person's tips only touch; by how much is bounded by
+    `max_squeeze`. A hand with the posture wide pinches on the way from it to its posture pinch
+    with all its fingers, whatever the person's other fingers do: fingers with one motor cannot be
+    anywhere on that line, nor curl out of it, and a thing between two tips tips over and turns.
     Source of the idea: Handa et al. 2020, DexPilot, section V, here without its jump at a
     threshold.
     """
@@ -115,7 +116,7 @@ class DexterousRetargeter:
         )
         self._pinches: Final = bool(pinchers & set(_PINCHERS))
         self._widest = 0.0 if hand.grasp is None else hand.grasp.aperture_max
-        self.grip: Final[Grip] = dexterous_grip(robot)
+        self.grip: Final[Grip] = dexterous_grip(robot, self._way)
 
     def targets(
         self,
@@ -129,7 +130,8 @@ class DexterousRetargeter:
         distance = human.distance(*_PINCH_TIPS) if aperture is None else aperture
         regime, opening = self._pinch(distance)
         if measured is not None and regime > 0.0:
-            opening = max(opening, self._way.opening(measured) - self._max_squeeze)
+            nearest = self._way.opening(measured) - self._max_squeeze
+            opening = max(opening, min(nearest, self._widest))
         for i, term in enumerate(self._terms):
             a, b = term.from_keypoint, term.to_keypoint
             trust = min(human.confidence[a], human.confidence[b])
@@ -149,7 +151,7 @@ class DexterousRetargeter:
         return target, weight
 
     def _pinched(self, finger: str, opening: float) -> FloatArray:
-        """Return (3,) [m] of a finger's tip when thumb and index pinch a thing so wide [m]."""
+        """Return (3,) [m] of a finger's tip in a pinch that is so wide [m]."""
         if self._goes_way:
             return self._way.tip(finger, opening)
         return self.grip.centre + _SIDES[finger] * opening * self.grip.closing

@@ -8,9 +8,10 @@ import numpy as np
 from mimic_core.arrays import FloatArray
 from mimic_core.frames import GRASP_CENTER, PALM
 from mimic_description import RobotModel
+from mimic_retargeting.hand_solver import point_positions
+from mimic_retargeting.tables import build_chain
 
 _GRIP_OPENING: Final = 0.06  # [m] of the tips around a usual thing
-_MEETS: Final = 0.03  # [m] from the thumb's tip, of a tip that meets it in the posture pinch
 _SAMPLES: Final = 101
 
 
@@ -27,31 +28,29 @@ class PinchWay:
     """The tips of a hand on the way from its posture wide (open, where it has none) to pinch.
 
     It opens and closes along the line from the thumb's tip to the middle of the tips that meet it
-    in the posture pinch: the index finger's, and those of others.
+    (`RobotModel.pinch_fingers`).
     """
 
     def __init__(self, robot: RobotModel) -> None:
         """Sample the way. Args: robot: with a hand that has a thumb and an index finger."""
-        self._robot: Final = robot
-        links, count = robot.tip_frames(), len(robot.arm_joints)
+        links = robot.tip_frames()
+        self._fingers: Final = tuple(links)
+        self._met: Final = [self._fingers.index(finger) for finger in robot.pinch_fingers]
+        self._chain: Final = build_chain(robot, robot.hand_joints, PALM, list(links.values()))
         wide, shut = robot.pinch_way
-        q = robot.home.copy()
-        tips: dict[str, list[FloatArray]] = {finger: [] for finger in links}
-        for part in np.linspace(0.0, 1.0, _SAMPLES):
-            q[count:] = shut + part * (wide - shut)
-            for finger, link in links.items():
-                tips[finger].append(robot.fk(q, link, PALM)[:3, 3])
-        self._tips: Final = {finger: np.array(places) for finger, places in tips.items()}
-        thumb = self._tips['thumb']
-        self._met: Final = [
-            finger
-            for finger, places in self._tips.items()
-            if finger == 'index' or (finger != 'thumb' and _distance(places, thumb) < _MEETS)
-        ]
-        self._lines: Final = np.mean([self._tips[finger] for finger in self._met], axis=0) - thumb
+        shares = np.linspace(0.0, 1.0, _SAMPLES)
+        self._places: Final = np.array(
+            [point_positions(self._chain, shut + share * (wide - shut)) for share in shares]
+        )  # (S, F, 3)
+        self._lines: Final = np.array([self._line(places) for places in self._places])
         self._lengths: Final = np.linalg.norm(self._lines, axis=1)
         # Only where it grows: tips that pass each other come no nearer.
         self._openings: Final = np.maximum.accumulate(self._lengths)
+
+    def _line(self, places: FloatArray) -> FloatArray:
+        """Return (3,) from the thumb's tip to the middle of those that meet it; places (F, 3)."""
+        line: FloatArray = places[self._met].mean(axis=0) - places[self._fingers.index('thumb')]
+        return line
 
     def closing(self, opening: float) -> FloatArray:
         """Return (3,) the unit vector along which it closes, in palm, at an opening [m]."""
@@ -61,30 +60,21 @@ class PinchWay:
 
     def opening(self, fingers: FloatArray) -> float:
         """Return the opening [m] of a hand with its joints at (J of the hand,)."""
-        links, q = self._robot.tip_frames(), self._robot.home.copy()
-        q[len(self._robot.arm_joints) :] = fingers
-        met = [self._robot.fk(q, links[finger], PALM)[:3, 3] for finger in self._met]
-        line = np.mean(met, axis=0) - self._robot.fk(q, links['thumb'], PALM)[:3, 3]
-        return float(np.linalg.norm(line))
+        return float(np.linalg.norm(self._line(point_positions(self._chain, fingers))))
 
     def tip(self, finger: str, opening: float) -> FloatArray:
         """Return (3,) [m] of a tip in palm at an opening [m]."""
         at = float(np.interp(opening, self._openings, np.arange(_SAMPLES)))
         low = min(int(at), _SAMPLES - 2)
-        places = self._tips[finger]
+        places = self._places[:, self._fingers.index(finger)]
         place: FloatArray = places[low] + (at - low) * (places[low + 1] - places[low])
         return place
 
 
-def _distance(a: FloatArray, b: FloatArray) -> float:
-    """Return how far apart [m] two tips are in the posture pinch, the first of their places."""
-    return float(np.linalg.norm(a[0] - b[0]))
-
-
-def dexterous_grip(robot: RobotModel) -> Grip:
+def dexterous_grip(robot: RobotModel, way: PinchWay) -> Grip:
     """Return the grip of a dexterous hand: it reaches out of the palm, across its closing line.
 
     The closing line is that of its tips on their way when they are 60 mm apart.
     """
     centre = robot.fk(robot.home, GRASP_CENTER, PALM)[:3, 3]
-    return Grip(centre, PinchWay(robot).closing(_GRIP_OPENING), np.array([1.0, 0.0, 0.0]))
+    return Grip(centre, way.closing(_GRIP_OPENING), np.array([1.0, 0.0, 0.0]))

@@ -27,8 +27,9 @@ class RetargetingParams:
     orientation: str = param(
         'full: of the palm; yaw_only: the grip straight down, turned as the line from thumb to '
         'index; yaw_relative: the same, counted from where robot and person were when the clutch '
-        'closed; fixed: of the home posture; auto: yaw_only for grippers and hands whose registry '
-        'entry gives their turn from that line, else yaw_relative.',
+        'closed; fixed: of the home posture; auto: yaw_only for grippers, and for hands whose '
+        'registry entry gives their turn from that line where the arm can make it; else '
+        'yaw_relative.',
         'auto',
         choices=('auto', 'full', 'yaw_only', 'yaw_relative', 'fixed'),
     )
@@ -103,9 +104,10 @@ class RetargetingParams:
     )
     max_squeeze: float = param(
         'How much nearer the tips of a pinch are sent to each other than they are; it bounds how '
-        'hard a thing is pressed, and keeps it in the middle [m].',
+        'hard a thing is pressed, keeps it in the middle, and bounds how far a pinch closes while '
+        'its joint states are on their way [m].',
         0.03,
-        low=0.0,
+        low=0.01,
         high=1.0,
     )
     max_finger_lead: float = param(

@@ -12,7 +12,7 @@ from mimic_core.errors import MimicError
 from mimic_core.frames import FLANGE, GRASP_CENTER, PALM, transform
 from mimic_core.hand import TrackedHand
 from mimic_description import RobotModel
-from mimic_retargeting.approach import Approach, ClosingLine, Orientation
+from mimic_retargeting.approach import Approach, ClosingLine, Orientation, reaches
 from mimic_retargeting.arm_ik import ArmIK
 from mimic_retargeting.clutch import Clutch, Mode
 from mimic_retargeting.dexterous import DexterousRetargeter, Method
@@ -90,20 +90,7 @@ class Shadow:
         self._ik: Final = (
             ArmIK(robot, self._frame, posture_speed=params.posture_speed) if self._count else None
         )
-        orientation = params.orientation
-        entry = None if robot.hand is None else robot.hand.retargeting
-        turn = None if entry is None else entry.turn
-        if orientation == 'auto':
-            follows = self._dexterous is None or turn is not None
-            orientation = 'yaw_only' if follows else 'yaw_relative'
-        self._approach: Final = Approach(
-            robot,
-            cast(Orientation, orientation),
-            self._frame,
-            self._grip.closing,
-            self._grip.reach,
-            turn or 0.0,
-        )
+        self._approach: Final = self._find_approach()
         workspace = robot.arm.workspace if robot.arm is not None else None
         self._box: Final = (
             None
@@ -282,6 +269,25 @@ class Shadow:
             centre = self.robot.fk(self.robot.home, GRASP_CENTER, PALM)[:3, 3]
         # Parallel grippers close along palm x, the thumb on its positive side.
         return Grip(centre, np.array([-1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0]))
+
+    def _find_approach(self) -> Approach:
+        """Return how the palm is turned; a `turn` that the arm cannot make does not count."""
+
+        def approach(orientation: Orientation) -> Approach:
+            grip = self._grip
+            return Approach(
+                self.robot, orientation, self._frame, grip.closing, grip.reach, turn or 0.0
+            )
+
+        entry = None if self.robot.hand is None else self.robot.hand.retargeting
+        turn = None if entry is None else entry.turn
+        if self.params.orientation != 'auto':
+            return approach(cast(Orientation, self.params.orientation))
+        absolute = approach('yaw_only')
+        if self._dexterous is None:
+            return absolute
+        made = turn is not None and reaches(self.robot, absolute, self._frame, self._grip.centre)
+        return absolute if made else approach('yaw_relative')
 
     def _tool_pose(self) -> FloatArray:
         """Return (4, 4) the pose of that point in base_link at the command."""

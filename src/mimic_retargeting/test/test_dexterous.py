@@ -60,8 +60,9 @@ def test_a_pinch_closes_at_grasp_center_in_proportion(hand: str, make_points: Ca
         met = (index + middle) / 2 if hand == 'allegro' else index
         openings.append(np.linalg.norm(thumb - met))
         share = min(max((aperture - 0.04) / 0.045, 0.0), 1.0)
-        assert openings[-1] == pytest.approx(share * wide, abs=0.017)
-        assert np.linalg.norm(0.5 * (thumb + met) - retargeter.grip.centre) < 0.012
+        slack = 1.5 if hand == 'allegro' else 1.0  # a way of joints, not of tips, is not straight
+        assert openings[-1] == pytest.approx(share * wide, abs=slack * 0.012)
+        assert np.linalg.norm(0.5 * (thumb + met) - retargeter.grip.centre) < slack * 0.008
     assert openings[-1] < 0.012  # narrower than any thing that it holds
     # Smooth: no step is much larger than the steady ones.
     assert np.abs(np.diff(openings)).max() < 0.008

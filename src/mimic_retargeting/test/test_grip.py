@@ -9,7 +9,7 @@ from mimic_core.frames import transform
 from mimic_core.keypoints import NUM_KEYPOINTS
 from mimic_description import RobotModel, hand_model, load_robot
 from mimic_retargeting import ArmIK, DexterousRetargeter, HumanHand
-from mimic_retargeting.approach import Approach
+from mimic_retargeting.approach import Approach, reaches
 from mimic_retargeting.grip import Grip, PinchWay, dexterous_grip
 
 DT = 1 / 30
@@ -53,7 +53,8 @@ def test_the_way_closes_in_proportion(hand: str, met: list[str]) -> None:
 def test_no_finger_is_in_the_way_of_a_pinch(make_points: Callable, curl: float) -> None:
     """Fingers with one motor cannot be where a person's are: they lay on top of the thing."""
     robot = hand_model('ability')
-    retargeter, grip = DexterousRetargeter(robot, smoothing=0.1), dexterous_grip(robot)
+    retargeter = DexterousRetargeter(robot, smoothing=0.1)
+    grip = retargeter.grip
     q, gaps = robot.hand_open, []
     for aperture in np.linspace(0.1, 0.03, 40):
         q = retargeter.solve(human(make_points(curl, aperture)), q).q
@@ -73,7 +74,8 @@ def test_no_finger_is_in_the_way_of_a_pinch(make_points: Callable, curl: float) 
 
 @pytest.mark.parametrize('hand', ['allegro', 'ability'])
 def test_a_thing_is_held_level_by_three_fingers(hand: str) -> None:
-    way, grip = PinchWay(hand_model(hand)), dexterous_grip(hand_model(hand))
+    way = PinchWay(hand_model(hand))
+    grip = dexterous_grip(hand_model(hand), way)
     beside = np.cross(grip.reach, grip.closing)
     for opening in (0.05, 0.06, 0.07, 0.08):
         places = {finger: way.tip(finger, opening) for finger in ('thumb', 'index', 'middle')}
@@ -82,6 +84,17 @@ def test_a_thing_is_held_level_by_three_fingers(hand: str) -> None:
         thumb, index, middle = ((place - grip.centre) @ beside for place in places.values())
         between = sorted((index, middle))
         assert between[0] + 0.003 < thumb < between[1] - 0.003
+
+
+@pytest.mark.parametrize('hand', ['allegro', 'leap', 'ability'])
+def test_a_pinch_closes_though_joint_states_come_late(make_points: Callable, hand: str) -> None:
+    robot = hand_model(hand)
+    way, retargeter = PinchWay(robot), DexterousRetargeter(robot, smoothing=0.1, max_squeeze=0.03)
+    sent = [robot.pinch_way[0]] * 4  # three pictures late
+    for _ in range(20):
+        points = human(make_points(0.5, 0.02))
+        sent.append(retargeter.solve(points, sent[-1], measured=sent[-4]).q)
+    assert way.opening(sent[-1]) < 0.015
 
 
 def test_a_thing_stays_in_the_middle_of_a_pinch(make_points: Callable) -> None:
@@ -101,6 +114,16 @@ def test_a_thing_stays_in_the_middle_of_a_pinch(make_points: Callable) -> None:
             assert moved == pytest.approx(0.015, abs=5e-3), finger
 
 
+@pytest.mark.parametrize('arm', ['iiwa14', 'iiwa7', 'panda'])
+@pytest.mark.parametrize('hand', ['allegro', 'ability'])
+def test_a_turn_counts_where_the_arm_can_make_it(arm: str, hand: str) -> None:
+    robot = load_robot(arm, hand)
+    grip = dexterous_grip(robot, PinchWay(robot))
+    turn = robot.hand.retargeting.turn
+    absolute = Approach(robot, 'yaw_only', 'palm', grip.closing, grip.reach, turn)
+    assert reaches(robot, absolute, 'palm', grip.centre) == (arm != 'panda')
+
+
 @pytest.mark.parametrize(
     ('hand', 'heading'),
     [(h, a) for h in ('allegro', 'ability') for a in (-0.3, 0.0, 0.1)]
@@ -109,7 +132,7 @@ def test_a_thing_stays_in_the_middle_of_a_pinch(make_points: Callable) -> None:
 def test_the_arm_holds_the_grip_level_over_the_table(hand: str, heading: float) -> None:
     """The palm straight down with the fingers to the front was beyond elbow and wrist."""
     robot = load_robot('iiwa14', hand)
-    grip, ik = dexterous_grip(robot), ArmIK(robot)
+    grip, ik = dexterous_grip(robot, PinchWay(robot)), ArmIK(robot)
     turn = robot.hand.retargeting.turn
     approach = Approach(robot, 'yaw_only', 'palm', grip.closing, grip.reach, turn)
     level = np.array([np.cos(heading), np.sin(heading), 0.0])

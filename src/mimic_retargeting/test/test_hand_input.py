@@ -10,6 +10,7 @@ from mimic_core.frames import hand_frame
 from mimic_core.keypoints import INDEX
 from mimic_description import hand_model
 from mimic_retargeting.approach import Approach, ClosingLine
+from mimic_retargeting.grip import PinchWay, dexterous_grip
 from mimic_retargeting.gripper import Aperture, Gripper
 from mimic_retargeting.human import HumanHand, PinchPoint, observe
 from mimic_retargeting.jumps import JumpGuard
@@ -184,15 +185,20 @@ def test_approach_from_above_turns_with_the_closing_line() -> None:
     np.testing.assert_allclose(fixed.rotation(R, level), robot.fk(robot.home, 'palm')[:3, :3])
 
 
-def test_relative_approach_turns_by_as_much_as_the_person() -> None:
+@pytest.mark.parametrize('hand', ['allegro', 'leap', 'ability'])
+def test_relative_approach_turns_by_as_much_as_the_person(hand: str) -> None:
     from mimic_description import load_robot
 
-    robot = load_robot('iiwa14', 'allegro')
-    closing, reach = np.array([0.0, -0.4, 0.9]), np.array([1.0, 0.0, 0.0])
-    closing /= np.linalg.norm(closing)
+    robot = load_robot('iiwa14', hand)
+    grip = dexterous_grip(robot, PinchWay(robot))
+    closing, reach = grip.closing, grip.reach - (grip.reach @ grip.closing) * grip.closing
+    reach /= np.linalg.norm(reach)
     approach = Approach(robot, 'yaw_relative', 'palm', closing, reach)
     home = robot.fk(robot.home, 'palm')[:3, :3]
     at_home = (home @ closing) * (1.0, 1.0, 0.0)
+    if hand == 'allegro':  # its line stands upright there
+        assert np.linalg.norm(at_home) < 0.1
+        at_home = np.cross((home @ np.cross(reach, closing)) * (1.0, 1.0, 0.0), [0.0, 0.0, -1.0])
     at_home /= np.linalg.norm(at_home)
 
     def level(angle: float) -> np.ndarray:

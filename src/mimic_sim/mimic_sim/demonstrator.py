@@ -8,6 +8,7 @@
 told what the robot does (`see`) corrects and waits, as an operator would; times must grow then.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -17,10 +18,10 @@ import numpy as np
 from mimic_core.arrays import FloatArray
 from mimic_core.camera import Frame, Intrinsics
 from mimic_core.errors import StaleInputError
-from mimic_core.frames import look_at, transform, yaw_of
+from mimic_core.frames import from_xyz_rpy, look_at, transform
 from mimic_core.hand import Side
 from mimic_description import load_robot
-from mimic_sim.demonstrator_eyes import Operator, Sight
+from mimic_sim.demonstrator_eyes import Operator, Sight, faces_of
 from mimic_sim.demonstrator_free import FreeMotion
 from mimic_sim.demonstrator_motion import (
     Script,
@@ -66,7 +67,7 @@ class Plan:
     task: Task | None = None  # how it is done; None: the object is carried to the target
     things: Mapping[str, FloatArray] = field(default_factory=dict)  # (3,) [m] of other objects
     width: float | None = None  # [m] of the object in the hand; None: there is none, they mime
-    faces: float | None = None  # [rad] about world z, of the object if it is a box
+    faces: float | None = None  # [rad] heading of its sides, if it is as wide as it is deep
 
     @property
     def moves(self) -> tuple[Move, ...]:
@@ -75,6 +76,12 @@ class Plan:
             return ()
         first = self.task.objects[0].name
         return self.task.show({**self.things, first: self.start, 'target': self.target})
+
+    def lies_otherwise(self, faces: float | None) -> bool:
+        """Tell whether sides that head so [rad] are taken otherwise than these."""
+        if faces is None or self.faces is None:
+            return False
+        return abs(math.remainder(faces - self.faces, 0.5 * math.pi)) > _TURN_NOTICED
 
     @classmethod
     def of(cls, task: Task, poses: Mapping[str, FloatArray], target: FloatArray) -> 'Plan':
@@ -88,7 +95,8 @@ class Plan:
         places = {name: pose[:3, 3].copy() for name, pose in poses.items()}
         first = task.objects[0]
         start = places.pop(first.name)
-        faces = yaw_of(poses[first.name]) if first.form == 'box' else None
+        square = first.form == 'box' and first.size[0] == first.size[1]
+        faces = faces_of(poses[first.name]) if square else None
         middle = np.array([*task.area.centre, 0.0])
         return cls(middle, task.area.radius, start, target, task, places, faces=faces)
 
@@ -248,7 +256,7 @@ class Demonstrator:
             at = at + moved + correction * (1.0, 1.0, 0.0)
             if script_time >= end:
                 at[2] = PROP.size[2]
-        return {PROP.name: transform(np.eye(3), at)}
+        return {PROP.name: from_xyz_rpy(at, np.array([0.0, 0.0, self.plan.faces or 0.0]))}
 
     def _free_state(self, time: float) -> DemoState:
         assert self._free is not None  # the caller looked
@@ -391,15 +399,14 @@ class DemonstratorStream:
             others = {n: p for n, p in sight.things.items() if n in self.plan.things}
             news = [sight.object - self.plan.start, target - self.plan.target]
             news += [place - self.plan.things[name] for name, place in others.items()]
-            faces = self.plan.faces
-            turned = faces is not None and abs(sight.yaw - faces) > _TURN_NOTICED
-            if turned or np.abs(np.stack(news)).max() > _NOTICED:
+            faces = self.plan.faces if sight.faces is None else sight.faces
+            if self.plan.lies_otherwise(faces) or np.abs(np.stack(news)).max() > _NOTICED:
                 self.plan = replace(
                     self.plan,
                     start=sight.object,
                     target=target,
                     things={**self.plan.things, **others},
-                    faces=None if faces is None else sight.yaw,
+                    faces=None if self.plan.faces is None else faces,
                 )
                 self._restart()
             return

@@ -5,6 +5,7 @@ where it should be. The correction is an integral of what is seen while the own 
 faster than people correct.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,7 +13,6 @@ from typing import Final
 import numpy as np
 
 from mimic_core.arrays import FloatArray
-from mimic_core.frames import yaw_of
 from mimic_sim.demonstrator_motion import Script, Stage, minimum_jerk
 from mimic_sim.tasks.showing import Gate
 
@@ -51,7 +51,7 @@ class Sight:
     object: FloatArray  # (3,) [m] centre of the robot's object
     target: FloatArray | None = None  # (3,) [m] where its centre is to be
     things: Mapping[str, FloatArray] = field(default_factory=dict)  # (3,) [m] of all, by name
-    yaw: float = 0.0  # [rad] of the object about world z
+    faces: float | None = None  # [rad] heading of the object's sides, were it a box
 
     @classmethod
     def of(
@@ -70,8 +70,15 @@ class Sight:
             target: (3,) [m] where its centre is to be.
         """
         things = {thing: pose[:3, 3] for thing, pose in objects.items()}
-        yaw = yaw_of(objects[name])
-        return cls(grasp_center[:3, 3], things[name], target, things, yaw)
+        faces = faces_of(objects[name])
+        return cls(grasp_center[:3, 3], things[name], target, things, faces)
+
+
+def faces_of(pose: FloatArray) -> float:
+    """Return how the sides of a cube head about z [rad]: its most level edge; pose: (4, 4)."""
+    level = np.hypot(pose[0, :3], pose[1, :3])
+    edge = pose[:2, int(np.argmax(level))]
+    return math.atan2(edge[1], edge[0])
 
 
 class Operator:

@@ -140,8 +140,8 @@ def usual_grasp(
         side: Which hand.
         rng: Chance.
         heading: Of the line from thumb tip to index tip about world z, if it matters [rad].
-        faces: About world z, of a box that is taken where heading does not matter [rad]: by those
-            two of its sides that are nearest to the usual ones.
+        faces: Heading of the sides of a square box [rad]. Where heading does not matter it is
+            taken by those two of them that are nearest to the usual heading.
     """
     azimuth = _GRASP_AZIMUTH + rng.uniform(-0.12, 0.12)
     if heading is None and faces is not None:

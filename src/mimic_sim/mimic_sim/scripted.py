@@ -39,7 +39,7 @@ class Grasp:
 
 
 def find_grasp(robot: RobotModel, width: float, clearance: float = 0.035) -> Grasp:
-    """Return how the robot's hand holds a thing between thumb and index.
+    """Return how the robot's hand holds a thing between the thumb and what it meets.
 
     Args:
         robot: With a hand.
@@ -243,10 +243,16 @@ def _smooth(seconds: float) -> FloatArray:
 
 
 def _tips(robot: RobotModel, hand: FloatArray) -> FloatArray:
-    """Return (2, 3) thumb and index tip in palm [m] at a posture (H,) of the hand."""
+    """Return (2, 3) the thumb's tip and the middle of those that it meets, in palm [m].
+
+    Args:
+        robot: With a hand.
+        hand: (H,) posture of it.
+    """
     q = np.concatenate([robot.home[: len(robot.arm_joints)], hand])
     links = robot.tip_frames()
-    return np.array([robot.fk(q, links[f], PALM)[:3, 3] for f in ('thumb', 'index')])
+    met = [robot.fk(q, links[finger], PALM)[:3, 3] for finger in robot.pinch_fingers]
+    return np.array([robot.fk(q, links['thumb'], PALM)[:3, 3], np.mean(met, axis=0)])
 
 
 def _tip_gap_at_contact(robot: RobotModel, shut: FloatArray) -> float:

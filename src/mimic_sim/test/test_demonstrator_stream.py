@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from mimic_core.errors import SourceError
+from mimic_core.frames import from_xyz_rpy, rotation_angle
 from mimic_sim.demonstrator import DemonstratorStream, Plan, Sight
+from mimic_sim.demonstrator_eyes import faces_of
 from mimic_sim.demonstrator_params import DemonstratorParams
 from mimic_sim.demonstrator_source import DemonstratorSource, PacedDemonstrator
 
@@ -82,10 +84,23 @@ def test_what_is_seen_before_the_start_decides_where_to_go() -> None:
 
 def test_a_box_that_is_turned_before_the_start_is_taken_as_it_lies() -> None:
     stream = DemonstratorStream(replace(SMALL, eyes=True), replace(PLAN, faces=0.0))
-    stream.see(Sight(np.array([0.4, 0.0, 0.2]), PLAN.start, PLAN.target, yaw=0.12))
+    before = stream.demonstrator
+    for faces in (0.005, 0.5 * np.pi, -np.pi):  # the same cube
+        stream.see(Sight(np.array([0.4, 0.0, 0.2]), PLAN.start, PLAN.target, faces=faces))
+        stream.at(0.0)
+        assert stream.demonstrator is before
+    stream.see(Sight(np.array([0.4, 0.0, 0.2]), PLAN.start, PLAN.target, faces=0.12))
     stream.at(0.0)
     assert stream.plan.faces == stream.demonstrator.plan.faces == 0.12
+    one, other = (d.state(0.0).hand.world_T_palm for d in (before, stream.demonstrator))
+    assert rotation_angle(one[:3, :3], other[:3, :3]) == pytest.approx(0.12, abs=1e-6)
     stream.close()
+
+
+def test_a_toppled_cube_has_sides_too() -> None:
+    for pitch in (0.0, 0.5 * np.pi - 1e-4, np.pi):
+        pose = from_xyz_rpy(np.zeros(3), np.array([0.0, pitch, 0.1]))
+        assert np.exp(4j * faces_of(pose)) == pytest.approx(np.exp(0.4j), abs=1e-3)
 
 
 def test_left_hand_is_seen_from_the_other_side() -> None:

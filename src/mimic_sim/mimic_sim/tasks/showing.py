@@ -41,5 +41,6 @@ class Move:
     arch: float = 0.0  # [m] by which it rises on the way
     short: float = 0.0  # [m] before its end, where one who watches the robot goes on by sight
     carries: bool = False  # the first object is in the hand
-    heading: float | None = None  # [rad] from thumb to index finger about z; None: as it comes
+    # [rad] from thumb to index finger about z; None: by a square box's sides, else as it comes
+    heading: float | None = None
     lower: tuple[str, float] = ('', 0.0)  # of the gate 'lowered': object, height of centre [m]
