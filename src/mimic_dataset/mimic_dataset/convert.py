@@ -28,6 +28,7 @@ from mimic_dataset.parts import (
 )
 from mimic_dataset.people import View, convert_human
 from mimic_dataset.spread import Workers, spread
+from mimic_description import load_robot
 from mimic_recording.bag import METADATA_FILE, name_of_partial
 
 VIDEOS: Final = ('.mp4', '.mov', '.mkv', '.avi', '.webm', '.m4v')
@@ -59,7 +60,8 @@ class Job:
                 None if intrinsics is None else dataclasses.astuple(intrinsics),
             ]
             view += [] if self.view.lowest_palm is None else [self.view.lowest_palm]
-        text = json.dumps([_VERSION, parts, dataclasses.asdict(self.params), view])
+        robot = load_robot(self.params.arm, self.params.hand).digest
+        text = json.dumps([_VERSION, parts, dataclasses.asdict(self.params), view, robot])
         return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -1,6 +1,7 @@
 """How far away a hand without depth is, by how low its palm comes."""
 
 import dataclasses
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -79,6 +80,22 @@ def test_an_episode_is_made_anew_where_it_would_be_elsewhere(tmp_path):
         for view in (VIEW, *(dataclasses.replace(VIEW, lowest_palm=h) for h in (0.05, 0.055)))
     }
     assert len(keys) == 3
+
+
+def test_an_episode_is_made_anew_where_its_robot_is_described_otherwise(tmp_path, monkeypatch):
+    video = write_video(tmp_path / 'a.mp4', duration=0.2)
+    job = make_jobs([video], tmp_path, 'human', PARAMS, VIEW)[0]
+    before, robot = job.key(), load_robot(PARAMS.arm, PARAMS.hand)
+    grasp = dataclasses.replace(robot.hand.grasp, aperture_max=0.07)
+    changed = dataclasses.replace(robot, hand=dataclasses.replace(robot.hand, grasp=grasp))
+    module = sys.modules['mimic_dataset.convert']
+    moved = dataclasses.replace(
+        robot, urdf=robot.urdf.replace('<robot', '<!-- there --><robot', 1)
+    )
+    monkeypatch.setattr(module, 'load_robot', lambda arm, hand: moved)
+    assert job.key() == before
+    monkeypatch.setattr(module, 'load_robot', lambda arm, hand: changed)
+    assert job.key() != before
 
 
 def test_what_demonstrations_reach_is_the_median_of_them_rounded():

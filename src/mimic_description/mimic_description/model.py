@@ -1,9 +1,11 @@
 """The kinematic model of a robot: joints, limits, postures, coupled joints, frames, collisions."""
 
 import functools
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+from xml.etree import ElementTree
 
 import coal
 import numpy as np
@@ -74,6 +76,17 @@ class RobotModel:
         named = self.hand.postures
         begin = self.hand_posture('wide' if 'wide' in named else 'open')
         return begin, self.hand_posture('pinch' if 'pinch' in named else 'closed')
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Of what motions depend on: the description, postures, workspace and retargeting."""
+        entries = [
+            (d.postures, d.tip_frames, d.retargeting, d.grasp, d.workspace)
+            for d in (self.arm, self.hand)
+            if d is not None
+        ]
+        description = ElementTree.canonicalize(self.urdf)  # comments hold the path of the file
+        return hashlib.sha256(repr((description, entries)).encode()).hexdigest()
 
     @functools.cached_property
     def pinch_fingers(self) -> tuple[str, ...]:
