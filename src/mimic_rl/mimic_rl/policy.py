@@ -85,8 +85,10 @@ class RunPolicy(ABC):
         q, reached = self._starts.beside(pose, self._starts.spin(pose))
         if not reached[0]:
             x, y, z = pose[0, :3]
+            shown_x, shown_y, _ = self.run.trajectory[0, :3]
             raise LimitError(
-                f'no posture reaches the start beside the object at ({x:.2f}, {y:.2f}, {z:.2f}) m'
+                f'no posture reaches the start beside the object at ({x:.2f}, {y:.2f}, {z:.2f}) '
+                f'm: put it nearer to ({shown_x:.2f}, {shown_y:.2f}), where it was shown'
             )
         return q[0]
 

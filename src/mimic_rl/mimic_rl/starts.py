@@ -10,12 +10,14 @@ from mimic_rl.params import PracticeParams, RandomisationParams
 from mimic_rl.randomisation import multiply_quat, rotvec_quat
 from mimic_rl.rewards import rotation_matrices
 from mimic_rl.run_folder import PracticeRun
+from mimic_rl.synergies import robot_synergies
 
 _OVERHEAD: Final = 0.22  # [m], palm over the object's origin
 _DOWN: Final = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])  # palm faces down
 # What the search for a posture may miss.  Source: Human2Sim2Robot, 5 cm and 3 degrees.
 MISS_DISTANCE, MISS_ANGLE = 0.05, 0.052  # [m], [rad]
 _TRIES: Final = 8
+_ASKED: Final = 400  # places
 
 
 class Starts:
@@ -56,13 +58,13 @@ class Starts:
             rng: Source of chance.
         """
         count = len(rows)
-        pose, q, reached = self._draw(count, randomisation, level, rng)
+        pose, q, reached = self.anywhere(count, randomisation, level, rng)
         for again in range(1, _TRIES):
             missed = np.flatnonzero(~reached)
             if len(missed) == 0:
                 break
             nearer = level * (1.0 - again / (_TRIES - 1))
-            pose[missed], q[missed], reached[missed] = self._draw(
+            pose[missed], q[missed], reached[missed] = self.anywhere(
                 len(missed), randomisation, nearer, rng
             )
         limits = self._motion.robot.limits
@@ -70,13 +72,14 @@ class Starts:
         q += rng.uniform(-1.0, 1.0, size=q.shape) * reach
         return pose, np.clip(q, limits.lower, limits.upper)
 
-    def _draw(
+    def anywhere(
         self,
         count: int,
         randomisation: RandomisationParams,
         level: float,
         rng: np.random.Generator,
     ) -> tuple[FloatArray, FloatArray, BoolArray]:
+        """Return (R, 7) poses of the object, (R, J) joints, and which (R,) of them are reached."""
         run = self._run
         low, high = start_span(run, level * randomisation.xy)
         shift = rng.uniform(low, high, size=(count, 2))
@@ -150,6 +153,20 @@ class Starts:
         q[:, :arm], errors = self._motion.solve(q[:, :arm], palm, palm_R)
         reached: BoolArray = (errors[:, 0] <= MISS_DISTANCE) & (errors[:, 1] <= MISS_ANGLE)
         return q, reached
+
+
+def share_reached(run: PracticeRun) -> float:
+    """Return of how many places around the shown one [1] the arm gets the hand to the object.
+
+    The places are those at which episodes begin, all over their range. Practice and
+    evaluation draw the others again, nearer; a robot that meets one holds.
+    """
+    params = PracticeParams()
+    motion = Motion(run.robot(), params, robot_synergies(run.robot()), 1)
+    starts = Starts(run, motion, params, None)
+    rng = np.random.default_rng(0)
+    _, _, reached = starts.anywhere(_ASKED, RandomisationParams(), 1.0, rng)
+    return float(reached.mean())
 
 
 def start_span(run: PracticeRun, reach: float) -> FloatArray:

@@ -20,6 +20,7 @@ from mimic_rl.comparison import GATE, PHYSICS, STARTS, compare  # noqa: E402
 from mimic_rl.params import LearningParams, PracticeParams, RandomisationParams  # noqa: E402
 from mimic_rl.policy import ReplayPolicy, load_practice_policy  # noqa: E402
 from mimic_rl.shown import show  # noqa: E402
+from mimic_rl.starts import share_reached  # noqa: E402
 
 TINY = [
     'environments=4', 'horizon=8', 'layers=[16]', 'memory=8', 'critic_layers=[16]',
@@ -100,6 +101,18 @@ def test_the_start_is_beside_the_object(folder):
     far[0] = 2.0
     with pytest.raises(LimitError, match='no posture reaches the start beside'):
         policy.start_beside(far)
+
+
+def test_how_many_other_starts_are_reached(folder):
+    run = load_run(folder)
+    assert share_reached(run) > 0.97
+    # Shown at the end of the arm's reach: of the places around it half are beyond it
+    stretched = run.start.copy()
+    stretched[[1, 3]] += [0.35, 0.75]
+    reach = run.robot().fk(stretched, 'palm') - run.robot().fk(run.start, 'palm')
+    away = run.trajectory.copy()
+    away[:, :2] += reach[:2, 3]
+    assert share_reached(dataclasses.replace(run, start=stretched, trajectory=away)) < 0.9
 
 
 def test_it_begins_only_where_practice_did(folder):

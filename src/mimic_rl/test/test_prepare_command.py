@@ -80,7 +80,7 @@ def prepared(**report):
     """Return what the summary looks at."""
     numbers = dict.fromkeys(
         ('object_seen', 'hand_seen', 'start_s', 'moved_s', 'position_error_mm', 'angle_error_deg',
-         'skipped_steps', 'slowed_steps', 'shape_error_mm'), 0.0,
+         'starts_reached', 'skipped_steps', 'slowed_steps', 'shape_error_mm'), 0.0,
     )  # fmt: skip
     usual = {'frames': 90, 'frames_without_depth': 0, 'tip_error_mm': None, 'hand_by_depth': True}
     run = SimpleNamespace(trajectory=[0], rate=15.0, object=SimpleNamespace(parts=[0]))

@@ -126,6 +126,7 @@ def summary(prepared: Prepared) -> Table:
                                f'{report["angle_error_deg"]:.1f} deg from the hand'),
         ('finger tips', 'a gripper has none' if report['tip_error_mm'] is None
                         else f'{report["tip_error_mm"]:.0f} mm from those of the hand'),
+        ('other starts', f'{report["starts_reached"]:.0%} of those in practice are reached'),
         ('retargeted motion', f'{report["skipped_steps"]} steps skipped, '
                               f'{report["slowed_steps"]} slowed down'),
         ('primitives', f'{len(prepared.run.object.parts)}, '

@@ -35,6 +35,7 @@ from mimic_rl.run_folder import (
     save_run,
 )
 from mimic_rl.shapes import part_mesh
+from mimic_rl.starts import share_reached
 
 _REPORT: Final = 'prepare.json'
 _MESH: Final = 'object'  # stem of the mesh in the folder
@@ -63,6 +64,7 @@ class Prepared:
     model: ObjectModel
     origin: FloatArray  # (3,) [m] of the model, in the frame of the mesh file
     video: DemonstrationVideo
+    reached: float  # [1] of the places around the shown one where the arm can begin
 
     def report(self) -> dict[str, Any]:
         """Return what a person should know, for the run folder."""
@@ -81,6 +83,7 @@ class Prepared:
             'tip_error_mm': None
             if np.isnan(self.posture.tip_error)
             else round(1e3 * self.posture.tip_error, 2),
+            'starts_reached': round(self.reached, 3),
             'skipped_steps': int((~self.motion.used).sum()),
             'slowed_steps': self.motion.slowed,
             'shape_error_mm': round(1e3 * self.fit.error, 2),
@@ -149,8 +152,9 @@ def prepare(
     moved = retarget(postures, begun.humans, posture.q, params)
     run = replace(draft, trajectory=_rows(path.poses), start=posture.q, demonstration=moved.q)
     return Prepared(
-        run, watched, path, posture, moved, begun.hand, fit, begun.lowest, model, origin, video
-    )
+        run, watched, path, posture, moved, begun.hand, fit, begun.lowest, model, origin, video,
+        share_reached(run),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
