@@ -116,21 +116,20 @@ def _hold(robot: RobotModel, shown: Shown) -> _Hold:
     parallel = parallel and robot.hand.grasp.kind == 'parallel'  # type: ignore[union-attr]
     push = np.array([*shown.direction, 0.0])
     right = np.array([push[1], -push[0], 0.0])
+    before = ('open' if shown.grasp else 'closed') if parallel else 'home'
+    posture = robot.posture(hand=before)
+    tips = {f: robot.fk(posture, link, PALM)[:3, 3] for f, link in robot.tip_frames().items()}
     if shown.grasp:
-        posture = robot.posture(hand='open' if parallel else 'home')
         x, z = (right, push) if parallel else (push, right)
-        point = robot.fk(posture, GRASP_CENTER, PALM)[:3, 3]
+        point = robot.fk(posture, GRASP_CENTER, PALM)[:3, 3].copy()
+        if not parallel:  # with the whole hand, not between the tips of a pinch
+            point[1] = np.mean([tip[1] for finger, tip in tips.items() if finger != 'thumb'])
         closed, gap = robot.hand_posture('closed'), 0.0
     else:
-        posture = robot.posture(hand='closed' if parallel else 'home')
         tilt, down = _TILT if parallel else 0.0, np.array([0.0, 0.0, -1.0])
         x = np.cos(tilt) * push - np.sin(tilt) * down
         z = np.sin(tilt) * push + np.cos(tilt) * down
-        links = robot.tip_frames()
-        tips = [
-            robot.fk(posture, links[f], PALM)[:3, 3] for f in links if parallel or f != 'thumb'
-        ]
-        point = np.mean(tips, axis=0)
+        point = np.mean([tips[f] for f in tips if parallel or f != 'thumb'], axis=0)
         closed, gap = posture[len(robot.arm_joints) :], _GAP
     return _Hold(posture, closed, np.stack([x, np.cross(z, x), z], axis=1), point, gap)
 
