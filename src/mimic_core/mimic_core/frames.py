@@ -99,6 +99,28 @@ def rotation_angle(a: FloatArray, b: FloatArray) -> float:
     return float(Rotation.from_matrix(a.T @ b).magnitude())
 
 
+def axes_angle(actual: FloatArray, wanted: FloatArray, axes: FloatArray) -> FloatArray:
+    """Return (E,) the angle [rad] of rotations (E, 3, 3) to a wanted one (3, 3).
+
+    Args:
+        actual: Rotations of a thing.
+        wanted: How it is to be turned.
+        axes: (A, 3) in its frame, whose direction counts; zeros are none. Two or more: the angle
+            is that of the rotation, one: between where the axis points, none: 0.
+    """
+    lengths = np.linalg.norm(axes, axis=1)
+    count = int((lengths > 0).sum())
+    if count == 0:
+        return np.zeros(len(actual))
+    if count >= 2:
+        cosine = 0.5 * (np.einsum('eij,ij->e', actual, wanted) - 1.0)
+    else:
+        axis = axes[np.argmax(lengths)] / lengths.max()
+        cosine = (actual @ axis) @ (wanted @ axis)
+    angle: FloatArray = np.arccos(np.clip(cosine, -1.0, 1.0))
+    return angle
+
+
 def look_at(eye: FloatArray, target: FloatArray, up: FloatArray) -> FloatArray:
     """Return `world_T_optical` of a camera at `eye` that looks at `target`, all (3,) [m] in world.
 

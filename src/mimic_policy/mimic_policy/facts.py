@@ -18,8 +18,11 @@ RUN_FILE: Final = 'run.json'  # of a run folder
 DIFFUSION, PRACTISED = 'diffusion', 'practised'
 WITHOUT: Final = {  # of launch files
     'kind': DIFFUSION, 'arm': 'iiwa14', 'hand': 'allegro', 'task': 'pick_place',
+    'scene': 'pick_place',
 }  # fmt: skip
 MESH: Final = 'mesh'  # of the object that was practised with
+SCENE: Final = 'scene'  # what the twin has on its table: a task, or the file of one
+TASK_FILE: Final = 'task.json'  # in a run folder that a video was prepared into
 
 
 def fact_of(checkpoint: Path, name: str) -> str:
@@ -38,13 +41,16 @@ def fact_of(checkpoint: Path, name: str) -> str:
                 f'{checkpoint}: no checkpoint: neither {DOCUMENT} nor step_… nor {RUN_FILE} in it'
             )
         file = steps[-1]
-    return DIFFUSION if name == 'kind' else _text(file, 'meta', name)
+    return DIFFUSION if name == 'kind' else _text(file, 'meta', 'task' if name == SCENE else name)
 
 
 def _practised(folder: Path, name: str) -> str:
     file = folder / RUN_FILE
     if name == 'kind':
         return PRACTISED
+    if name == SCENE:
+        own = folder / TASK_FILE
+        return str(own.absolute()) if own.exists() else _text(file, 'task')
     if name != MESH:
         return _text(file, name)
     mesh = _text(file, 'object', MESH)

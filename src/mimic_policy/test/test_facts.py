@@ -7,7 +7,7 @@ from policy_networks import save_tiny
 
 from mimic_core.errors import ConfigError
 from mimic_policy.checkpoint import read_checkpoint
-from mimic_policy.facts import DOCUMENT, RUN_FILE, fact_of
+from mimic_policy.facts import DOCUMENT, RUN_FILE, TASK_FILE, fact_of
 
 
 def test_facts_are_those_of_the_newest_checkpoint(tmp_path):
@@ -39,6 +39,9 @@ def test_facts_of_a_run_folder(tmp_path):
     names = ('kind', 'arm', 'hand', 'task', 'mesh')
     found = [fact_of(folder, name) for name in names]
     assert found == ['practised', 'panda', 'leap', 'box_push', str(folder / 'box.obj')]
+    assert fact_of(folder, 'scene') == 'box_push'
+    (folder / TASK_FILE).touch()  # of a video, which showed what the twin does not know
+    assert fact_of(folder, 'scene') == str(folder / TASK_FILE)
     with pytest.raises(ConfigError, match=r'object\.mesh is empty'):
         fact_of(run_folder(tmp_path / 'bare', object={'mesh': ''}), 'mesh')
     with pytest.raises(ConfigError, match=r'run\.json: object\.mesh cannot'):
@@ -66,3 +69,4 @@ def test_the_command_needs_no_torch(tmp_path):
 
     assert said('hand', folder) == 'robotiq_2f85'
     assert said('hand') == 'allegro' and said('kind') == 'diffusion'
+    assert said('scene', folder) == said('task', folder) and said('scene') == said('task')

@@ -3,7 +3,6 @@
 from mimic_rl.environment import Ended, Practice, Step
 from mimic_rl.params import PracticeParams, RandomisationParams
 from mimic_rl.run_folder import (
-    Part,
     PracticeObject,
     PracticeRun,
     WrongRobotError,
@@ -14,7 +13,6 @@ from mimic_rl.synergies import Synergies, robot_synergies
 
 __all__ = [
     'Ended',
-    'Part',
     'Practice',
     'PracticeObject',
     'PracticeParams',

@@ -8,12 +8,13 @@ import numpy as np
 
 from mimic_core.arrays import BoolArray, FloatArray, IntArray, checked
 from mimic_core.errors import ConfigError
+from mimic_core.frames import axes_angle
 from mimic_rl.follower import Follower
 from mimic_rl.motion import Motion
 from mimic_rl.observation import Observer
 from mimic_rl.params import PracticeParams, RandomisationParams
 from mimic_rl.randomisation import ObjectEyes, Physics, object_pose
-from mimic_rl.rewards import anchor_distance, axes_angle, place_anchors, tracking_reward
+from mimic_rl.rewards import anchor_distance, place_anchors, rotation_matrices, tracking_reward
 from mimic_rl.run_folder import PracticeRun
 from mimic_rl.starts import Starts
 from mimic_rl.stepper import CONTROL, STATE, make_stepper
@@ -260,7 +261,8 @@ class Practice:
     def _ended(self, rows: IntArray, pose: FloatArray, failed: BoolArray) -> Ended:
         last = self.targets[-1]
         offset = np.linalg.norm(pose[rows, :3] - last[:3], axis=1)
-        angle = axes_angle(pose[rows, 3:], last[3:], self.run.anchors)
+        turned = rotation_matrices(pose[rows, 3:])
+        angle = axes_angle(turned, rotation_matrices(last[3:]), self.run.anchors)
         near = (offset <= self.params.success_distance) & (angle <= self.params.success_angle)
         return Ended(
             rows, near & ~failed[rows], self.time[rows].copy(), self.total[rows].copy(), offset,

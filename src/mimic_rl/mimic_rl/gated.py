@@ -15,14 +15,14 @@ import numpy as np
 
 from mimic_control import Gate, GateParams
 from mimic_core.arrays import FloatArray
-from mimic_core.frames import from_xyz_quat
+from mimic_core.frames import axes_angle, from_xyz_quat
 from mimic_object_tracking.symmetry import Symmetry
 from mimic_rl.evaluation import Score
 from mimic_rl.params import PracticeParams, RandomisationParams
 from mimic_rl.policy import RunPolicy
 from mimic_rl.practice_runner import Phase, PracticeRunner
 from mimic_rl.randomisation import Physics, multiply_quat, object_pose, rotvec_quat
-from mimic_rl.rewards import anchor_distance, axes_angle, place_anchors, tracking_reward
+from mimic_rl.rewards import anchor_distance, place_anchors, rotation_matrices, tracking_reward
 from mimic_rl.runner_params import PracticeRunnerParams
 from mimic_rl.world import World, build_world, overlap
 
@@ -177,7 +177,8 @@ class GatedTwin:
     ) -> Course:
         pose, last, run = self.pose, self.policy.last, self.policy.run
         distance = float(np.linalg.norm(pose[:3] - last[:3]))
-        angle = float(axes_angle(pose[None, 3:], last[3:], run.anchors)[0])
+        turned, wanted = rotation_matrices(np.array([pose[3:], last[3:]]))
+        angle = float(axes_angle(turned[None], wanted, run.anchors)[0])
         practice = self._practice
         near = distance <= practice.success_distance and angle <= practice.success_angle
         ended = over == ''

@@ -34,22 +34,3 @@ def tracking_reward(distance: FloatArray, scale: float) -> FloatArray:
     """Return r = exp(-scale d). Source: Lum et al. 2025, Human2Sim2Robot, equation 1."""
     reward: FloatArray = np.exp(-scale * distance)
     return reward
-
-
-def axes_angle(quat_xyzw: FloatArray, target_quat: FloatArray, anchors: FloatArray) -> FloatArray:
-    """Return (E,) the angle [rad] to a target orientation, of the axes that the anchors hold.
-
-    Three anchors: the angle of the rotation. One axis: that between the axes. None: 0.
-    """
-    count = int((np.linalg.norm(anchors, axis=1) > 0).sum())
-    if count == 0 or len(quat_xyzw) == 0:
-        return np.zeros(len(quat_xyzw))
-    actual, wanted = rotation_matrices(quat_xyzw), rotation_matrices(target_quat)
-    if count >= 2:
-        cosine = 0.5 * (np.einsum('eij,ij->e', actual, wanted) - 1.0)
-    else:
-        axis = anchors[np.argmax(np.linalg.norm(anchors, axis=1))]
-        axis = axis / np.linalg.norm(axis)
-        cosine = (actual @ axis) @ (wanted @ axis)
-    angle: FloatArray = np.arccos(np.clip(cosine, -1.0, 1.0))
-    return angle

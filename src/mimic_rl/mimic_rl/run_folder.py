@@ -10,21 +10,20 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final
 
 import numpy as np
 
 from mimic_core.arrays import FloatArray, checked
 from mimic_core.errors import ConfigError, MimicError
 from mimic_core.frames import from_xyz_quat
+from mimic_core.primitives import Primitive, primitives_of
 from mimic_description import RobotModel, load_robot
 
 RUN_FILE: Final = 'run.json'
 FORMAT: Final = 'mimic practice run'
 VERSION: Final = 1
 ANCHOR: Final = 0.2  # [m], of the anchor points from the object's origin
-Form = Literal['box', 'cylinder', 'sphere']
-_SIZES: Final = {'box': 3, 'cylinder': 2, 'sphere': 1}
 
 
 class WrongRobotError(MimicError):
@@ -32,21 +31,11 @@ class WrongRobotError(MimicError):
 
 
 @dataclass(frozen=True)
-class Part:
-    """A primitive, fixed to the object's frame or, for what stands still, to the world."""
-
-    form: Form
-    size: tuple[float, ...]  # [m] box: edges; cylinder: radius, height; sphere: radius
-    xyz: tuple[float, float, float] = (0.0, 0.0, 0.0)  # [m]
-    quat_xyzw: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 1.0)
-
-
-@dataclass(frozen=True)
 class PracticeObject:
     """What is moved. Its frame is that of the tracked poses."""
 
     name: str
-    parts: tuple[Part, ...]
+    parts: tuple[Primitive, ...]
     mass: float  # [kg]
     friction: float = 0.8  # [1]
     mesh: str = ''  # file in the run folder
@@ -65,7 +54,7 @@ class PracticeRun:
     start: FloatArray  # (J,) posture before the object is touched [rad]
     joint_names: tuple[str, ...]  # J
     anchors: FloatArray  # (A, 3) [m] in the object's frame; fewer than three if it is symmetric
-    fixtures: tuple[Part, ...] = ()  # what stands still beside the table
+    fixtures: tuple[Primitive, ...] = ()  # what stands still beside the table
     demonstration: FloatArray | None = None  # (T, J) the person's motion, retargeted [rad]
     start_box: tuple[float, float, float, float] | None = None  # [m] bounds of dx, dy at the start
     camera: Mapping[str, Any] | None = None  # world_T_camera (7,) and what is known of its lens
@@ -160,9 +149,9 @@ def run_text(run: PracticeRun) -> str:
             'mass': run.object.mass,
             'friction': run.object.friction,
             'mesh': run.object.mesh,
-            'parts': [_part_json(p) for p in run.object.parts],
+            'parts': [p.as_map() for p in run.object.parts],
         },
-        'fixtures': [_part_json(p) for p in run.fixtures],
+        'fixtures': [p.as_map() for p in run.fixtures],
         'rate': run.rate,
         'joint_names': list(run.joint_names),
         'start': run.start.tolist(),
@@ -214,7 +203,7 @@ def load_run(folder: Path, files: Path | None = None) -> PracticeRun:
     try:
         obj = PracticeObject(
             name=thing.get('name', str),
-            parts=_parts(thing, 'parts'),
+            parts=primitives_of(thing.get('parts', list), 'parts'),
             mass=float(thing.get('mass', (int, float))),
             friction=float(thing.get('friction', (int, float))),
             mesh=thing.get('mesh', str),
@@ -231,7 +220,7 @@ def load_run(folder: Path, files: Path | None = None) -> PracticeRun:
             start=reader.get('start', list),
             joint_names=tuple(reader.get('joint_names', list)),
             anchors=reader.get('anchors', list),
-            fixtures=_parts(reader, 'fixtures'),
+            fixtures=primitives_of(reader.get('fixtures', list), 'fixtures'),
             demonstration=reader.optional('demonstration', list),
             start_box=None if box is None else _four(box),
             camera=reader.optional('camera', dict),
@@ -258,49 +247,6 @@ class _Reader:
 
     def optional(self, name: str, kind: Any) -> Any:
         return None if self._document.get(name) is None else self.get(name, kind)
-
-
-def _part_json(part: Part) -> dict[str, Any]:
-    return {
-        'form': part.form,
-        'size': list(part.size),
-        'xyz': list(part.xyz),
-        'quat_xyzw': list(part.quat_xyzw),
-    }
-
-
-def _parts(reader: _Reader, name: str) -> tuple[Part, ...]:
-    return parts_of(reader.get(name, list), name)
-
-
-def parts_of(items: Any, name: str) -> tuple[Part, ...]:
-    """Return the primitives of a JSON list.
-
-    Raises:
-        ConfigError: It is none, or a field is wrong; names the field after `name`.
-    """
-    if not isinstance(items, list):
-        raise ConfigError(f'{name} is no list of primitives')
-    parts = []
-    for row, item in enumerate(items):
-        where = f'{name}[{row}]'
-        if not isinstance(item, dict) or item.get('form') not in get_args(Form):
-            raise ConfigError(f'{where}.form must be one of {", ".join(get_args(Form))}')
-        size = checked(item.get('size'), (_SIZES[item['form']],), f'{where}.size')
-        if (size <= 0).any():
-            raise ConfigError(f'{where}.size must be > 0')
-        xyz = checked(item.get('xyz', (0, 0, 0)), (3,), f'{where}.xyz')
-        quat = checked(item.get('quat_xyzw', (0, 0, 0, 1)), (4,), f'{where}.quat_xyzw')
-        from_xyz_quat(xyz, quat)
-        parts.append(
-            Part(
-                item['form'],
-                tuple(map(float, size)),
-                (float(xyz[0]), float(xyz[1]), float(xyz[2])),
-                (float(quat[0]), float(quat[1]), float(quat[2]), float(quat[3])),
-            )
-        )
-    return tuple(parts)
 
 
 def _four(values: list[Any]) -> tuple[float, float, float, float]:

@@ -5,10 +5,11 @@ import trimesh
 from scipy.spatial.transform import Rotation
 
 from mimic_core.frames import transform
-from mimic_rl.run_folder import Part, PracticeObject
+from mimic_core.primitives import Primitive
+from mimic_rl.run_folder import PracticeObject
 
 
-def part_mesh(part: Part) -> trimesh.Trimesh:
+def part_mesh(part: Primitive) -> trimesh.Trimesh:
     """Return the mesh of a primitive in the object's frame."""
     place = transform(Rotation.from_quat(part.quat_xyzw).as_matrix(), np.array(part.xyz))
     mesh: trimesh.Trimesh

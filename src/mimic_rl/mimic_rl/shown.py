@@ -14,9 +14,10 @@ from scipy.spatial.transform import Rotation, Slerp
 from mimic_core.arrays import FloatArray
 from mimic_core.errors import ConfigError, UnknownNameError
 from mimic_core.frames import BASE, GRASP_CENTER, PALM, transform
+from mimic_core.primitives import Primitive
 from mimic_description import RobotModel, load_robot
 from mimic_retargeting import ArmIK
-from mimic_rl.run_folder import Part, PracticeObject, PracticeRun, axes_anchors
+from mimic_rl.run_folder import PracticeObject, PracticeRun, axes_anchors
 from mimic_rl.surroundings import Surroundings
 from mimic_sim.tasks import SceneObject, WorkArea, box_pivot, box_push, pitcher_pour, plate_push
 
@@ -39,7 +40,7 @@ class Shown:
     contact: tuple[float, float, float]  # [m] in world, where the finger tips push
     turn_share: float  # [1], of the object's rotation that the hand follows
     symmetry: tuple[str, ...] = ()
-    fixtures: tuple[Part, ...] = ()
+    fixtures: tuple[Primitive, ...] = ()
     start_box: tuple[float, float, float, float] | None = None
     grasp: bool = False  # the hand closes about the contact instead of pushing it
 
@@ -192,8 +193,8 @@ def _flat(x: float, y: float, z: float, yaw: float = 0.0) -> FloatArray:
 
 def practice_object(thing: SceneObject) -> PracticeObject:
     """Return the object of a task of the twin, as a run holds it."""
-    pieces = [Part(thing.form, thing.size)]
-    pieces += [Part(p.form, p.size, p.position) for p in thing.parts if p.mass > 0.0]
+    pieces = [Primitive(thing.form, thing.size)]
+    pieces += [Primitive(p.form, p.size, p.position) for p in thing.parts if p.mass > 0.0]
     mass = thing.mass + sum(p.mass for p in thing.parts)
     return PracticeObject(thing.name, tuple(pieces), mass, thing.friction)
 
@@ -246,7 +247,7 @@ def _box_pivot() -> Shown:
         (0.0, 1.0),
         (x, float(start[1, 3]) - half, 0.03),
         0.3,
-        fixtures=(Part(wall.form, wall.size, place),),
+        fixtures=(Primitive(wall.form, wall.size, place),),
         start_box=(-box_pivot.SPREAD, box_pivot.SPREAD, box_pivot.BACK, box_pivot.FORTH),
     )
 
@@ -270,7 +271,7 @@ def _pitcher_pour() -> Shown:
         (0.0, 1.0),
         (x, y, pitcher.height + 0.01),
         1.0,
-        fixtures=(Part(bowl.form, bowl.size, (to_x, to_y, bowl.height)),),
+        fixtures=(Primitive(bowl.form, bowl.size, (to_x, to_y, bowl.height)),),
         start_box=(
             -pitcher_pour.SPREAD,
             pitcher_pour.SPREAD,

@@ -155,18 +155,18 @@ class Starts:
         return q, reached
 
 
-def share_reached(run: PracticeRun) -> float:
-    """Return of how many places around the shown one [1] the arm gets the hand to the object.
+def places_around(run: PracticeRun) -> tuple[FloatArray, BoolArray]:
+    """Return (P, 7) places of the object, and at which (P,) the arm gets the hand beside it.
 
-    The places are those at which episodes begin, all over their range. Practice and
-    evaluation draw the others again, nearer; a robot that meets one holds.
+    The places are drawn as those at which episodes begin, all over their range. Practice and
+    evaluation draw those that are not reached again, nearer; a robot that meets one holds.
     """
     params = PracticeParams()
     motion = Motion(run.robot(), params, robot_synergies(run.robot()), 1)
     starts = Starts(run, motion, params, None)
     rng = np.random.default_rng(0)
-    _, _, reached = starts.anywhere(_ASKED, RandomisationParams(), 1.0, rng)
-    return float(reached.mean())
+    places, _, reached = starts.anywhere(_ASKED, RandomisationParams(), 1.0, rng)
+    return places, reached
 
 
 def start_span(run: PracticeRun, reach: float) -> FloatArray:

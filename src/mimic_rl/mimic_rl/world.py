@@ -10,8 +10,15 @@ from mimic_core.arrays import BoolArray, IntArray
 from mimic_core.frames import FLANGE
 from mimic_description import RobotModel
 from mimic_description.mujoco_model import RobotIndices, robot_indices, robot_spec
-from mimic_rl.run_folder import Part, PracticeRun
-from mimic_sim.scene import OBJECT_SOLIMP, OBJECT_SOLREF, ROLLING, TORSION, set_physics
+from mimic_rl.run_folder import PracticeRun
+from mimic_sim.scene import (
+    OBJECT_SOLIMP,
+    OBJECT_SOLREF,
+    ROLLING,
+    TORSION,
+    add_primitive,
+    set_physics,
+)
 
 OBJECT: Final = 'practice object'
 TABLE: Final = 'practice table'
@@ -23,11 +30,6 @@ _FIXTURE_FRICTION: Final = 0.8  # [1]
 _COLOUR: Final = (0.86, 0.33, 0.28, 1.0)
 _OVERLAP: Final = 2e-3  # [m] of two things, which contacts do not reach
 _FIXTURE_COLOUR: Final = (0.58, 0.62, 0.68, 1.0)
-_FORMS: Final = {
-    'box': mujoco.mjtGeom.mjGEOM_BOX,
-    'cylinder': mujoco.mjtGeom.mjGEOM_CYLINDER,
-    'sphere': mujoco.mjtGeom.mjGEOM_SPHERE,
-}
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,13 @@ def build_world(run: PracticeRun, robot: RobotModel, timestep: float | None = No
         )
     )
     for part in run.fixtures:
-        _fixed(_add_part(table, part, _FIXTURE_COLOUR))
+        _fixed(add_primitive(table, part, _FIXTURE_COLOUR))
     body = spec.worldbody.add_body(name=OBJECT)
     body.add_freejoint(name=OBJECT)
-    volume = sum(_volume(part) for part in run.object.parts)
+    volume = sum(part.volume for part in run.object.parts)
     for part in run.object.parts:
-        geom = _add_part(body, part, _COLOUR)
-        geom.mass = run.object.mass * _volume(part) / volume
+        geom = add_primitive(body, part, _COLOUR)
+        geom.mass = run.object.mass * part.volume / volume
         geom.condim = 4
         geom.friction = [run.object.friction, TORSION, ROLLING]
         geom.priority = 1
@@ -137,26 +139,3 @@ def _fixed(geom: mujoco.MjsGeom) -> None:
     geom.contype, geom.conaffinity = 0, _ARM | _OBJECT
     geom.friction = [_FIXTURE_FRICTION, TORSION, ROLLING]
     geom.condim = 4
-
-
-def _add_part(
-    body: mujoco.MjsBody, part: Part, rgba: tuple[float, float, float, float]
-) -> mujoco.MjsGeom:
-    if part.form == 'box':
-        size = [0.5 * edge for edge in part.size]
-    elif part.form == 'cylinder':
-        size = [part.size[0], 0.5 * part.size[1], 0.0]
-    else:
-        size = [part.size[0], 0.0, 0.0]
-    x, y, z, w = part.quat_xyzw
-    return body.add_geom(
-        type=_FORMS[part.form], size=size, pos=part.xyz, quat=[w, x, y, z], rgba=rgba
-    )
-
-
-def _volume(part: Part) -> float:
-    if part.form == 'box':
-        return float(np.prod(part.size))
-    if part.form == 'cylinder':
-        return float(np.pi * part.size[0] ** 2 * part.size[1])
-    return float(4.0 / 3.0 * np.pi * part.size[0] ** 3)

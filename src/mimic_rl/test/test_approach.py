@@ -8,9 +8,9 @@ import pytest
 
 from mimic_core.errors import LimitError
 from mimic_core.frames import PALM
+from mimic_core.primitives import Primitive
 from mimic_retargeting import ArmIK
 from mimic_rl.approach import way_to_start
-from mimic_rl.run_folder import Part
 from mimic_rl.shown import show
 from mimic_rl.surroundings import Surroundings
 from mimic_rl.world import build_world, overlap
@@ -108,8 +108,8 @@ def test_over_a_wall_and_over_a_bowl(push):
     """What stands between the hand and the start is gone over; straight on would go through."""
     start = push.run.start
     x, y, _ = push.ik.pose(start[:7])[:3, 3]
-    wall = Part('box', (0.5, 0.04, 0.16), (float(x), float(y) - 0.2, 0.08))
-    bowl = Part('cylinder', (0.09, 0.12), (float(x), float(y) - 0.25, 0.06))
+    wall = Primitive('box', (0.5, 0.04, 0.16), (float(x), float(y) - 0.2, 0.08))
+    bowl = Primitive('cylinder', (0.09, 0.12), (float(x), float(y) - 0.25, 0.06))
     for part, back in ((wall, -0.35), (bowl, -0.45)):
         scene = Scene(dataclasses.replace(push.run, fixtures=(part,)))
         q = scene.moved(start, 0.0, back, 0.0)
@@ -125,7 +125,7 @@ def test_down_to_a_start_that_cannot_be_come_to_from_its_side(push):
     start = push.run.start
     palm = push.ik.pose(start[:7])[:3, 3]
     x, y, z = palm + np.array([0.0, -0.15, 0.15])
-    block = Part('box', (0.04, 0.04, 0.04), (float(x), float(y), float(z)))
+    block = Primitive('box', (0.04, 0.04, 0.04), (float(x), float(y), float(z)))
     scene = Scene(dataclasses.replace(push.run, fixtures=(block,)))
     away = palm - push.place
     beside = scene.moved(start, *(0.1 * away / np.linalg.norm(away)))
@@ -138,8 +138,8 @@ def test_down_to_a_start_that_cannot_be_come_to_from_its_side(push):
 
 def test_no_way_and_no_free_start_are_told(push, monkeypatch):
     x, y, _ = push.ik.pose(push.run.start[:7])[:3, 3]
-    wall = Part('box', (0.5, 0.04, 0.16), (float(x), float(y) - 0.2, 0.08))
-    block = Part('box', (0.3, 0.1, 0.1), (float(x), float(y) - 0.02, 0.05))
+    wall = Primitive('box', (0.5, 0.04, 0.16), (float(x), float(y) - 0.2, 0.08))
+    block = Primitive('box', (0.3, 0.1, 0.1), (float(x), float(y) - 0.02, 0.05))
     with pytest.raises(LimitError, match='touch what stands on the table at the start'):
         Scene(dataclasses.replace(push.run, fixtures=(block,))).way(push.robot.home)
     monkeypatch.setattr('mimic_rl.approach.RISES', ())  # it may not go higher

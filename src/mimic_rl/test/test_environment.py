@@ -6,8 +6,9 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from mimic_core.errors import ConfigError, NotFiniteError, ShapeError
+from mimic_core.primitives import Primitive
 from mimic_rl import Practice, PracticeParams, RandomisationParams, robot_synergies
-from mimic_rl.run_folder import Part, axes_anchors
+from mimic_rl.run_folder import axes_anchors
 from mimic_rl.shown import known_shown, show
 from mimic_rl.surroundings import Surroundings
 from mimic_rl.world import build_world
@@ -147,7 +148,7 @@ def test_a_start_within_something_is_drawn_again(synergies):
     """A wall where the box may begin: it never begins there, nor does a hand in the box."""
     run = show('box_push', 'iiwa14', 'allegro')
     x, y = run.trajectory[0, :2]
-    wall = Part('box', (0.3, 0.04, 0.1), (float(x), float(y) + 0.09, 0.05))
+    wall = Primitive('box', (0.3, 0.04, 0.1), (float(x), float(y) + 0.09, 0.05))
     blocked = dataclasses.replace(run, fixtures=(wall,))
     practice = _practice(blocked, synergies, count=64)
     practice.level = 1.0

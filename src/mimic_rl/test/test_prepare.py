@@ -9,6 +9,7 @@ import pytest
 from mimic_core.arrays import FloatArray
 from mimic_core.errors import ConfigError, SourceError
 from mimic_core.frames import apply, hand_frame, rotation_angle
+from mimic_core.primitives import Primitive
 from mimic_description import load_robot
 from mimic_object_tracking import load_object
 from mimic_rl.demonstration import BagWriter, ShowingParams, make_stream
@@ -28,6 +29,8 @@ from mimic_rl.run_folder import WrongRobotError, load_run
 from mimic_rl.shapes import object_mesh
 from mimic_rl.shown import shown_task
 from mimic_rl.sighting import names_of
+from mimic_rl.twin_task import TASK_FILE, twin_task
+from mimic_sim.twin import Twin
 
 RATE = 10.0  # [Hz], a third of a camera's: the test takes a third of the time
 LOST = (7, 20)  # frames whose depth was lost
@@ -112,6 +115,13 @@ def test_the_folder_is_a_run_with_pictures(shown, prepared, tmp_path):
     assert names_of(run) == {'box_centred', 'object'}  # not as one who tracks the scan calls it
     for name in ('object_track.png', 'hand_at_start.png', 'robot_at_start.png'):
         assert (folder / name).stat().st_size > 20_000
+    twin = Twin(run.robot(), str(folder / TASK_FILE), seed=0)  # that of `launch policy`
+    starts = twin.task.content.starts
+    assert 50 < len(starts) <= 100 and np.ptp(starts[:, :2], axis=0).min() > 0.1
+    before = twin.objects()[run.object.name]
+    twin.step(0.3)  # it stands free
+    np.testing.assert_allclose(twin.objects()[run.object.name], before, atol=3e-3)
+    np.testing.assert_allclose(twin.target()[:3, 3], run.trajectory[-1, :3], atol=1e-5)
     report = json.loads((folder / 'prepare.json').read_text())
     assert report['object_seen'] > 0.9 and report['frames_without_depth'] == len(LOST)
     assert report['frames'] == len(shown.stamps) - len(LOST)
@@ -133,7 +143,8 @@ def test_without_graphics_the_run_is_whole_and_says_so(shown, prepared, tmp_path
     (tmp_path / 'robot_at_start.png').write_text('of an earlier run')
     (said,) = write_run(prepared, shown.mesh, tmp_path)
     assert 'without robot_at_start.png: nothing can be drawn' in said and 'libegl1' in said
-    there = {'run.json', 'object.obj', 'prepare.json', 'object_track.png', 'hand_at_start.png'}
+    there = {'run.json', 'task.json', 'object.obj', 'prepare.json'}
+    there |= {'object_track.png', 'hand_at_start.png'}
     assert {path.name for path in tmp_path.iterdir()} == there
     assert load_run(tmp_path).task == 'box_push'
 
@@ -223,3 +234,15 @@ def test_a_folder_of_another_task_is_no_run(tmp_path):
     (tmp_path / 'run.json').write_text('{"format": "other"}')
     with pytest.raises(ConfigError, match=r'run\.json'):
         check_folder(tmp_path, 'iiwa14', 'allegro')
+
+
+def test_a_task_does_not_begin_within_what_stands_there(prepared):
+    x, y, _ = prepared.run.trajectory[0, :3]
+    wall = Primitive('box', (0.6, 0.05, 0.1), (float(x), float(y) - 0.2, 0.05))
+    run = replace(prepared.run, fixtures=(wall,))
+    places = np.tile(run.trajectory[0], (3, 1))
+    places[:, 1] += [-0.2, 0.0, 0.05]
+    np.testing.assert_allclose(twin_task(run, places).starts, places[1:])
+    np.testing.assert_allclose(twin_task(run, places[:1]).starts, run.trajectory[:1])
+    np.testing.assert_allclose(twin_task(run, places[:0]).starts, run.trajectory[:1])
+    assert twin_task(run, places).fixtures == (wall,)

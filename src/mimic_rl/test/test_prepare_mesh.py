@@ -4,22 +4,22 @@ import trimesh
 
 from mimic_core.errors import ConfigError
 from mimic_core.frames import apply
+from mimic_core.primitives import Primitive
 from mimic_object_tracking import load_object
 from mimic_rl.prepare.params import PrepareParams
 from mimic_rl.prepare.prepare import _anchors, _fit, _round_about_body, practice_model
 from mimic_rl.prepare.primitives import fit_primitives
-from mimic_rl.run_folder import Part
 from mimic_rl.shapes import part_mesh
 
 
 @pytest.mark.parametrize(
     'part',
     [
-        Part('box', (0.14, 0.07, 0.10)),
-        Part('box', (0.1, 0.02, 0.02), (0.05, 0.0, 0.01), (0.0, 0.0, 0.3826834, 0.9238795)),
-        Part('cylinder', (0.09, 0.02)),
-        Part('cylinder', (0.03, 0.2), (0.0, 0.1, 0.0), (0.7071068, 0.0, 0.0, 0.7071068)),
-        Part('sphere', (0.04,), (0.01, 0.02, 0.03)),
+        Primitive('box', (0.14, 0.07, 0.10)),
+        Primitive('box', (0.1, 0.02, 0.02), (0.05, 0.0, 0.01), (0.0, 0.0, 0.3826834, 0.9238795)),
+        Primitive('cylinder', (0.09, 0.02)),
+        Primitive('cylinder', (0.03, 0.2), (0.0, 0.1, 0.0), (0.7071068, 0.0, 0.0, 0.7071068)),
+        Primitive('sphere', (0.04,), (0.01, 0.02, 0.03)),
     ],
 )
 def test_a_primitive_is_found_again(part):
@@ -33,12 +33,15 @@ def test_a_primitive_is_found_again(part):
 
 
 def test_each_piece_becomes_a_primitive():
-    pieces = [Part('cylinder', (0.05, 0.15)), Part('box', (0.02, 0.02, 0.1), (0.08, 0.0, 0.0))]
+    pieces = [
+        Primitive('cylinder', (0.05, 0.15)),
+        Primitive('box', (0.02, 0.02, 0.1), (0.08, 0.0, 0.0)),
+    ]
     mesh = trimesh.util.concatenate([part_mesh(p) for p in pieces])
     fit = fit_primitives(mesh.vertices, mesh.faces, 'jug')
     assert sorted(p.form for p in fit.parts) == ['box', 'cylinder']
     assert fit.error < 1e-3
-    crumbs = [Part('box', (0.01, 0.01, 0.01), (0.02 * i, 0.0, 0.0)) for i in range(30)]
+    crumbs = [Primitive('box', (0.01, 0.01, 0.01), (0.02 * i, 0.0, 0.0)) for i in range(30)]
     many = trimesh.util.concatenate([part_mesh(p) for p in crumbs])
     with pytest.raises(ConfigError, match='30 pieces'):
         fit_primitives(many.vertices, many.faces, 'crumbs.obj')
@@ -93,7 +96,10 @@ def test_anchors_do_not_move_by_turns_that_look_the_same(tmp_path):
 
 
 def test_a_round_axis_goes_through_the_body_not_the_middle_of_body_and_spout(tmp_path):
-    pieces = [Part('cylinder', (0.03, 0.15)), Part('box', (0.02, 0.02, 0.012), (0.04, 0.0, 0.06))]
+    pieces = [
+        Primitive('cylinder', (0.03, 0.15)),
+        Primitive('box', (0.02, 0.02, 0.012), (0.04, 0.0, 0.06)),
+    ]
     path = tmp_path / 'pitcher.obj'
     trimesh.util.concatenate([part_mesh(p) for p in pieces]).export(path)
     params = PrepareParams(symmetry='z')
@@ -112,7 +118,10 @@ def test_of_a_ball_only_the_middle_counts(tmp_path):
 
 def shapes():
     scan = trimesh.creation.box((0.14, 0.07, 0.10))
-    jug = [Part('cylinder', (0.03, 0.15)), Part('box', (0.02, 0.02, 0.012), (0.04, 0.0, 0.06))]
+    jug = [
+        Primitive('cylinder', (0.03, 0.15)),
+        Primitive('box', (0.02, 0.02, 0.012), (0.04, 0.0, 0.06)),
+    ]
     return {
         'plate': (trimesh.creation.cylinder(0.09, 0.02), (0.09, 0.0, 0.0), 'auto'),  # its rim
         'ball': (trimesh.creation.icosphere(4, 0.04), (0.0, 0.0, 0.04), 'auto'),  # where it stands

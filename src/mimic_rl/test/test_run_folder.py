@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from mimic_core.errors import ConfigError, ShapeError
+from mimic_core.primitives import Primitive
 from mimic_rl import PracticeRun, WrongRobotError, load_run, save_run
-from mimic_rl.run_folder import Part, axes_anchors
+from mimic_rl.run_folder import axes_anchors
 
 
 def test_round_trip(run, tmp_path):
@@ -101,4 +102,4 @@ def test_anchors_of_symmetric_objects():
     assert axes_anchors().shape == (3, 3)
     np.testing.assert_array_equal(axes_anchors(('z',)), [[0, 0, 0], [0, 0, 0.2]])
     assert axes_anchors(('x', 'y', 'z')).shape == (1, 3)
-    assert Part('box', (1, 1, 1)).quat_xyzw == (0, 0, 0, 1)
+    assert Primitive('box', (1, 1, 1)).quat_xyzw == (0, 0, 0, 1)

@@ -11,7 +11,9 @@ import numpy as np
 
 from mimic_core.arrays import FloatArray
 from mimic_core.frames import look_at
+from mimic_core.primitives import Primitive
 from mimic_sim.tasks import Hinge, Marker, Part, SceneObject, Task, WorkArea
+from mimic_sim.tasks.task import PALE_GREY
 from mimic_sim.things import checked_objects
 from mimic_sim.twin_params import TwinParams
 
@@ -35,6 +37,7 @@ _NOSLIP_ITERATIONS: Final = 3
 OBJECT_SOLREF: Final = (0.004, 1.0)  # [s], [1]: stiff, two steps, critically damped
 OBJECT_SOLIMP: Final = (0.95, 0.99, 0.001, 0.5, 2.0)
 TORSION, ROLLING = 0.01, 0.0005  # [m]
+_TABLE_FRICTION: Final = (0.8, TORSION, ROLLING)
 _SLIDE_DAMPING: Final = 2.0  # [N s/m]
 _HINGE_DAMPING: Final = 0.002  # [N m s/rad]
 
@@ -43,7 +46,10 @@ def add_scene(spec: mujoco.MjSpec, task: Task, params: TwinParams) -> None:
     """Add floor, table, lights, cameras and the task's things to a spec."""
     set_physics(spec)
     _set_looks(spec, params)
-    _add_room(spec)
+    table = _add_room(spec)
+    for shape in task.fixtures:
+        fixture = add_primitive(table, shape, PALE_GREY)
+        fixture.friction, fixture.condim = _TABLE_FRICTION, 4
     for marker in task.markers:
         _add_marker(spec, marker)
     for obj in checked_objects(task):
@@ -131,7 +137,8 @@ def _set_looks(spec: mujoco.MjSpec, params: TwinParams) -> None:
     )
 
 
-def _add_room(spec: mujoco.MjSpec) -> None:
+def _add_room(spec: mujoco.MjSpec) -> mujoco.MjsBody:
+    """Return the body of the table."""
     grain = np.random.default_rng(7).normal(0.0, 1.0, (64, 64, 1))
     for shift in (1, 2):  # a little blur, so that it does not sparkle
         grain = 0.5 * (grain + np.roll(grain, shift, axis=1))
@@ -156,7 +163,7 @@ def _add_room(spec: mujoco.MjSpec) -> None:
         size=[0.5 * length, 0.5 * width, 0.5 * thickness],
         pos=[_TABLE_X, 0.0, -0.5 * thickness],
         material='table_top',
-        friction=[0.8, TORSION, ROLLING],
+        friction=_TABLE_FRICTION,
         condim=4,
     )
     for x in (-1, 1):
@@ -180,6 +187,7 @@ def _add_room(spec: mujoco.MjSpec) -> None:
         pos=[0, 0, _FLOOR],
         rgba=[0.80, 0.82, 0.84, 1],
     )
+    return body
 
 
 def _add_marker(spec: mujoco.MjSpec, marker: Marker) -> None:
@@ -230,35 +238,35 @@ def _add_object(spec: mujoco.MjSpec, obj: SceneObject) -> None:
             joint.type, joint.axis = mujoco.mjtJoint.mjJNT_SLIDE, [0.0, 0.0, 1.0]
             joint.range = [-way.travel, 0.0]
             joint.damping = [_SLIDE_DAMPING, 0.0, 0.0]
-    main = Part(obj.form, obj.size, (0.0, 0.0, 0.0), obj.mass, obj.colour)
+    main = Part(obj.form, obj.size, obj.position, obj.mass, obj.colour, quat_xyzw=obj.quat_xyzw)
     for number, part in enumerate((main, *obj.parts)):
         name = obj.name if number == 0 else f'{obj.name}_{number}'
         _add_part(body, name, part, obj.friction if part.friction is None else part.friction)
 
 
-def _add_part(body: mujoco.MjsBody, name: str, part: Part, friction: float) -> None:
-    if part.form == 'box':
-        kind, size = mujoco.mjtGeom.mjGEOM_BOX, [0.5 * v for v in part.size]
-    elif part.form == 'cylinder':
-        kind, size = mujoco.mjtGeom.mjGEOM_CYLINDER, [part.size[0], 0.5 * part.size[1], 0.0]
+def add_primitive(
+    body: mujoco.MjsBody, shape: Primitive, rgba: tuple[float, float, float, float]
+) -> mujoco.MjsGeom:
+    """Return the geom of a shape, new in a body."""
+    if shape.form == 'box':
+        kind, size = mujoco.mjtGeom.mjGEOM_BOX, [0.5 * edge for edge in shape.size]
+    elif shape.form == 'cylinder':
+        kind, size = mujoco.mjtGeom.mjGEOM_CYLINDER, [shape.size[0], 0.5 * shape.size[1], 0.0]
     else:
-        kind, size = mujoco.mjtGeom.mjGEOM_SPHERE, [part.size[0], 0.0, 0.0]
+        kind, size = mujoco.mjtGeom.mjGEOM_SPHERE, [shape.size[0], 0.0, 0.0]
+    x, y, z, w = shape.quat_xyzw
+    return body.add_geom(type=kind, size=size, pos=shape.xyz, quat=[w, x, y, z], rgba=rgba)
+
+
+def _add_part(body: mujoco.MjsBody, name: str, part: Part, friction: float) -> None:
+    shape = Primitive(part.form, part.size, part.position, part.quat_xyzw)
+    geom = add_primitive(body, shape, part.colour)
     collides = part.mass > 0.0
-    body.add_geom(
-        name=name,
-        type=kind,
-        size=size,
-        pos=part.position,
-        mass=part.mass,
-        rgba=part.colour,
-        contype=int(collides),
-        conaffinity=int(collides),
-        condim=6 if part.form == 'sphere' else 4,
-        friction=[friction, TORSION, ROLLING],
-        solref=OBJECT_SOLREF,
-        solimp=OBJECT_SOLIMP,
-        priority=1,
-    )
+    geom.name, geom.mass = name, part.mass
+    geom.contype = geom.conaffinity = int(collides)
+    geom.condim = 6 if part.form == 'sphere' else 4
+    geom.friction = [friction, TORSION, ROLLING]
+    geom.solref, geom.solimp, geom.priority = OBJECT_SOLREF, OBJECT_SOLIMP, 1
 
 
 def _add_cameras(spec: mujoco.MjSpec, area: WorkArea, params: TwinParams) -> None:

@@ -16,10 +16,10 @@ from mimic_core.arguments import add_arguments, from_arguments
 from mimic_core.arrays import FloatArray
 from mimic_core.errors import ConfigError
 from mimic_core.frames import from_xyz_quat
+from mimic_core.primitives import Primitive, primitives_of
 from mimic_rl.prepare.params import PrepareParams
 from mimic_rl.prepare.prepare import Prepared, check_folder, prepare, write_run
 from mimic_rl.prepare.video import DemonstrationVideo, recorded_task
-from mimic_rl.run_folder import Part, parts_of
 from mimic_rl.shown import known_shown, shown_task
 
 
@@ -96,7 +96,7 @@ def _pose(numbers: list[float] | None) -> FloatArray | None:
 
 def _table(
     task: str, file: Path | None
-) -> tuple[tuple[Part, ...], tuple[float, float, float, float] | None]:
+) -> tuple[tuple[Primitive, ...], tuple[float, float, float, float] | None]:
     """Return what stands fixed on the table, and where starts may lie."""
     if file is None:
         if task in known_shown():
@@ -107,7 +107,7 @@ def _table(
         document: Any = json.loads(file.read_text())
     except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f'{file} is no JSON file: {error}') from error
-    return parts_of(document, str(file)), None
+    return primitives_of(document, str(file)), None
 
 
 def summary(prepared: Prepared) -> Table:

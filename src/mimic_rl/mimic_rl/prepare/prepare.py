@@ -9,10 +9,11 @@ from typing import Any, Final, cast
 
 import numpy as np
 
-from mimic_core.arrays import FloatArray
+from mimic_core.arrays import BoolArray, FloatArray
 from mimic_core.errors import ConfigError, MimicError
 from mimic_core.frames import BASE, apply, inverse, to_quat_xyzw
 from mimic_core.hand import Side, TrackedHand
+from mimic_core.primitives import Primitive
 from mimic_description import RobotModel, load_robot
 from mimic_object_tracking import ObjectModel, load_object, make_object
 from mimic_retargeting import HumanHand
@@ -27,7 +28,6 @@ from mimic_rl.prepare.watch import HandNotSeenError, Watched, hand_at, hand_moti
 from mimic_rl.run_folder import (
     ANCHOR,
     RUN_FILE,
-    Part,
     PracticeObject,
     PracticeRun,
     axes_anchors,
@@ -35,7 +35,9 @@ from mimic_rl.run_folder import (
     save_run,
 )
 from mimic_rl.shapes import part_mesh
-from mimic_rl.starts import share_reached
+from mimic_rl.starts import places_around
+from mimic_rl.twin_task import TASK_FILE, twin_task
+from mimic_sim.tasks import save_task_file
 
 _REPORT: Final = 'prepare.json'
 _MESH: Final = 'object'  # stem of the mesh in the folder
@@ -64,7 +66,8 @@ class Prepared:
     model: ObjectModel
     origin: FloatArray  # (3,) [m] of the model, in the frame of the mesh file
     video: DemonstrationVideo
-    reached: float  # [1] of the places around the shown one where the arm can begin
+    places: FloatArray  # (P, 7) of the object around the shown one
+    reached: BoolArray  # (P,) where the arm can begin
 
     def report(self) -> dict[str, Any]:
         """Return what a person should know, for the run folder."""
@@ -83,7 +86,7 @@ class Prepared:
             'tip_error_mm': None
             if np.isnan(self.posture.tip_error)
             else round(1e3 * self.posture.tip_error, 2),
-            'starts_reached': round(self.reached, 3),
+            'starts_reached': round(float(self.reached.mean()), 3),
             'skipped_steps': int((~self.motion.used).sum()),
             'slowed_steps': self.motion.slowed,
             'shape_error_mm': round(1e3 * self.fit.error, 2),
@@ -100,7 +103,7 @@ def prepare(
     *,
     task: str,
     params: PrepareParams,
-    fixtures: tuple[Part, ...] = (),
+    fixtures: tuple[Primitive, ...] = (),
     start_box: tuple[float, float, float, float] | None = None,
     mesh_scale: float = 1.0,
     watched: Watched | None = None,
@@ -153,7 +156,7 @@ def prepare(
     run = replace(draft, trajectory=_rows(path.poses), start=posture.q, demonstration=moved.q)
     return Prepared(
         run, watched, path, posture, moved, begun.hand, fit, begun.lowest, model, origin, video,
-        share_reached(run),
+        *places_around(run),
     )  # fmt: skip
 
 
@@ -253,6 +256,8 @@ def write_run(
     else:
         prepared.model.trimesh().export(folder / name)
     save_run(prepared.run, folder)
+    task = twin_task(prepared.run, prepared.places[prepared.reached])
+    save_task_file(task, folder / TASK_FILE)
     (folder / _REPORT).write_text(json.dumps(prepared.report(), indent=1) + '\n')
     path, video = prepared.path, prepared.video
     stamps = np.linspace(path.start, path.stamps[-1], _TILES)

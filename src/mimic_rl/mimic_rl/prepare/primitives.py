@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from mimic_core.arrays import FloatArray
 from mimic_core.errors import ConfigError
-from mimic_rl.run_folder import Form, Part
+from mimic_core.primitives import Form, Primitive
 from mimic_rl.shapes import part_mesh
 
 _SAMPLES: Final = 800  # points on a piece
@@ -27,7 +27,7 @@ _MOST_PIECES: Final = 24
 class Fit:
     """Primitives of a mesh and how well they fit."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[Primitive, ...]
     error: float  # [m] mean distance between the surfaces, of the worst piece
 
 
@@ -48,7 +48,7 @@ def fit_primitives(vertices: FloatArray, faces: np.ndarray, source: str) -> Fit:
     return Fit(tuple(part for part, _ in fits), max(error for _, error in fits))
 
 
-def _best(piece: trimesh.Trimesh) -> tuple[Part, float]:
+def _best(piece: trimesh.Trimesh) -> tuple[Primitive, float]:
     samples, _ = trimesh.sample.sample_surface_even(piece, _SAMPLES, seed=0)
     points = np.asarray(samples, np.float64)
     candidates = [
@@ -73,12 +73,12 @@ def _frames(piece: trimesh.Trimesh) -> list[FloatArray]:
     return [own, tight]
 
 
-def _box(piece: trimesh.Trimesh, frame: FloatArray) -> Part:
+def _box(piece: trimesh.Trimesh, frame: FloatArray) -> Primitive:
     low, high = _extent(piece, frame)
     return _part('box', tuple(high - low), frame, frame @ (0.5 * (low + high)))
 
 
-def _cylinder(piece: trimesh.Trimesh, frame: FloatArray) -> Part:
+def _cylinder(piece: trimesh.Trimesh, frame: FloatArray) -> Primitive:
     low, high = _extent(piece, frame)
     middle = 0.5 * (low + high)
     local = np.asarray(piece.vertices) @ frame - middle
@@ -86,7 +86,7 @@ def _cylinder(piece: trimesh.Trimesh, frame: FloatArray) -> Part:
     return _part('cylinder', (radius, float(high[2] - low[2])), frame, frame @ middle)
 
 
-def _sphere(piece: trimesh.Trimesh) -> Part:
+def _sphere(piece: trimesh.Trimesh) -> Primitive:
     middle = 0.5 * (piece.bounds[0] + piece.bounds[1])
     radius = float(np.linalg.norm(np.asarray(piece.vertices) - middle, axis=1).max())
     return _part('sphere', (radius,), np.eye(3), middle)
@@ -97,10 +97,10 @@ def _extent(piece: trimesh.Trimesh, frame: FloatArray) -> tuple[FloatArray, Floa
     return local.min(axis=0), local.max(axis=0)
 
 
-def _part(form: Form, size: tuple[float, ...], frame: FloatArray, middle: FloatArray) -> Part:
+def _part(form: Form, size: tuple[float, ...], frame: FloatArray, middle: FloatArray) -> Primitive:
     x, y, z, w = Rotation.from_matrix(frame).as_quat()
     u, v, s = middle
-    return Part(
+    return Primitive(
         form,
         tuple(round(float(edge), 6) for edge in size),
         (round(float(u), 6), round(float(v), 6), round(float(s), 6)),
@@ -108,7 +108,7 @@ def _part(form: Form, size: tuple[float, ...], frame: FloatArray, middle: FloatA
     )
 
 
-def _error(part: Part, points: FloatArray) -> float:
+def _error(part: Primitive, points: FloatArray) -> float:
     """Return the mean distance [m] between a primitive's surface and points (N, 3) of a piece."""
     samples, _ = trimesh.sample.sample_surface_even(part_mesh(part), _SAMPLES, seed=0)
     there = np.asarray(samples, np.float64)

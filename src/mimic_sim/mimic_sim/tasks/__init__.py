@@ -1,6 +1,7 @@
 """Tasks on the table. Each is one file; the registry finds it by itself.
 
 Folders are those of the environment variable MIMIC_TASK_PATH (separated by colons), then this one.
+A name that ends in .json is the path of a task file.
 """
 
 import importlib
@@ -29,6 +30,7 @@ from mimic_sim.tasks.task import (
     pose_on_table,
     scattered,
 )
+from mimic_sim.tasks.task_file import SUFFIX, TaskFile, file_task, save_task_file
 
 __all__ = [
     'Hinge',
@@ -40,12 +42,14 @@ __all__ = [
     'Slide',
     'Start',
     'Task',
+    'TaskFile',
     'TaskState',
     'WorkArea',
     'known_tasks',
     'lies_within',
     'load_task',
     'pose_on_table',
+    'save_task_file',
     'scattered',
     'task_class',
 ]
@@ -71,10 +75,15 @@ def load_task(name: str, area: WorkArea) -> Task:
 def task_class(name: str) -> type[Task]:
     """Return what a task is wherever it is done.
 
+    Args:
+        name: Of a task, or the path of a task file.
+
     Raises:
         UnknownNameError: There is none of that name; lists the known ones.
-        ConfigError: A file of a task cannot be imported, or a class in it is not complete.
+        ConfigError: A file of a task cannot be read, or a class in it is not complete.
     """
+    if name.endswith(SUFFIX):
+        return file_task(Path(name))
     classes = _classes()
     if name not in classes:
         raise UnknownNameError('task', name, classes)
@@ -87,7 +96,7 @@ def _classes() -> dict[str, type[Task]]:
     classes: dict[str, type[Task]] = {}
     for folder in (*extra, _OWN):
         for file in sorted(folder.glob('*.py')):
-            if file.parent == _OWN and file.stem in ('__init__', 'task', 'showing'):
+            if file.parent == _OWN and file.stem in ('__init__', 'task', 'task_file', 'showing'):
                 continue
             module = _import(file, file.stat().st_mtime_ns)
             for item in vars(module).values():

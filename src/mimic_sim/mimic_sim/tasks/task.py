@@ -11,10 +11,10 @@ from scipy.spatial.transform import Rotation
 from mimic_core.arrays import FloatArray, checked
 from mimic_core.errors import ConfigError, UnknownNameError
 from mimic_core.frames import transform
+from mimic_core.primitives import Form, Primitive
 from mimic_sim.tasks.showing import Move
 
 Colour = tuple[float, float, float, float]  # rgba [1]
-Form = Literal['box', 'cylinder', 'sphere']
 
 # Soft colours that stay apart on a pale table.
 RED: Final = (0.86, 0.33, 0.28, 1.0)
@@ -39,6 +39,7 @@ class Part:
     mass: float  # [kg]; 0: only its colour counts, nothing collides with it
     colour: Colour
     friction: float | None = None  # [1]; None: that of the object
+    quat_xyzw: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 1.0)  # in the object's frame
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,11 @@ class Hinge:
 
 @dataclass(frozen=True)
 class SceneObject:
-    """A body that moves freely or on another one. Its frame is at its centre, z up at rest."""
+    """A body that moves freely or on another one.
+
+    Its frame is at the centre of its main piece and z is up at rest, where `position` and
+    `quat_xyzw` do not say otherwise.
+    """
 
     name: str
     form: Form
@@ -77,6 +82,8 @@ class SceneObject:
     stand: float | None = None  # [m], height of the frame where it stands; None: half its own
     slide: Slide | None = None
     hinge: Hinge | None = None
+    position: tuple[float, float, float] = (0.0, 0.0, 0.0)  # [m] of the main piece in the frame
+    quat_xyzw: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 1.0)
 
     @property
     def within(self) -> str:
@@ -192,6 +199,11 @@ class Task(ABC):
     @abstractmethod
     def markers(self) -> tuple[Marker, ...]:
         """All marks on the table; the one named 'target' is where the object goes."""
+
+    @property
+    def fixtures(self) -> tuple[Primitive, ...]:
+        """What stands still, in world; it is part of the table."""
+        return ()
 
     @abstractmethod
     def start(self, rng: np.random.Generator, trial: int) -> Start:
