@@ -90,7 +90,12 @@ class RobotModel:
 
     @functools.cached_property
     def pinch_fingers(self) -> tuple[str, ...]:
-        """The fingers whose tips meet the thumb's in a pinch: the index finger, perhaps others."""
+        """The fingers whose tips meet the thumb's in a pinch: the index finger, perhaps others.
+
+        Others only where the hand names the posture `wide`, from which all its fingers come.
+        """
+        if self.hand is None or 'wide' not in self.hand.postures:
+            return ('index',)
         q = self.home.copy()
         q[len(self.arm_joints) :] = self.pinch_way[1]
         tips = {f: self.fk(q, link, PALM)[:3, 3] for f, link in self.tip_frames().items()}

@@ -81,7 +81,7 @@ class Grasp:
     """How a hand grasps."""
 
     kind: Literal['parallel', 'dexterous']
-    aperture_max: float  # [m], between the thumb and the fingers that it meets, at their widest
+    aperture_max: float  # [m] between the thumb and what it meets, for a person's open pinch
 
 
 @dataclass(frozen=True)

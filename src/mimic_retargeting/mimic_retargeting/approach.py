@@ -24,7 +24,7 @@ _THUMB_TIP: Final = INDEX['thumb_tip']
 _INDEX_TIP: Final = INDEX['index_tip']
 _DOWN: Final = np.array([0.0, 0.0, -1.0])
 # Where an arm is asked whether it reaches, from the middle of its workspace, and what it may miss.
-_ACROSS, _ASIDE, _HEIGHTS = 0.08, 0.13, (0.2, 0.025)  # [m]
+_AHEAD, _ASIDE, _HEIGHTS = 0.08, 0.13, (0.2, 0.025)  # [m]
 _MISS, _MISS_ANGLE = 0.005, 0.1  # [m], [rad]
 _STEP, _FIRST_STEPS, _STEPS = 1 / 30, 200, 60  # [s], [1], [1]
 _FLAT: Final = 0.2  # [1] a closing line with a shorter shadow on the table has no direction there
@@ -87,7 +87,7 @@ class Approach:
 
         Args:
             robot: The robot.
-            orientation: Which of the three.
+            orientation: Which of the four.
             frame: Frame of the robot that stands for the palm.
             closing: (3,) from thumb tip to the tips that it meets, in that frame.
             reach: (3,) from where it approaches things, in that frame.
@@ -143,24 +143,30 @@ class Approach:
         return _axes(self._heading, _DOWN) @ self._grip_R_palm
 
 
-def reaches(robot: RobotModel, approach: Approach, frame: str, tool: FloatArray) -> bool:
-    """Tell whether an arm holds its grip as an approach wants it, all over its workspace.
+def asked_places(middle: FloatArray) -> list[FloatArray]:
+    """Return places (3,) [m] over a table around its middle (2,), along which an arm is asked."""
+    ahead, aside = (-_AHEAD, 0.0, _AHEAD), (_ASIDE, 0.0, -_ASIDE)
+    return [
+        np.array([middle[0] + x, middle[1] + y, z])
+        for x, y, z in itertools.product(ahead, aside, _HEIGHTS)
+    ]
 
-    The person's closing line is across the table's length, as it is when they reach straight out.
+
+def reaches(robot: RobotModel, rotation: FloatArray, frame: str, tool: FloatArray) -> bool:
+    """Tell whether an arm turns its palm like that around the middle of its workspace.
 
     Args:
         robot: With an arm.
-        approach: Absolute.
-        frame: Of the robot, whose orientation it is.
+        rotation: (3, 3) of a frame of the robot in base_link.
+        frame: That frame.
         tool: (3,) [m] what is over the places, in that frame.
     """
     if robot.arm is None or robot.arm.workspace is None:
         return True
     ik, q = ArmIK(robot, frame), robot.home[: len(robot.arm_joints)].copy()
-    rotation = approach.rotation(np.eye(3), np.array([1.0, 0.0, 0.0]))
-    centre, steps = np.array([*robot.arm.workspace.centre[:2], 0.0]), _FIRST_STEPS
-    for x, y, z in itertools.product((-_ACROSS, 0.0, _ACROSS), (_ASIDE, 0.0, -_ASIDE), _HEIGHTS):
-        target = transform(rotation, centre + np.array([x, y, z]))
+    steps = _FIRST_STEPS
+    for place in asked_places(np.array(robot.arm.workspace.centre)):
+        target = transform(rotation, place)
         for _ in range(steps):
             result = ik.step(q, target, _STEP, tool=tool)
             q = result.q

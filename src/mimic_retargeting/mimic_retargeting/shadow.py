@@ -271,23 +271,27 @@ class Shadow:
         return Grip(centre, np.array([-1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0]))
 
     def _find_approach(self) -> Approach:
-        """Return how the palm is turned; a `turn` that the arm cannot make does not count."""
+        """Return how the palm is turned.
 
-        def approach(orientation: Orientation) -> Approach:
-            grip = self._grip
-            return Approach(
-                self.robot, orientation, self._frame, grip.closing, grip.reach, turn or 0.0
-            )
-
+        A `turn` counts where the arm can make it for a person who reaches straight out, whose
+        closing line is along x.
+        """
         entry = None if self.robot.hand is None else self.robot.hand.retargeting
         turn = None if entry is None else entry.turn
+        grip, frame = self._grip, self._frame
+
+        def approach(orientation: Orientation) -> Approach:
+            return Approach(self.robot, orientation, frame, grip.closing, grip.reach, turn or 0.0)
+
         if self.params.orientation != 'auto':
             return approach(cast(Orientation, self.params.orientation))
-        absolute = approach('yaw_only')
         if self._dexterous is None:
-            return absolute
-        made = turn is not None and reaches(self.robot, absolute, self._frame, self._grip.centre)
-        return absolute if made else approach('yaw_relative')
+            return approach('yaw_only')
+        if turn is not None:
+            asked = approach('yaw_only').rotation(np.eye(3), np.array([1.0, 0.0, 0.0]))
+            if reaches(self.robot, asked, frame, grip.centre):
+                return approach('yaw_only')
+        return approach('yaw_relative')
 
     def _tool_pose(self) -> FloatArray:
         """Return (4, 4) the pose of that point in base_link at the command."""

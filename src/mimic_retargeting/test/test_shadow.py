@@ -8,6 +8,7 @@ import pytest
 
 from mimic_core.frames import BASE, GRASP_CENTER, PALM
 from mimic_core.keypoints import INDEX
+from mimic_core.params import check_value
 from mimic_description import RobotModel, load_robot
 from mimic_retargeting import RetargetingParams, Shadow, ShadowResult
 
@@ -393,7 +394,7 @@ CHANGES = {
     'orientation_time': 1.5, 'position_scale': 2.0, 'smoothing': 50.0, 'pinch_closed': 0.0,
     'pinch_open': 0.2, 'pinch_weight': 0.1, 'min_confidence': 0.9, 'aperture_hold': 0.0,
     'max_hand_speed': 0.1, 'lost_timeout': 0.0, 'engage_time': 0.01, 'engage_speed': 0.05,
-    'posture_speed': 0.0, 'max_finger_lead': 0.03, 'max_squeeze': 0.002, 'max_lead': 0.05,
+    'posture_speed': 0.0, 'max_finger_lead': 0.03, 'max_squeeze': 0.01, 'max_lead': 0.05,
     'arm_backend': 'servo',
 }  # fmt: skip
 
@@ -413,6 +414,7 @@ def play(someone: Person) -> list[object]:
 
 @pytest.mark.parametrize('name', [f.name for f in dataclasses.fields(RetargetingParams)])
 def test_every_parameter_changes_something(person: Callable, name: str) -> None:
+    check_value(RetargetingParams, name, CHANGES[name])
     hand = 'robotiq_2f85' if name == 'aperture_hold' else 'allegro'
     before, after = (person('iiwa14', hand, QUICK, **c) for c in ({}, {name: CHANGES[name]}))
     if name == 'min_confidence':

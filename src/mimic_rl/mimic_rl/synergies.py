@@ -65,7 +65,7 @@ def find_synergies(
 def hand_postures(robot: RobotModel, rng: np.random.Generator) -> FloatArray:
     """Return (N, H) postures of a hand: mixtures of those of its registry entry, finger by finger.
 
-    Each finger takes its own mixture of the named postures (open, closed, home, pinch), half of
+    Each finger takes its own mixture of the named postures, half of
     the time that of the whole hand: fingers move mostly together, at times alone. A little of each
     joint's range is added.
 

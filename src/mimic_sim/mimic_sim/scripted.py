@@ -33,9 +33,7 @@ class Grasp:
 
     preshape: FloatArray  # (H,) posture of the hand before, wider than the thing
     squeeze: FloatArray  # (H,) posture that presses on it
-    palm_T_grip: (
-        FloatArray  # (4, 4): origin between the contacts, x from index to thumb, z approach
-    )
+    palm_T_grip: FloatArray  # (4, 4): origin between the contacts, x to the thumb, z approach
 
 
 def find_grasp(robot: RobotModel, width: float, clearance: float = 0.035) -> Grasp:
@@ -65,12 +63,12 @@ def find_grasp(robot: RobotModel, width: float, clearance: float = 0.035) -> Gra
     if gaps[0] < width:
         raise ConfigError(f'{robot.hand.name} opens to {gaps[0]:.3f} m, not to {width:.3f} m')
     hold = share_of(width)
-    thumb, index = tips[round(hold * 100)]
-    across = (thumb - index) / np.linalg.norm(thumb - index)
+    thumb, met = tips[round(hold * 100)]
+    across = (thumb - met) / np.linalg.norm(thumb - met)
     approach = np.array([0.0, 0.0, 1.0]) if parallel else np.array([1.0, 0.0, 0.0])
     approach = approach - across * (approach @ across)
     approach /= np.linalg.norm(approach)
-    middle = 0.5 * (thumb + index)
+    middle = 0.5 * (thumb + met)
     if parallel:  # the pads' depth from the registry; between the jaws as they come down
         centre = robot.fk(robot.home, GRASP_CENTER, PALM)[:3, 3]
         jaws = tips[round(share_of(width + clearance) * 100)].mean(axis=0)
@@ -257,5 +255,5 @@ def _tips(robot: RobotModel, hand: FloatArray) -> FloatArray:
 
 def _tip_gap_at_contact(robot: RobotModel, shut: FloatArray) -> float:
     """Return the distance of the tip frames where the pads touch [m]."""
-    thumb, index = _tips(robot, shut)
-    return float(np.linalg.norm(thumb - index))
+    thumb, met = _tips(robot, shut)
+    return float(np.linalg.norm(thumb - met))
