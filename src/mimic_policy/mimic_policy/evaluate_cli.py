@@ -16,10 +16,12 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from mimic_core.arguments import at_least
 from mimic_core.errors import MimicError
 from mimic_policy.evaluation import Evaluation, digest, evaluate
 from mimic_policy.execution_params import ExecutionParams
 from mimic_policy.loading import load_threads
+from mimic_policy.meta import PolicyMeta
 from mimic_policy.rollout import Rollout, RolloutParams
 
 
@@ -41,13 +43,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument('checkpoint', type=Path, help='of ./mimic train: a step or a whole run')
     parser.add_argument('--task', default='', help="default: the policy's")
-    parser.add_argument('--rollouts', type=int, default=20)
-    parser.add_argument('--seed', type=int, default=1000, help='of the first start')
+    parser.add_argument('--rollouts', type=at_least(1), default=20)
+    parser.add_argument('--seed', type=at_least(0), default=1000, help='of the first start')
     parser.add_argument('--delay', type=float, default=0.1, help='of a prediction [s]')
     parser.add_argument('--longest', type=float, help="of a rollout [s]; default: the task's")
     parser.add_argument('--steps', type=int, default=None, help='of DDIM; default: as trained')
     parser.add_argument('--device', default='cpu', help='of torch: cpu, cuda, auto')
-    parser.add_argument('--processes', type=int, default=max(1, (os.cpu_count() or 2) // 2))
+    parser.add_argument(
+        '--processes', type=at_least(1), default=max(1, (os.cpu_count() or 2) // 2)
+    )
     parser.add_argument('--video', action='store_true', help='an mp4 of each, also of those done')
     parser.add_argument('--out', type=Path, default=None, help='default: beside the checkpoint')
     return parser
@@ -58,7 +62,8 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     from mimic_policy.facts import DOCUMENT
 
     checkpoint = read_checkpoint(options.checkpoint)
-    task = options.task or checkpoint.document['meta']['task']
+    meta = PolicyMeta.from_json(checkpoint.document['meta'], checkpoint.where)
+    task = options.task or meta.task
     folder = options.out or checkpoint.folder.parent / f'{checkpoint.folder.name}_{task}'
     params = RolloutParams(
         task, options.seed, delay=options.delay, longest=options.longest,

@@ -1,5 +1,6 @@
 """`./mimic evaluate` measures what `./mimic launch policy` runs."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,22 @@ def test_its_pictures_are_those_of_the_launch_file(params_of):
 def test_the_time_is_that_of_the_task_unless_it_is_said(params_of):
     assert params_of().time_limit == 40.0
     assert params_of('--longest', '12').time_limit == 12.0
+
+
+def test_a_document_without_its_task_is_named_not_a_traceback(tmp_path):
+    folder = save_tiny(tmp_path / 'run')
+    file = folder / 'checkpoint.json'
+    document = json.loads(file.read_text())
+    del document['meta']['task']
+    file.write_text(json.dumps(document))
+    for options in ((), ('--task', 'push')):
+        with pytest.raises(SystemExit, match=r'checkpoint\.json: meta\.task is missing'):
+            evaluate_cli.main([str(folder), *options])
+
+
+@pytest.mark.parametrize('option', ['--rollouts', '--processes'])
+@pytest.mark.parametrize('count', ['0', '-3'])
+def test_no_rollouts_are_no_result(params_of, capsys, option, count):
+    with pytest.raises(SystemExit):
+        params_of(option, count)
+    assert f'argument {option}: {count} is not at least 1' in capsys.readouterr().err
