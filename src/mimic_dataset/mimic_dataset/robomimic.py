@@ -1,6 +1,6 @@
 """Datasets ↔ robomimic HDF5 in the layout that ImMimic reads; one file for each domain.
 
-data                      attrs: total, env_args (JSON), mimic (JSON: what the dataset says)
+data                      attrs: total, env_args (JSON), mimic (JSON: of what and whom)
 data/demo_<t>             attrs: num_samples, name, success (-1 unknown, 0, 1)
 actions (T, A)          -1..1: action_absolute between the lows and highs in `mimic`
 action_absolute (T, A)  position 3 [m], axis-angle 3 [rad], hand joints
@@ -8,33 +8,37 @@ rewards, dones (T,)     1 in the last frame of a success; 1 in the last frame
 states (T, 0)           of a simulator: none
 obs/agentview_image     (T, H, W, 3) uint8
 obs/wrist_image         (T, H, W, 3) uint8, robots only
-obs/eef_pose_w_gripper  (T, 7 + J) position 3 [m], quaternion wxyz, hand joints; robots only
-mask/train, mask/valid    names of demos
+obs/eef_pose_w_gripper  (T, 7 + J) position 3 [m], quaternion wxyz, hand joints; people: wanted
+mask/train                names of all demos: a mapping between two files counts them
 """
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import h5py
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from mimic_core.arrays import FloatArray
 from mimic_core.errors import ConfigError
 from mimic_dataset.arrays import (
+    ACTION_POSE,
+    AXIS_ANGLE,
+    DOMAINS,
+    POSITION,
     QUATERNION,
     Dataset,
     DatasetMeta,
     Domain,
     EpisodeArrays,
 )
+from mimic_dataset.bags import smooth_sign
 from mimic_dataset.errors import DatasetError, EpisodeError, WriteError
 from mimic_dataset.parts import PartInfo, as_arrays
 
 IMAGES: Final = {'agent': 'agentview_image', 'wrist': 'wrist_image'}
 POSE: Final = 'eef_pose_w_gripper'
-VALID_EVERY: Final = 10  # one episode in so many is for validation
 _WXYZ: Final = [3, 0, 1, 2]
 _XYZW: Final = [1, 2, 3, 0]
 
@@ -69,19 +73,13 @@ def write_robomimic(dataset: Dataset, domain: Domain, path: Path) -> int:
             }  # fmt: skip
             data.attrs['mimic'] = json.dumps(about)
             names = [f'demo_{i}' for i in range(len(episodes))]
-            valid = names[VALID_EVERY - 1 :: VALID_EVERY]
-            _write_mask(file, 'train', [n for n in names if n not in valid])
-            _write_mask(file, 'valid', valid)
+            file['mask/train'] = np.array(names, dtype='S')
         draft.replace(path)
     except OSError as error:
         raise WriteError(f'{path}: cannot be written: {error}') from error
     finally:
         draft.unlink(missing_ok=True)
     return len(episodes)
-
-
-def _write_mask(file: h5py.File, name: str, demos: Sequence[str]) -> None:
-    file.create_dataset(f'mask/{name}', data=np.array(demos, dtype='S'))
 
 
 def _write_demo(
@@ -100,10 +98,9 @@ def _write_demo(
     group['dones'] = last
     group['rewards'] = last * (episode.success is True)
     group['states'] = np.zeros((size, 0))
-    if episode.state is not None:
-        pose = episode.state.copy()
-        pose[:, QUATERNION] = pose[:, QUATERNION][:, _WXYZ]
-        group[f'obs/{POSE}'] = pose
+    pose = _wanted(episode.action) if episode.state is None else episode.state.copy()
+    pose[:, QUATERNION] = pose[:, QUATERNION][:, _WXYZ]
+    group[f'obs/{POSE}'] = pose
     for camera, name in IMAGES.items():
         frames = getattr(episode, camera)
         if frames is None:
@@ -115,44 +112,56 @@ def _write_demo(
             images[i] = frames[i]
 
 
-def load_robomimic(path: Path, meta: DatasetMeta | None = None) -> Dataset:
+def _wanted(action: FloatArray) -> FloatArray:
+    """Return (T, 7 + J) states, quaternions xyzw, of (T, 6 + J) actions: people have no others."""
+    quats = smooth_sign(Rotation.from_rotvec(action[:, AXIS_ANGLE]).as_quat())
+    return np.hstack([action[:, POSITION], quats, action[:, ACTION_POSE:]])
+
+
+def load_robomimic(
+    path: Path, meta: DatasetMeta | None = None, domain: Domain | None = None
+) -> Dataset:
     """Return the episodes of an HDF5 file, pictures in memory.
 
     Args:
         path: The file.
         meta: What it is of, for files of others; None: as the file says.
+        domain: Who acts in it, for files of others; None: as the file says.
 
     Raises:
         DatasetError: It is missing or damaged; names the field.
     """
     try:
         with h5py.File(path, 'r') as file:
-            return _read(file, path, meta)
+            return _read(file, path, meta, domain)
     except OSError as error:
         raise DatasetError(f'{path}: cannot be read as HDF5: {error}') from error
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         raise DatasetError(f'{path}: {error}') from error
 
 
-def _read(file: h5py.File, path: Path, meta: DatasetMeta | None) -> Dataset:
+def _read(file: h5py.File, path: Path, meta: DatasetMeta | None, domain: Domain | None) -> Dataset:
     data = file.get('data')
     if not isinstance(data, h5py.Group):
         raise DatasetError(f'{path}, data: missing')
     text = data.attrs.get('mimic')
-    if meta is None and text is None:
-        raise DatasetError(f'{path}, data.mimic: missing; say what the file is of')
+    if text is None and (meta is None or domain is None):
+        raise DatasetError(f'{path}, data.mimic: missing; say what the file is of (meta, domain)')
     about: dict[str, Any] = {} if text is None else json.loads(str(text))
     try:
         whole = meta if meta is not None else DatasetMeta.from_map(about, f'{path}, data.mimic')
     except ConfigError as error:
         raise DatasetError(str(error)) from error
+    who = domain if domain is not None else about.get('domain')
+    if who not in DOMAINS:
+        raise DatasetError(f'{path}, data.mimic, domain: {who!r} is not one of {DOMAINS}')
     demos = sorted((n for n in data if n.startswith('demo_')), key=lambda n: int(n[5:]))
     if not demos:
         raise DatasetError(f'{path}, data: no demo')
-    return Dataset(whole, tuple(_read_demo(data[n], path, whole) for n in demos))
+    return Dataset(whole, tuple(_read_demo(data[n], path, whole, who) for n in demos))
 
 
-def _read_demo(group: h5py.Group, path: Path, meta: DatasetMeta) -> EpisodeArrays:
+def _read_demo(group: h5py.Group, path: Path, meta: DatasetMeta, domain: Domain) -> EpisodeArrays:
     where = f'{path}, {group.name}'
 
     def values(name: str) -> Any:
@@ -160,7 +169,6 @@ def _read_demo(group: h5py.Group, path: Path, meta: DatasetMeta) -> EpisodeArray
             raise DatasetError(f'{where}/{name}: missing')
         return group[name][()]
 
-    domain: Domain = 'robot' if f'obs/{POSE}' in group else 'human'
     state = None
     if domain == 'robot':
         state = np.asarray(values(f'obs/{POSE}'), dtype=np.float64).copy()

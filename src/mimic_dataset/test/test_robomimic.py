@@ -1,9 +1,17 @@
+import json
+
 import h5py
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
 from mimic_dataset import DatasetError, load, load_robomimic, write_robomimic
+
+from .conftest import fill
+
+# What ImMimic's training reads of every demo that `mask/train` names, in both files alike: with
+# its observations as released and without next_obs. It does without 'obs/wrist_image' only.
+READ_BY_IMMIMIC = ('action_absolute', 'obs/agentview_image', 'obs/eef_pose_w_gripper')
 
 
 @pytest.fixture
@@ -35,6 +43,42 @@ def test_the_layout_is_that_of_immimic(file):
         assert demo['rewards'][()].sum() == 1.0 and demo['dones'][-1] == 1.0
 
 
+def test_immimic_finds_what_it_reads_of_robots_and_people(tmp_path):
+    fill(tmp_path, robots=11, humans=2)
+    loaded = load(tmp_path)
+    for domain, count in (('robot', 11), ('human', 2)):
+        path = tmp_path / f'{domain}.hdf5'
+        write_robomimic(loaded, domain, path)
+        with h5py.File(path) as file:
+            assert 'env_args' in file['data'].attrs
+            # a mapping names any robot demo, so all of them must be trained on
+            train = [name.decode() for name in file['mask/train']]
+            assert train == [f'demo_{i}' for i in range(count)]
+            for name, episode in zip(train, loaded.of(domain), strict=True):
+                demo = file[f'data/{name}']
+                assert demo.attrs['num_samples'] == len(episode)
+                assert {key: len(demo[key]) for key in READ_BY_IMMIMIC} == dict.fromkeys(
+                    READ_BY_IMMIMIC, len(episode)
+                )
+                assert demo['obs/eef_pose_w_gripper'].shape[1] == 7 + 2
+
+
+def test_the_pose_of_people_is_the_wanted_one(file, tmp_path):
+    _, loaded = file
+    write_robomimic(loaded, 'human', tmp_path / 'human.hdf5')
+    with h5py.File(tmp_path / 'human.hdf5') as data:
+        for i, episode in enumerate(loaded.of('human')):
+            pose = data[f'data/demo_{i}/obs/eef_pose_w_gripper'][()]
+            np.testing.assert_array_equal(pose[:, :3], episode.action[:, :3])
+            np.testing.assert_array_equal(pose[:, 7:], episode.action[:, 6:])
+            np.testing.assert_allclose(
+                Rotation.from_quat(pose[:, 3:7], scalar_first=True).as_matrix(),
+                Rotation.from_rotvec(episode.action[:, 3:6]).as_matrix(),
+                atol=1e-12,
+            )
+            assert (np.sum(pose[1:, 3:7] * pose[:-1, 3:7], axis=1) > 0.9).all()  # no jumps
+
+
 def test_both_domains_are_read_back(file, tmp_path):
     path, loaded = file
     human = tmp_path / 'human.hdf5'
@@ -56,7 +100,18 @@ def test_a_file_of_others_needs_to_be_told_what_it_is(file):
         del data['data'].attrs['mimic']
     with pytest.raises(DatasetError, match=r'data\.mimic: missing'):
         load_robomimic(path)
-    assert len(load_robomimic(path, loaded.meta).episodes) == 3
+    with pytest.raises(DatasetError, match=r'data\.mimic: missing.*domain'):
+        load_robomimic(path, loaded.meta)
+    assert len(load_robomimic(path, loaded.meta, 'robot').of('robot')) == 3
+
+
+def test_a_file_that_does_not_say_who_acts_is_refused(file):
+    path, _ = file
+    with h5py.File(path, 'a') as data:
+        about = json.loads(data['data'].attrs['mimic'])
+        data['data'].attrs['mimic'] = json.dumps(about | {'domain': 'ape'})
+    with pytest.raises(DatasetError, match=r"robot\.hdf5, data\.mimic, domain: 'ape'"):
+        load_robomimic(path)
 
 
 @pytest.mark.parametrize('field', ['action_absolute', 'obs/agentview_image'])
