@@ -24,6 +24,8 @@ REPLAY, AWARE, CLONED = 'replay', 'object-aware replay', 'cloned'
 GATE: Final = 'new starts, through the gate in the twin'
 # What a tracker misses, not what practice exaggerates, and the same for every method.
 TRACKER: Final[dict[str, Any]] = {'object_position': 0.005, 'object_angle': 0.052, 'lost': 0.02}
+# What an episode is and what counts as success. The rest of PracticeParams is a method's own.
+TEST: Final = ('hold', 'max_distance', 'success_distance', 'success_angle')
 _CLONED_EPISODES: Final = 64  # that succeeded
 _MOST_EPISODES: Final = 512  # among which they are sought
 _FEWEST: Final = 4  # with less, nothing is cloned
@@ -65,7 +67,7 @@ def compare(
 
     Args:
         folder: The run folder.
-        name: Of the training.
+        name: Of the training, whose randomisation and bounds of success are those of all.
         ablations: Of other trainings in the folder.
         episodes: For each row.
         seed: Of starts and physics; trainings have theirs.
@@ -98,7 +100,8 @@ def compare(
         its_run, its_settings = load_training(folder, other)
         if run_text(its_run) != run_text(run):
             raise ConfigError(f'{folder / other}: it practised another run than {name}')
-        acts.append((other, its_settings, Learned(load_actor(folder / other))))
+        tested = tested_as(its_settings, settings)
+        acts.append((other, tested, Learned(load_actor(folder / other))))
     rows: list[Row] = []
     total = 2 * len(acts) + (len(policies) if gate else 0)
 
@@ -140,6 +143,16 @@ def clone(run: PracticeRun, settings: Settings, seed: int, threads: int = 2) -> 
         return None
     imitate(actor, shown, _CLONING_STEPS, seed)
     return actor
+
+
+def tested_as(its: Settings, main: Settings) -> Settings:
+    """Return settings of another training that meets what the main one meets.
+
+    Its start, reward and control stay: they are its method.
+    """
+    test = {name: getattr(main.practice, name) for name in TEST}
+    practice = dataclasses.replace(its.practice, **test)
+    return dataclasses.replace(its, practice=practice, randomisation=main.randomisation)
 
 
 def unseen(randomisation: RandomisationParams, outside: float) -> RandomisationParams:

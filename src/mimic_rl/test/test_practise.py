@@ -17,10 +17,11 @@ from mimic_core.errors import ConfigError, LimitError, NotFiniteError, UnknownNa
 from mimic_rl import Practice, load_run, practise, robot_synergies, save_run  # noqa: E402
 from mimic_rl.checkpoint import Settings  # noqa: E402
 from mimic_rl.comparison import GATE, PHYSICS, STARTS, compare  # noqa: E402
+from mimic_rl.evaluation import OUTSIDE, evaluate  # noqa: E402
 from mimic_rl.params import LearningParams, PracticeParams, RandomisationParams  # noqa: E402
 from mimic_rl.policy import ReplayPolicy, load_practice_policy  # noqa: E402
 from mimic_rl.shown import show  # noqa: E402
-from mimic_rl.starts import share_reached  # noqa: E402
+from mimic_rl.starts import places_around  # noqa: E402
 
 TINY = [
     'environments=4', 'horizon=8', 'layers=[16]', 'memory=8', 'critic_layers=[16]',
@@ -105,14 +106,15 @@ def test_the_start_is_beside_the_object(folder):
 
 def test_how_many_other_starts_are_reached(folder):
     run = load_run(folder)
-    assert share_reached(run) > 0.97
+    assert places_around(run)[1].mean() > 0.97
     # Shown at the end of the arm's reach: of the places around it half are beyond it
     stretched = run.start.copy()
     stretched[[1, 3]] += [0.35, 0.75]
     reach = run.robot().fk(stretched, 'palm') - run.robot().fk(run.start, 'palm')
     away = run.trajectory.copy()
     away[:, :2] += reach[:2, 3]
-    assert share_reached(dataclasses.replace(run, start=stretched, trajectory=away)) < 0.9
+    places, reached = places_around(dataclasses.replace(run, start=stretched, trajectory=away))
+    assert len(places) == len(reached) and reached.mean() < 0.9
 
 
 def test_it_begins_only_where_practice_did(folder):
@@ -193,6 +195,36 @@ def test_comparison_has_a_row_for_each_method_and_setting(folder, monkeypatch):
             compare(folder, ablations=['other'], episodes=2, threads=1, gate=False)
     finally:
         shutil.rmtree(folder / 'other')
+
+
+def test_another_training_meets_the_same_starts_and_the_same_test_of_success(
+    folder, tmp_path, monkeypatch
+):
+    shutil.copytree(folder, tmp_path / 'run')
+    easy = ['xy=0.01', 'delay=0', 'hold=1', 'max_distance=2.0', 'success_distance=0.5',
+            'success_angle=3.1', 'start=default', 'leash=0.05']  # fmt: skip
+    values = [word for text in (*TINY, *easy) for word in ('--set', text)]
+    _call(
+        monkeypatch, 'train', tmp_path / 'run', '--name', 'easy', '--steps', 64, '--threads', 1,
+        '--film-every', 0, *values,
+    )  # fmt: skip
+    met = {}
+
+    def evaluated(practice, method, act, episodes):
+        met[method, practice.outside] = practice
+        return evaluate(practice, method, act, episodes)
+
+    monkeypatch.setattr('mimic_rl.comparison.evaluate', evaluated)
+    monkeypatch.setattr('mimic_rl.comparison.clone', lambda *_: None)
+    rows = compare(tmp_path / 'run', ablations=['easy'], episodes=4, threads=1, gate=False)
+    for outside in (0.0, OUTSIDE):
+        main, other = met['learned', outside], met['easy', outside]
+        assert other.randomisation == main.randomisation and main.randomisation.xy == 0.10
+        own = {'start': 'default', 'leash': 0.05}
+        assert other.params == dataclasses.replace(main.params, **own)
+        assert other.length == main.length
+    # Its hand stays at home, where the box is never pushed: no success by its own wide bounds.
+    assert [r.success for r in rows if r.method == 'easy'] == [0.0, 0.0]
 
 
 def test_an_evaluation_tells_how_far_it_is_where_no_terminal_is(folder, monkeypatch, capsys):
