@@ -1,8 +1,12 @@
-"""Command line: `align DATASET`, a dataset's human episodes mapped onto its robot episodes."""
+"""Command line: `align DATASET`, a dataset's human episodes mapped onto its robot episodes.
+
+With `--find` a robot episode is looked up in the human ones.
+"""
 
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -10,12 +14,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from mimic_alignment.alignment import METHODS, actions_of, local_cost
+from mimic_alignment.alignment import METHODS, actions_of, local_costs
 from mimic_alignment.features import THUMBNAIL
-from mimic_alignment.job import Done, Job, run_job
+from mimic_alignment.job import Done, Found, Job, run_find, run_job
 from mimic_alignment.params import AlignmentParams
 from mimic_alignment.plots import draw_paths, draw_warp
 from mimic_core.arguments import add_arguments, from_arguments, guarded
+from mimic_core.errors import ConfigError
 
 _SHOWN: Final = 20  # rows of the table
 
@@ -32,6 +37,8 @@ def _run(given: argparse.Namespace, console: Console) -> int:
         given.dataset, given.method, given.output, tuple(given.human), tuple(given.robot),
         given.encoder,
     )  # fmt: skip
+    if given.find is not None:
+        return _find(given, job, params, console)
     done = run_job(job, params)
     console.print(cost_table(done))
     console.print(done.summary)
@@ -39,6 +46,16 @@ def _run(given: argparse.Namespace, console: Console) -> int:
     if given.plots is not None:
         for path in write_plots(done, params, given.plots):
             console.print(f'picture: {path}', soft_wrap=True)
+    return 0
+
+
+def _find(given: argparse.Namespace, job: Job, params: AlignmentParams, console: Console) -> int:
+    for name in ('robot', 'plots', 'window'):
+        if getattr(given, name):
+            raise ConfigError(f'--{name}: not with --find, which has no use for it')
+    found = run_find(replace(job, robots=(given.find,)), params)
+    console.print(found_table(found))
+    console.print(f'written to {found.path}', soft_wrap=True)
     return 0
 
 
@@ -53,7 +70,16 @@ def _parser() -> argparse.ArgumentParser:
         default=THUMBNAIL,
         help=f'of the visual method: {THUMBNAIL}, module:function or module:function=argument',
     )
-    parser.add_argument('--output', type=Path, help='file; default: DATASET/mapping_METHOD.json')
+    parser.add_argument(
+        '--find',
+        metavar='ROBOT_EPISODE',
+        help='look this one up in each human episode, no mapping',
+    )
+    parser.add_argument(
+        '--output',
+        type=Path,
+        help='file; default: DATASET/mapping_METHOD.json, DATASET/found_EPISODE_METHOD.json',
+    )
     parser.add_argument('--human', action='append', default=[], help='name of an episode; again')
     parser.add_argument('--robot', action='append', default=[], help='name of an episode; again')
     parser.add_argument('--plots', type=Path, help='folder for pictures')
@@ -83,13 +109,29 @@ def cost_table(done: Done) -> Table:
     return table
 
 
+def found_table(found: Found) -> Table:
+    """Return where a robot episode is in each human episode, and the mean cost of a frame."""
+    robot = found.robot
+    table = Table(title=f'robot episode {robot.name}, {len(robot)} frames, in human episodes')
+    table.add_column('human episode')
+    for text in ('frames', 'begin', 'end', 'begin [s]', 'end [s]', 'cost [1]'):
+        table.add_column(text, justify='right')
+    for human, match in zip(found.humans, found.matches, strict=True):
+        times = (f'{frame / human.fps:.1f}' for frame in (match.begin, match.end))
+        table.add_row(
+            human.name, str(len(human)), str(match.begin), str(match.end), *times,
+            f'{match.cost:.3f}',
+        )  # fmt: skip
+    return table
+
+
 def write_plots(done: Done, params: AlignmentParams, folder: Path) -> list[Path]:
     """Write the picture of the best pair and that of all paths; return the files."""
     humans, robots = (list(map(actions_of, side)) for side in (done.humans, done.robots))
     costs = done.alignment.costs
     h, r = (int(i) for i in np.unravel_index(np.argmin(costs), costs.shape))
     warp = done.alignment.warps[h][r]
-    local = local_cost(done.humans, done.robots, (h, r), params, done.encoder)
+    local = local_costs(done.humans, done.robots, params, done.encoder)(h, r)
     folder.mkdir(parents=True, exist_ok=True)
     names = (done.alignment.humans[h], done.alignment.robots[r])
     files = [folder / 'warped_pair.png', folder / 'paths.png']

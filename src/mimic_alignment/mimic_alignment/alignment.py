@@ -1,6 +1,7 @@
 """A dataset's human episodes aligned with its robot episodes: names, warps, costs, files."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -32,6 +33,7 @@ class Alignment:
     robots: tuple[str, ...]
     warps: tuple[tuple[Warp, ...], ...]  # [human][robot]
     params: AlignmentParams
+    encoder: str | None = None  # name of the one of the visual method, where it has one
 
     @property
     def mapping(self) -> Mapping:
@@ -47,12 +49,13 @@ class Alignment:
         """Write the mapping, and beside it what it was made of; return the latter's path.
 
         `x.json` is what ImMimic's training reads; `x.about.json` names the episodes by number and
-        holds method, parameters and costs.
+        holds method, encoder, parameters and costs.
         """
         about = about_of(file)
         p = self.params
         document = {
             'method': self.method,
+            'encoder': self.encoder,
             'humans': list(self.humans),
             'robots': list(self.robots),
             'costs': self.costs.tolist(),
@@ -144,25 +147,27 @@ def align(
     )
 
 
-def local_cost(
+def local_costs(
     humans: Sequence[EpisodeArrays],
     robots: Sequence[EpisodeArrays],
-    pair: tuple[int, int],
     params: AlignmentParams,
     encoder: Encoder | None = None,
-) -> FloatArray:
-    """Return (N, M) costs [1] through which the path of a pair goes, as `align` compares them.
+) -> Callable[[int, int], FloatArray]:
+    """Return what gives the (N, M) costs [1] of the frames of a human and of a robot, by number.
 
     Args:
-        humans: All that were aligned: what actions are divided by depends on all of them.
+        humans: All that are compared: what actions are divided by depends on all of them.
         robots: All of them.
-        pair: Number of the human and of the robot.
         params: Weights.
         encoder: As given to `align`.
     """
-    h, r = pair
     if encoder is not None:
-        return feature_cost(encode(humans[h].agent, encoder), encode(robots[r].agent, encoder))
+
+        @functools.lru_cache(maxsize=2)  # humans come one after the other, and one robot stays
+        def seen(human: bool, number: int) -> FloatArray:
+            return encode((humans if human else robots)[number].agent, encoder)
+
+        return lambda h, r: feature_cost(seen(True, h), seen(False, r))
     people, machines = list(map(actions_of, humans)), list(map(actions_of, robots))
-    normaliser = Normaliser.fit([*people, *machines])
-    return action_cost(normaliser.apply(people[h]), normaliser.apply(machines[r]), params)
+    scale = Normaliser.fit([*people, *machines])
+    return lambda h, r: action_cost(scale.apply(people[h]), scale.apply(machines[r]), params)

@@ -16,18 +16,26 @@ from mimic_dataset import DatasetMeta, add_episode, assemble
 
 
 @pytest.fixture(scope='module')
-def dataset(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('data') / 'reach_claw'
-    meta = DatasetMeta('reach', 'iiwa14', 'claw', JOINTS, (0.0, 0.0), (1.0, 1.0), {}, 10.0)
-    for n in range(2):
-        one = episode(f'h{n}', 'human', lambda s: np.sqrt(s), 30 + n)
-        add_episode(folder, meta, one)
+def make_dataset(tmp_path_factory):
+    def make(humans, robots):
+        folder = tmp_path_factory.mktemp('data') / 'reach_claw'
+        meta = DatasetMeta('reach', 'iiwa14', 'claw', JOINTS, (0.0, 0.0), (1.0, 1.0), {}, 10.0)
+        for one in humans:
+            add_episode(folder, meta, one)
         state = np.zeros((40, 9))
         state[:, 6] = 1.0
-        add_episode(folder, meta, episode(f'r{n}', 'robot', frames=40, state=state))
-    for domain in ('human', 'robot'):
-        assemble(folder, domain)
-    return folder
+        for n in range(robots):
+            add_episode(folder, meta, episode(f'r{n}', 'robot', frames=40, state=state))
+        for domain in ('human', 'robot'):
+            assemble(folder, domain)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope='module')
+def dataset(make_dataset):
+    return make_dataset([episode(f'h{n}', 'human', np.sqrt, 30 + n) for n in range(2)], 2)
 
 
 def test_a_mapping_of_the_whole_dataset(dataset, tmp_path, capsys):
@@ -39,6 +47,7 @@ def test_a_mapping_of_the_whole_dataset(dataset, tmp_path, capsys):
     assert [[len(frames) for frames in row] for row in mapping.frames] == [[30, 30], [31, 31]]
     about = json.loads((dataset / 'mapping_action.about.json').read_text())
     assert about['humans'] == ['h0', 'h1'] and about['parameters']['hand_weight'] == 0.5
+    assert about['encoder'] is None
     for name in ('warped_pair.png', 'paths.png'):
         assert (plots / name).read_bytes().startswith(b'\x89PNG')
 
@@ -47,8 +56,50 @@ def test_by_eye_and_chosen_episodes(dataset, tmp_path):
     output = tmp_path / 'deep' / 'm.json'
     arguments = ['--method', 'visual', '--output', str(output), '--human', 'h1', '--robot', 'r1']
     assert main([str(dataset), *arguments]) == 0
-    assert json.loads(output.with_name('m.about.json').read_text())['humans'] == ['h1']
+    about = json.loads(output.with_name('m.about.json').read_text())
+    assert about['humans'] == ['h1'] and about['encoder'] == 'thumbnail'
     assert len(Mapping.load(output).frames) == 1
+
+
+def in_the_middle(name, before, after):
+    """A person who does something else before and after what the robots do, in 20 frames."""
+    one = episode(name, 'human', frames=20)
+    rest = [np.tile([[0.1, -0.6, 0.5, 0.0, 0.0, 0.0, 0.5, 0.0]], (n, 1)) for n in (before, after)]
+    dark = [np.zeros((n, *one.agent.shape[1:]), np.uint8) for n in (before, after)]
+    return episode(
+        name, 'human', frames=before + 20 + after,
+        action=np.concatenate([rest[0], one.action, rest[1]]),
+        agent=np.concatenate([dark[0], one.agent, dark[1]]),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize('method', ['action', 'visual'])
+def test_a_demonstration_is_found_in_long_videos(make_dataset, method, capsys):
+    """Half as fast as the person: of every person where, and what it costs."""
+    places = {'h0': (50, 70), 'h1': (11, 31)}
+    folder = make_dataset([in_the_middle('h0', 50, 30), in_the_middle('h1', 11, 90)], 2)
+    assert main([str(folder), '--find', 'r1', '--method', method]) == 0
+    file = folder / f'found_r1_{method}.json'
+    printed = capsys.readouterr().out
+    assert 'r1' in printed and '5.0' in printed and str(file) in printed.replace('\n', '')
+    document = json.loads(file.read_text())
+    assert (document['robot'], document['fps'], document['method']) == ('r1', 10.0, method)
+    assert document['parameters']['step_pattern'] == 'asymmetric'
+    for name, (begin, end) in places.items():
+        found = document['found'][name]
+        assert abs(found['begin'] - begin) <= 2 and abs(found['end'] - end) <= 2
+        assert 0.0 <= found['cost'] < (0.1 if method == 'action' else 1.0)
+    assert not list(folder.glob('mapping*'))
+    only = ['--find', 'r0', '--human', 'h1', '--output', str(folder / 'x.json')]
+    assert main([str(folder), *only]) == 0
+    assert list(json.loads((folder / 'x.json').read_text())['found']) == ['h1']
+
+
+def test_a_video_that_is_too_short_for_the_steps_is_named(make_dataset, capsys):
+    folder = make_dataset([episode('h0', 'human', frames=12)], 1)
+    assert main([str(folder), '--find', 'r0', '--step-pattern', 'asymmetricP1']) == 2
+    assert 'human episode h0: no path of asymmetricP1' in capsys.readouterr().err
+    assert main([str(folder), '--find', 'r0']) == 0
 
 
 @pytest.mark.parametrize('method', ['action', 'visual'])
@@ -75,6 +126,11 @@ def test_the_path_is_drawn_over_the_costs_that_it_was_sought_in(
         (['--window', '2'], "'window' = 2.0"),
         (['--step-pattern', 'waltz'], 'waltz'),
         (['--open-end'], 'open_end'),
+        (['--find', 'r7'], "unknown robot episode 'r7'"),
+        (['--find', 'r1', '--robot', 'r0'], '--robot: not with --find'),
+        (['--find', 'r1', '--plots', 'x'], '--plots: not with --find'),
+        (['--find', 'r1', '--window', '0.5'], '--window: not with --find'),
+        (['--find', 'r1', '--step-pattern', 'symmetric2'], 'not symmetric2'),
     ],
 )
 def test_what_is_wrong_is_named(dataset, arguments, says, capsys):
