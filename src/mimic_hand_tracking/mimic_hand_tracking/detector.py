@@ -1,12 +1,12 @@
 """What finds hands in a picture: a protocol, and the choice of who does it."""
 
-import importlib
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from mimic_core.arrays import FloatArray, Image, checked
 from mimic_core.errors import ConfigError
 from mimic_core.keypoints import NUM_KEYPOINTS
+from mimic_core.plug_in import import_plug_in
 from mimic_hand_tracking.params import TrackingParams
 
 
@@ -68,7 +68,7 @@ def make_detector(params: TrackingParams) -> HandDetector:
     if not (module_name and class_name):
         raise ConfigError(f'{where} is not mediapipe, task or module:Class')
     try:
-        cls = getattr(importlib.import_module(module_name), class_name)
+        cls = getattr(import_plug_in(module_name), class_name)
     except (ImportError, AttributeError) as error:
         raise ConfigError(f'{where} cannot be loaded: {error}') from error
     if not callable(cls):

@@ -2,30 +2,35 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from mimic_core.arrays import FloatArray, Image
 from mimic_hand_tracking.detector import Detection
 from mimic_hand_tracking.params import TrackingParams
+from mimic_hand_tracking.quiet import quiet_start
+
+_NOTHING: Final = np.zeros((64, 64, 3), np.uint8)
 
 
 class MediapipeHands:
     """MediaPipe Hands in tracking mode: the palm is searched only while no hand is followed."""
 
     def __init__(self, params: TrackingParams) -> None:
-        os.environ.setdefault('GLOG_minloglevel', '2')  # its warnings are about itself
+        os.environ.setdefault('GLOG_minloglevel', '2')
         from mediapipe.python.solutions.hands import Hands
 
         self._mirrored = params.mirrored
-        self._hands = Hands(
-            static_image_mode=False,
-            max_num_hands=params.max_hands,
-            model_complexity=params.complexity,
-            min_detection_confidence=params.min_detection_score,
-            min_tracking_confidence=params.min_tracking_score,
-        )
+        with quiet_start():
+            self._hands = Hands(
+                static_image_mode=False,
+                max_num_hands=params.max_hands,
+                model_complexity=params.complexity,
+                min_detection_confidence=params.min_detection_score,
+                min_tracking_confidence=params.min_tracking_score,
+            )
+            self._hands.process(_NOTHING)  # loads the models
 
     def detect(self, color: Image, stamp: float) -> list[Detection]:
         """Return the hands in an (H, W, 3) rgb image; `stamp` is not used."""
@@ -47,7 +52,9 @@ class MediapipeHands:
 
     def reset(self) -> None:
         """Forget the hands that are followed."""
-        self._hands.reset()
+        with quiet_start():
+            self._hands.reset()
+            self._hands.process(_NOTHING)
 
     def close(self) -> None:
         """Release the graph."""

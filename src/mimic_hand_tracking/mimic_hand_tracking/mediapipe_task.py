@@ -8,6 +8,7 @@ from mimic_core.errors import ConfigError
 from mimic_hand_tracking.detector import Detection
 from mimic_hand_tracking.mediapipe_hands import detection
 from mimic_hand_tracking.params import TrackingParams
+from mimic_hand_tracking.quiet import quiet_start
 
 
 class MediapipeTask:
@@ -35,7 +36,8 @@ class MediapipeTask:
         )
         self._landmarker_type = vision.HandLandmarker
         try:
-            self._landmarker = vision.HandLandmarker.create_from_options(self._options)
+            with quiet_start():
+                self._landmarker = vision.HandLandmarker.create_from_options(self._options)
         except (RuntimeError, ValueError) as error:
             raise ConfigError(
                 f"parameter 'task_file': {path} is no hand landmarker: {error}"
@@ -60,7 +62,8 @@ class MediapipeTask:
     def reset(self) -> None:
         """Start again with a graph that has seen nothing."""
         self._landmarker.close()
-        self._landmarker = self._landmarker_type.create_from_options(self._options)
+        with quiet_start():
+            self._landmarker = self._landmarker_type.create_from_options(self._options)
         self._last_ms = -1
 
     def close(self) -> None:

@@ -1,5 +1,6 @@
 """Choosing a detector, and MediaPipe itself on the pictures of a real hand."""
 
+import os
 import sys
 import types
 
@@ -10,6 +11,7 @@ from mimic_core.errors import ConfigError
 from mimic_hand_tracking.detector import Detection, HandDetector, make_detector
 from mimic_hand_tracking.mediapipe_hands import MediapipeHands, detection
 from mimic_hand_tracking.params import TrackingParams
+from mimic_hand_tracking.quiet import quiet_start
 
 
 @pytest.mark.parametrize('name', ['nothing', 'no_such_module:Class', 'json:NoClass', 'json:'])
@@ -40,6 +42,17 @@ def test_a_plug_in_gets_the_parameters_and_must_be_a_detector(monkeypatch):
     assert isinstance(made, HandDetector) and made.params is params
     with pytest.raises(ConfigError, match='no detect'):
         make_detector(TrackingParams(detector='plug_in:Bad'))
+
+
+def test_a_plug_in_lies_in_the_current_folder(tmp_path, monkeypatch):
+    (tmp_path / 'detector_here.py').write_text(
+        'class Still:\n    def __init__(self, params):\n        pass\n'
+        '    def detect(self, color, stamp):\n        return []\n'
+        '    def reset(self):\n        pass\n    def close(self):\n        pass\n'
+    )
+    monkeypatch.setattr(sys, 'path', list(sys.path))
+    monkeypatch.chdir(tmp_path)
+    assert make_detector(TrackingParams(detector='detector_here:Still')).detect(None, 0.0) == []
 
 
 def test_task_file_is_needed_read_and_checked(tmp_path):
@@ -83,3 +96,19 @@ def test_mediapipe_finds_nothing_where_nothing_is():
     assert detector.detect(rng.integers(0, 255, (240, 320, 3), dtype=np.uint8), 0.03) == []
     detector.reset()
     detector.close()
+
+
+def test_what_mediapipe_says_of_itself_stays_away_and_nothing_else(capfd):
+    detector = MediapipeHands(TrackingParams())
+    detector.detect(np.zeros((240, 320, 3), dtype=np.uint8), 0.0)
+    detector.reset()
+    detector.detect(np.zeros((240, 320, 3), dtype=np.uint8), 0.03)
+    detector.close()
+    assert capfd.readouterr().err == ''
+    with quiet_start():
+        os.write(2, b'W0000 00:00:1.0 7 a.cc:1] a note\nE0000 00:00:1.0 7 a.cc:2] broken\nmine\n')
+    assert capfd.readouterr().err == 'E0000 00:00:1.0 7 a.cc:2] broken\nmine\n'
+    with pytest.raises(ValueError), quiet_start():
+        os.write(2, b'the end\n')
+        raise ValueError
+    assert capfd.readouterr().err == 'the end\n'
