@@ -11,7 +11,7 @@ from typing import Final
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mimic_bringup.human_video import write_human_video
+from mimic_bringup.human_video import write_camera, write_human_video
 from mimic_core.arguments import add_arguments, from_arguments
 from mimic_core.errors import MimicError
 from mimic_sim.bare_hand import BareHandParams
@@ -27,15 +27,17 @@ def film(
     A video in which the task did not succeed is not kept, and the next seed is taken.
 
     Args:
-        folder: Of the mp4, `TASK_SEED.mp4`.
+        folder: Of the mp4, `TASK_SEED.mp4`, and of the file that says where their camera is.
         params: Who does what; their seed is the first.
         count: Videos that are wanted.
         bags: Folder of bags with depth beside them; None: none.
         bar: Shows how far it is.
 
     Raises:
-        MimicError: One cannot be written, or too many did not succeed.
+        MimicError: One cannot be written, or too many did not succeed; the folder is of another
+            camera.
     """
+    write_camera(folder, params)
     videos: list[Path] = []
     job = bar.add_task(f'filming {params.task}', total=count)
     for seed in range(params.seed, params.seed + TRIES * count):

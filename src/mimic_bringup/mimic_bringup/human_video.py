@@ -10,14 +10,19 @@ from pathlib import Path
 from typing import Final
 
 import av
+import numpy as np
+import yaml
 
 from mimic_bringup.trial_bag import EPOCH, NANOSECONDS, Bag
+from mimic_camera import CAMERA_FILE
 from mimic_core.errors import MimicError
-from mimic_core.frames import BASE, inverse
+from mimic_core.frames import BASE, WORLD, inverse
 from mimic_description import load_robot
 from mimic_recording import EpisodeInfo
 from mimic_sim.bare_hand import BareHand, BareHandParams
-from mimic_sim.scene import AGENT_CAMERA_OPTICAL
+from mimic_sim.scene import AGENT_CAMERA_OPTICAL, agent_camera_place
+from mimic_sim.tasks import load_task
+from mimic_sim.twin import work_area
 
 CAMERA: Final = 'agent_camera'
 _QUALITY: Final = '18'  # constant rate factor of H.264: hardly a loss
@@ -94,3 +99,35 @@ def write_human_video(
     finally:
         part.unlink(missing_ok=True)
     return HumanVideo(path, written, success, count, duration)
+
+
+def write_camera(folder: Path, params: BareHandParams) -> None:
+    """Write where the camera of a folder's videos is, beside them, for `./mimic ingest`.
+
+    It depends on the arm: each has its own table. A folder with videos and without such a file is
+    left as it is: whose table they show is not known.
+
+    Raises:
+        UnknownNameError: No such arm or task.
+        MimicError: The folder is of another camera; it cannot be written. Names the file.
+    """
+    area = load_task(params.task, work_area(load_robot(params.arm, 'none'))).area
+    eye, target = (np.round(point, 6).tolist() for point in agent_camera_place(area))
+    content = {
+        'description': f'agent camera as in the twin of {params.arm}', 'parent': WORLD,
+        'xyz': eye, 'look_at': target, 'record': {'twin': params.arm},
+    }  # fmt: skip
+    path = folder / CAMERA_FILE
+    try:
+        if path.exists():
+            if yaml.safe_load(path.read_text()) != content:
+                raise MimicError(
+                    f'{path}: not the camera of the twin of {params.arm}; film into another folder'
+                )
+        elif not any(folder.glob('*.mp4')):
+            folder.mkdir(parents=True, exist_ok=True)
+            part = path.with_name(f'.{path.name}.part')
+            part.write_text(yaml.safe_dump(content, sort_keys=False, default_flow_style=None))
+            part.replace(path)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise MimicError(f'{path} cannot be read or written: {error}') from error

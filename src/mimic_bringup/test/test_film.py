@@ -6,6 +6,7 @@ import pytest
 
 from mimic_bringup import film
 from mimic_bringup.human_video import HumanVideo
+from mimic_camera import load_calibration
 from mimic_sim.bare_hand import BareHandParams
 
 
@@ -31,12 +32,29 @@ def test_videos_that_succeeded(made, tmp_path, capsys):
     command = [str(tmp_path / 'v'), '--task', 'push', '--bags', str(tmp_path / 'b')]
     assert film.main([*command, '--count', '2', '--seed', '3']) == 0
     assert made == [3, 4, 5, 6]
-    assert sorted(p.name for p in (tmp_path / 'v').iterdir()) == ['push_4.mp4', 'push_6.mp4']
+    assert sorted(p.name for p in (tmp_path / 'v').iterdir()) == [
+        'camera.yaml', 'push_4.mp4', 'push_6.mp4',
+    ]  # fmt: skip
     assert sorted(p.name for p in (tmp_path / 'b').iterdir()) == ['push_4', 'push_6']
     assert capsys.readouterr().out == f'2 videos in {tmp_path / "v"}\n'
     made.clear()
     assert film.main([*command, '--count', '3', '--seed', '4']) == 0
     assert made == [5, 7, 8]  # what is there is not made again
+
+
+def test_the_videos_of_one_folder_are_of_one_camera(made, tmp_path, capsys):
+    folder = tmp_path / 'v'
+    assert film.main([str(folder), '--count', '1', '--arm', 'panda']) == 0
+    assert load_calibration(folder / 'camera.yaml').record == {'twin': 'panda'}
+    before = (folder / 'camera.yaml').read_bytes()
+    assert film.main([str(folder), '--count', '2', '--arm', 'so101']) == 1
+    said = ' '.join(capsys.readouterr().err.split())
+    assert 'camera.yaml: not the camera of the twin of so101; film into another folder' in said
+    assert film.main([str(folder), '--count', '2', '--arm', 'panda']) == 0
+    assert (folder / 'camera.yaml').read_bytes() == before
+    (folder / 'camera.yaml').unlink()  # of whichever table the videos are that lie here
+    assert film.main([str(folder), '--count', '3', '--arm', 'so101']) == 0
+    assert not (folder / 'camera.yaml').exists()
 
 
 def test_what_cannot_be_filmed(made, tmp_path, monkeypatch, capsys):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import yaml
@@ -13,6 +13,7 @@ from mimic_core.arrays import FloatArray
 from mimic_core.camera import Intrinsics
 from mimic_core.errors import ConfigError, MimicError
 
+CAMERA_FILE: Final = 'camera.yaml'  # beside videos: of the camera that took them
 _KEYS = {'parent', 'xyz', 'quat_xyzw', 'look_at', 'intrinsics', 'description', 'record'}
 
 

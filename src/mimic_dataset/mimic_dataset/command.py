@@ -19,7 +19,7 @@ from rich.progress import (
 
 from mimic_core import arguments as command_line
 from mimic_core.arguments import add_arguments, from_arguments
-from mimic_core.errors import ConfigError, MimicError
+from mimic_core.errors import MimicError
 from mimic_core.frames import BASE
 from mimic_dataset.arrays import DOMAINS, Domain, EpisodeArrays
 from mimic_dataset.bags import has_failed, is_of
@@ -39,7 +39,7 @@ from mimic_dataset.quality_page import write_pages
 from mimic_dataset.read import default_folder, load
 from mimic_dataset.robomimic import write_robomimic
 from mimic_dataset.spread import RayWorkers, make_workers
-from mimic_dataset.views import default_file, view_of_bag, view_of_file
+from mimic_dataset.views import file_of_video, view_of_bag, view_of_file
 from mimic_description import RobotModel, load_robot
 
 Run = Callable[[argparse.Namespace, Console], int]
@@ -66,8 +66,8 @@ def ingest_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--camera',
         type=Path,
-        help='calibration file of the camera; default: what a bag says, else '
-        'config/cameras/agent.yaml',
+        help='calibration file of the camera; default: what a bag says, else camera.yaml beside '
+        'the video, else config/cameras/agent.yaml',
     )
     parser.add_argument(
         '--episodes',
@@ -156,7 +156,6 @@ def ingest(given: argparse.Namespace, console: Console) -> int:
     params = from_arguments(ConvertParams, given)
     robot = load_robot(params.arm, params.hand)
     file = None if given.camera is None else view_of_file(given.camera, robot, given.fovy)
-    fallback = file
     lowest = _lowest_of(given, robot, console)
     jobs = []
     for job in make_jobs(find_sources(given.sources), dataset_of(given), 'human', params):
@@ -167,14 +166,7 @@ def ingest(given: argparse.Namespace, console: Console) -> int:
             except MimicError as error:
                 problem = f'{error}; with --camera FILE its /tf_static is not needed'
         if view is None and not problem:
-            if fallback is None:
-                if not default_file().exists():
-                    raise ConfigError(
-                        f'{job.source}: where was its camera? Give --camera FILE '
-                        f'(there is no {default_file()})'
-                    )
-                fallback = view_of_file(default_file(), robot, given.fovy)
-            view = fallback
+            view = view_of_file(file_of_video(job.source, params.arm), robot, given.fovy)
         if view is not None:
             view = replace(view, lowest_palm=lowest)
         jobs.append(replace(job, view=view, problem=problem))

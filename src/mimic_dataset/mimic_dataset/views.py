@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from mimic_camera import load_calibration
+from mimic_camera import CAMERA_FILE, load_calibration
 from mimic_core.arrays import FloatArray
 from mimic_core.errors import ConfigError
 from mimic_core.frames import BASE, WORLD, from_xyz_quat, inverse
@@ -41,6 +41,35 @@ def view_of_file(path: Path, robot: RobotModel, fovy: float = 0.75) -> View:
 def default_file() -> Path:
     """Return the calibration of the agent camera: in MIMIC_CAMERA_PATH, else config/cameras."""
     return Path(os.environ.get(FOLDER_VARIABLE, 'config/cameras')) / AGENT
+
+
+def file_of_video(path: Path, arm: str) -> Path:
+    """Return the calibration of the camera that took a video: beside it, else the default one.
+
+    Args:
+        path: The video.
+        arm: For which it is; the default may be that of the twin of another.
+
+    Raises:
+        ConfigError: There is neither, or the default is where the twin of another arm has it.
+    """
+    beside, default = path.parent / CAMERA_FILE, default_file()
+    if beside.exists():
+        return beside
+    if not default.exists():
+        raise ConfigError(
+            f'{path}: where was its camera? Give --camera FILE (there is neither {beside} nor '
+            f'{default})'
+        )
+    record = load_calibration(default).record
+    twin = record.get('twin', arm)
+    if twin != arm and 'hand_eye' not in record:
+        raise ConfigError(
+            f'{path}: where was its camera? {default}, record.twin: it is where the twin of '
+            f'{twin} has it, not that of {arm}. Give --camera FILE, or write {beside}, as '
+            './mimic film does'
+        )
+    return default
 
 
 def view_of_bag(path: Path, robot: RobotModel, camera: str) -> View | None:

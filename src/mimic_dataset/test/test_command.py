@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 import yaml
 
@@ -82,6 +83,23 @@ def test_a_video_without_a_camera_is_refused(tmp_path, monkeypatch, capsys):
     video = write_video(tmp_path / 'a.mp4', duration=0.1)
     assert run_ingest(str(video), '--task', 't', '--hand', 'robotiq_2f85') == 2
     assert 'where was its camera? Give --camera FILE' in capsys.readouterr().err
+
+
+def test_the_camera_file_beside_a_video_comes_before_the_default(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv('MIMIC_CAMERA_PATH', str(ROOT / 'config' / 'cameras'))
+    video = write_video(tmp_path / 'videos' / 'a.mp4')
+    out = tmp_path / 'dataset'
+    words = ingest_words(video, out, video.parent / 'camera.yaml')[:-2]  # without --camera
+    words += ['--arm', 'panda']
+    assert run_ingest(*words) == 0, capsys.readouterr()
+    found = load(out).of('human')[0].action[:, :3]
+    words[words.index(str(out))] = str(tmp_path / 'told')
+    assert run_ingest(*words, '--camera', str(video.parent / 'camera.yaml')) == 0
+    np.testing.assert_array_equal(load(tmp_path / 'told').of('human')[0].action[:, :3], found)
+    (video.parent / 'camera.yaml').unlink()
+    capsys.readouterr()
+    assert run_ingest(*words) == 2
+    assert 'the twin of iiwa14 has it, not that of panda' in capsys.readouterr().err
 
 
 def test_a_bag_that_does_not_tell_its_view_stops_no_video(tmp_path, monkeypatch, capsys):

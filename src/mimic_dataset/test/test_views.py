@@ -3,11 +3,13 @@ import pytest
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
+from mimic_bringup.human_video import write_camera
 from mimic_core.errors import ConfigError
 from mimic_core.frames import BASE, from_xyz_quat, inverse, to_quat_xyzw
 from mimic_dataset.command import ingest_parser
-from mimic_dataset.views import default_file, view_of_bag, view_of_file
+from mimic_dataset.views import default_file, file_of_video, view_of_bag, view_of_file
 from mimic_description import load_robot
+from mimic_sim.bare_hand import BareHandParams
 from mimic_sim.scene import agent_camera_pose
 from mimic_sim.twin import Twin
 
@@ -18,13 +20,44 @@ FRAME = 'agent_camera_color_optical_frame'
 POSE = from_xyz_quat(np.array([1.0, 0.5, 0.6]), np.array([0.0, 0.6, 0.0, 0.8]))
 
 
-def test_the_agent_camera_of_the_files_is_that_of_the_twin():
-    twin = Twin(ROBOT, 'pick_place', 0)
+@pytest.mark.parametrize(
+    ('arm', 'hand'),
+    [('iiwa14', 'robotiq_2f85'), ('iiwa7', 'allegro'), ('panda', 'panda_hand'),
+     ('so101', 'so101_gripper')],
+)  # fmt: skip
+def test_the_agent_camera_of_the_files_is_that_of_the_twin(arm, hand, tmp_path):
+    robot = load_robot(arm, hand)
+    twin = Twin(robot, 'pick_place', 0)
     world_T_camera = agent_camera_pose(twin.area)
     twin.close()
-    view = view_of_file(ROOT / 'config' / 'cameras' / 'agent.yaml', ROBOT)
-    base_T_world = inverse(ROBOT.fk(ROBOT.home, BASE))
-    np.testing.assert_allclose(view.base_T_camera, base_T_world @ world_T_camera, atol=1e-6)
+    base_T_world = inverse(robot.fk(robot.home, BASE))
+    write_camera(tmp_path, BareHandParams(arm=arm))
+    view = view_of_file(file_of_video(tmp_path / 'a.mp4', arm), robot)
+    np.testing.assert_allclose(view.base_T_camera, base_T_world @ world_T_camera, atol=3e-6)
+    if arm == 'iiwa14':  # episodes that were made without the file beside them stay as they are
+        default = view_of_file(ROOT / 'config' / 'cameras' / 'agent.yaml', robot)
+        np.testing.assert_array_equal(default.base_T_camera, view.base_T_camera)
+
+
+def test_the_default_camera_is_not_taken_for_that_of_another_arm(monkeypatch, tmp_path):
+    default = tmp_path / 'agent.yaml'
+    default.write_bytes((ROOT / 'config' / 'cameras' / 'agent.yaml').read_bytes())
+    monkeypatch.setenv('MIMIC_CAMERA_PATH', str(tmp_path))
+    video = tmp_path / 'videos' / 'a.mp4'
+    assert file_of_video(video, 'iiwa14') == default
+    for arm in ('iiwa7', 'panda', 'so101'):
+        words = (
+            rf'a\.mp4: .*agent\.yaml, record\.twin: .*iiwa14 has it, not that of {arm}.*--camera'
+        )
+        with pytest.raises(ConfigError, match=words):
+            file_of_video(video, arm)
+    text = 'parent: base_link\nxyz: [1, 0, 1]\nlook_at: [0, 0, 0]\n'
+    for own in (
+        text,
+        text + 'record: {twin: iiwa14, hand_eye: {}}\n',
+    ):  # written by hand, measured
+        default.write_text(own)
+        assert file_of_video(video, 'panda') == default
 
 
 def test_a_file_without_a_pose_is_refused(tmp_path):

@@ -57,13 +57,17 @@ def add_scene(spec: mujoco.MjSpec, task: Task, params: TwinParams) -> None:
     _add_cameras(spec, task.area, params)
 
 
-def agent_camera_pose(area: WorkArea) -> FloatArray:
-    """Return world_T_optical (4, 4) of the agent camera: opposite the robot, left of it, above."""
+def agent_camera_place(area: WorkArea) -> tuple[FloatArray, FloatArray]:
+    """Return where the agent camera is (3,) and what it looks at (3,), in world [m]."""
     x, y = area.centre
     scale = area.radius / _USUAL_RADIUS
     eye = np.array([x + 0.62 * scale, y + 0.55 * scale, 0.52 * scale])
-    target = np.array([x - 0.10 * scale, y - 0.03, 0.12 * scale])
-    return look_at(eye, target, np.array([0.0, 0.0, 1.0]))
+    return eye, np.array([x - 0.10 * scale, y - 0.03, 0.12 * scale])
+
+
+def agent_camera_pose(area: WorkArea) -> FloatArray:
+    """Return world_T_optical (4, 4) of the agent camera: opposite the robot, left of it, above."""
+    return look_at(*agent_camera_place(area), np.array([0.0, 0.0, 1.0]))
 
 
 def overview_camera_pose(area: WorkArea) -> FloatArray:
