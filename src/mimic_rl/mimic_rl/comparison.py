@@ -28,7 +28,6 @@ TRACKER: Final[dict[str, Any]] = {'object_position': 0.005, 'object_angle': 0.05
 TEST: Final = ('hold', 'max_distance', 'success_distance', 'success_angle')
 _CLONED_EPISODES: Final = 64  # that succeeded
 _MOST_EPISODES: Final = 512  # among which they are sought
-_FEWEST: Final = 4  # with less, nothing is cloned
 _CLONING_STEPS: Final = 1500
 _COUNT: Final = 25  # environments
 
@@ -49,7 +48,7 @@ class Row:
     angle: float  # [rad], median
     reward: float  # mean of a step's
     episodes: int
-    remarks: str = ''  # what held it, if anything did
+    remarks: str = ''  # what it imitates if that is not what it should, what held it
 
 
 def compare(
@@ -82,6 +81,7 @@ def compare(
     actor = load_actor(folder / name)
     acts: list[tuple[str, Settings, Act]] = [('learned', settings, Learned(actor))]
     policies: list[tuple[str, RunPolicy]] = [('learned', PracticePolicy(run, settings, actor))]
+    said: dict[str, str] = {}  # on a method, whatever it meets
     if run.demonstration is not None:
         acts += [
             (REPLAY, settings, Replay(aware=False)), (AWARE, settings, Replay(aware=True)),
@@ -92,10 +92,9 @@ def compare(
         ]
         if watch is not None:
             watch('cloning what replays do', 0, 0)
-        cloned = clone(run, settings, seed + 1, threads)
-        if cloned is not None:
-            acts.append((CLONED, settings, Learned(cloned)))
-            policies.append((CLONED, PracticePolicy(run, settings, cloned)))
+        cloned, said[CLONED] = clone(run, settings, seed + 1, threads)
+        acts.append((CLONED, settings, Learned(cloned)))
+        policies.append((CLONED, PracticePolicy(run, settings, cloned)))
     for other in ablations:
         its_run, its_settings = load_training(folder, other)
         if run_text(its_run) != run_text(run):
@@ -114,23 +113,20 @@ def compare(
         for method, used, act in acts:
             practice = _practice(run, used, seed, threads, outside, min(episodes, _COUNT))
             score = evaluate(practice, method, act, episodes)
-            add(_row(met, score, practice.length))
+            add(_row(met, score, practice.length, said.get(method, '')))
             practice.close()
     symmetry, varied = symmetry_of_run(run, folder), unseen(settings.randomisation, 0.0)
     for method, policy in policies if gate else ():
         twin = GatedTwin(policy, symmetry, settings.practice, varied)
-        score, remarks = through_gate(twin, method, episodes, seed)
-        add(_row(GATE, score, 1, remarks))
+        score, held = through_gate(twin, method, episodes, seed)
+        add(_row(GATE, score, 1, '; '.join(filter(None, (said.get(method), held)))))
     return rows
 
 
-def clone(run: PracticeRun, settings: Settings, seed: int, threads: int = 2) -> Actor | None:
-    """Return a network that imitates object-aware replays, those that succeeded.
-
-    None: too few did, so that there is nothing to learn from.
-    """
+def clone(run: PracticeRun, settings: Settings, seed: int, threads: int = 2) -> tuple[Actor, str]:
+    """Return a network that imitates object-aware replays, and what is to be said of those."""
     practice = _practice(run, settings, seed, threads, 0.0, _CLONED_EPISODES)
-    shown = collect(practice, Replay(aware=True), _CLONED_EPISODES, most=_MOST_EPISODES)
+    shown, remark = collect(practice, Replay(aware=True), _CLONED_EPISODES, most=_MOST_EPISODES)
     learning = settings.learning
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -139,10 +135,8 @@ def clone(run: PracticeRun, settings: Settings, seed: int, threads: int = 2) -> 
             learning.spread,
         )  # fmt: skip
     practice.close()
-    if shown.inputs.shape[1] < _FEWEST:
-        return None
     imitate(actor, shown, _CLONING_STEPS, seed)
-    return actor
+    return actor, remark
 
 
 def tested_as(its: Settings, main: Settings) -> Settings:

@@ -17,6 +17,7 @@ from mimic_rl.ppo import Demonstrations, imitation_loss
 Act = Callable[[Practice], Step]  # advances a practice by one step
 OUTSIDE: Final = 1.5  # [1], of the range of practice: physics it has not seen
 _BATCH: Final = 16  # episodes in a step of imitation
+_FEWEST: Final = 4  # that succeeded; with less, those that fail are imitated too
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class Replay:
 
 def collect(
     practice: Practice, act: Act, episodes: int, most: int | None = None
-) -> Demonstrations:
+) -> tuple[Demonstrations, str]:
     """Return what was seen and done in episodes of another method that succeeded.
 
     The action that a step amounts to is what changes of the palm's target, its angles and the
@@ -136,9 +137,14 @@ def collect(
         practice: Its level says how hard it is.
         act: Advances by one step.
         episodes: How many are wanted.
-        most: How many are tried at most; None: as many. Perhaps fewer succeed, even none.
+        most: How many are tried at most; None: as many. Perhaps fewer succeed.
+
+    Returns:
+        The episodes, and '' if they succeeded. Where hardly any does, the first ones as they are,
+        each up to where it fails, and a sentence that says so.
     """
-    inputs, actions, valid = [], [], []
+    good_parts: list[tuple[FloatArray, ...]] = []
+    all_parts: list[tuple[FloatArray, ...]] = []
     found = tried = 0
     while found < episodes and tried < (most or episodes):
         practice.reset()
@@ -153,19 +159,21 @@ def collect(
             good[step.ended.rows[first]] = step.ended.success[first]
             over[step.ended.rows] = True
             done_now.append(practice.observer.last_action.copy())  # 0 where an episode ended
-            valid_now.append(going & ~step.done)
-        rows = np.flatnonzero(good)[: episodes - found]
-        found, tried = found + len(rows), tried + practice.count
-        inputs.append(np.stack(seen_now)[:, rows])
-        actions.append(np.stack(done_now)[:, rows])
-        valid.append(np.stack(valid_now)[:, rows])
-
-    def joined(parts: list[FloatArray]) -> torch.Tensor:
-        return torch.from_numpy(np.concatenate(parts, axis=1).astype(np.float32))
-
-    return Demonstrations(
-        joined(inputs), joined(actions), joined([v.astype(np.float64) for v in valid])
+            valid_now.append((going & ~step.done).astype(np.float64))
+        whole = [np.stack(part) for part in (seen_now, done_now, valid_now)]
+        for parts, rows, wanted in (
+            (good_parts, np.flatnonzero(good), episodes - found),
+            (all_parts, np.arange(practice.count), max(episodes - tried, 0)),
+        ):
+            parts.append(tuple(part[:, rows[:wanted]] for part in whole))
+        found, tried = found + int(good.sum()), tried + practice.count
+    enough = found >= min(_FEWEST, episodes)
+    inputs, actions, valid = (
+        torch.from_numpy(np.concatenate(part, axis=1).astype(np.float32))
+        for part in zip(*(good_parts if enough else all_parts), strict=True)
     )
+    remark = '' if enough else f'{found} of {tried} replays succeed: imitated as they are'
+    return Demonstrations(inputs, actions, valid), remark
 
 
 def imitate(

@@ -162,6 +162,8 @@ def _train(arguments: argparse.Namespace) -> None:
     console = Console()
     if training.resumed:
         console.print(f'goes on from step {training.learner.steps:,}')
+    if training.remark:
+        console.print(f'demonstrations: {training.remark}', soft_wrap=True)
     end = time.monotonic() + 60.0 * arguments.minutes if arguments.minutes > 0 else float('inf')
     with TrainingScreen(console, training.learner.steps, arguments.steps, end) as screen:
 

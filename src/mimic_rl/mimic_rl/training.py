@@ -70,6 +70,7 @@ class Training:
         self.folder: Final = folder
         self.settings: Final = settings
         learning = settings.learning
+        self.remark = ''  # on what is imitated
         self.practice: Final = Practice(
             run, settings.synergies, count=learning.environments, seed=settings.seed,
             threads=threads, physics=physics, params=settings.practice,
@@ -149,11 +150,7 @@ class Training:
             self.no_films = str(error)
 
     def _shown(self) -> Demonstrations:
-        """Return episodes of the replayed motion that succeed, for DAPG; kept in the folder.
-
-        Raises:
-            ConfigError: None does.
-        """
+        """Return episodes of the replayed motion, for DAPG; kept in the folder."""
         kept = load_demonstrations(self.folder)
         if kept is not None:
             return kept
@@ -163,13 +160,10 @@ class Training:
             randomisation=self.settings.randomisation,
         )  # fmt: skip
         practice.level = 1.0
-        shown = collect(practice, Replay(aware=True), _SHOWN_EPISODES, most=_MOST_EPISODES)
+        shown, self.remark = collect(
+            practice, Replay(aware=True), _SHOWN_EPISODES, most=_MOST_EPISODES
+        )
         practice.close()
-        if shown.inputs.shape[1] == 0:
-            raise ConfigError(
-                f'demonstration: no replay of the shown motion succeeds in {_MOST_EPISODES} '
-                'episodes, so there is nothing to imitate; leave it at 0'
-            )
         save_demonstrations(shown, self.folder)
         return shown
 

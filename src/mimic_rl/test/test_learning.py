@@ -192,7 +192,7 @@ def test_the_loss_of_demonstrations_pulls(run, settings, synergies):
     lost = {}
     for weight in (0.0, 10.0):
         practice = Practice(run, synergies, count=4, threads=1, seed=1)
-        shown = collect(practice, Replay(aware=True), 4, most=16)
+        shown, _ = collect(practice, Replay(aware=True), 4, most=16)
         learning = dataclasses.replace(SMALL, demonstration=weight, demonstration_decay=1.0)
         learner = Learner(practice, learning, 0, shown)
         for _ in range(12):
@@ -406,8 +406,8 @@ def test_harder_when_it_succeeds_and_easier_when_not(run, synergies):
 
 def test_imitation_of_the_replayed_motion(run, synergies, quiet):
     practice = Practice(run, synergies, count=4, threads=1, randomisation=quiet)
-    shown = collect(practice, Replay(aware=True), 4)
-    assert shown.inputs.shape[1] == 4
+    shown, remark = collect(practice, Replay(aware=True), 4)
+    assert shown.inputs.shape[1] == 4 and remark == ''
     assert float(shown.valid.mean()) > 0.9
     # What is seen holds the action before, as it does for a policy that acts
     count, both = practice.actions, shown.valid[1:].bool() & shown.valid[:-1].bool()
@@ -422,26 +422,47 @@ def test_imitation_of_the_replayed_motion(run, synergies, quiet):
     assert evaluate(practice, 'bc', Learned(actor), 4).rate >= 0.5
 
 
-def test_only_what_succeeded_is_imitated(run, synergies, settings, tmp_path, monkeypatch):
-    for name in ('comparison._CLONED', 'comparison._MOST', 'training._SHOWN', 'training._MOST'):
-        monkeypatch.setattr(f'mimic_rl.{name}_EPISODES', 4)
-    far = dataclasses.replace(run, demonstration=run.demonstration[[0] * len(run.trajectory)])
-    practice = Practice(far, synergies, count=4, threads=1)
-    practice.level = 1.0
-    shown = collect(practice, Replay(aware=True), 4, most=8)  # a hand that stays: none succeeds
-    assert shown.inputs.shape[1] == shown.actions.shape[1] == shown.valid.shape[1] == 0
-    assert clone(far, settings, 0, threads=1) is None
-    learning = dataclasses.replace(SMALL, demonstration=0.1)
-    with pytest.raises(ConfigError, match='no replay of the shown motion succeeds'):
-        Training(far, dataclasses.replace(settings, learning=learning), tmp_path, threads=1)
+def test_only_what_succeeded_is_imitated(run, synergies):
     varied = RandomisationParams(xy=0.03, push=0.0)
     practice = Practice(run, synergies, count=8, threads=1, randomisation=varied)
     practice.level = 1.0
-    shown = collect(practice, Replay(aware=True), 10, most=64)
-    assert shown.inputs.shape[1] <= 10
+    shown, remark = collect(practice, Replay(aware=True), 10, most=64)
+    assert 4 <= shown.inputs.shape[1] <= 10 and remark == ''
     rate = evaluate(practice, 'aware', Replay(aware=True), 32).rate
     assert 0.0 < rate < 1.0  # some of them failed and are not in it
     assert (shown.valid.sum(axis=0) == practice.length - 1).all()  # no episode that ended early
+
+
+def test_where_no_replay_succeeds_they_are_imitated_up_to_where_they_fail(
+    run, synergies, settings, tmp_path, monkeypatch
+):
+    for name in ('comparison._CLONED', 'comparison._MOST', 'training._SHOWN', 'training._MOST'):
+        monkeypatch.setattr(f'mimic_rl.{name}_EPISODES', 4)
+    # A push the other way: when the target is 20 cm off, an episode ends.
+    back = run.trajectory.copy()
+    back[:, :2] = 2.0 * back[0, :2] - back[:, :2]
+    away = dataclasses.replace(run, trajectory=back)
+    params = PracticeParams(max_distance=0.2)
+    practice = Practice(away, synergies, count=4, threads=1, params=params)
+    practice.level = 1.0
+    shown, remark = collect(practice, Replay(aware=True), 6, most=8)
+    assert remark == '0 of 8 replays succeed: imitated as they are'
+    assert shown.inputs.shape[1] == shown.actions.shape[1] == 6
+    steps = shown.valid.sum(axis=0)
+    assert (steps > 0).all() and (steps < practice.length - 1).all()
+    # From the first step on, without what comes after the end.
+    assert (shown.valid == (torch.arange(practice.length)[:, None] < steps)).all()
+    own = dataclasses.replace(settings, practice=params)
+    monkeypatch.setattr('mimic_rl.comparison._CLONING_STEPS', 5)
+    assert clone(away, own, 0, threads=1)[1] == '0 of 4 replays succeed: imitated as they are'
+    learning = dataclasses.replace(SMALL, demonstration=0.1)
+    training = Training(away, dataclasses.replace(own, learning=learning), tmp_path, threads=1)
+    assert training.remark == '0 of 4 replays succeed: imitated as they are'
+    training.run(32)
+    training.close()
+    again = Training(away, training.settings, tmp_path, threads=1)
+    assert again.resumed and again.remark == ''  # told when they were made
+    again.close()
 
 
 def test_what_learning_begins_with(run, quiet, synergies):

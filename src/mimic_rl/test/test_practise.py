@@ -215,7 +215,9 @@ def test_another_training_meets_the_same_starts_and_the_same_test_of_success(
         return evaluate(practice, method, act, episodes)
 
     monkeypatch.setattr('mimic_rl.comparison.evaluate', evaluated)
-    monkeypatch.setattr('mimic_rl.comparison.clone', lambda *_: None)
+    for name in ('_CLONED', '_MOST'):
+        monkeypatch.setattr(f'mimic_rl.comparison.{name}_EPISODES', 4)
+    monkeypatch.setattr('mimic_rl.comparison._CLONING_STEPS', 5)
     rows = compare(tmp_path / 'run', ablations=['easy'], episodes=4, threads=1, gate=False)
     for outside in (0.0, OUTSIDE):
         main, other = met['learned', outside], met['easy', outside]
@@ -225,6 +227,8 @@ def test_another_training_meets_the_same_starts_and_the_same_test_of_success(
         assert other.length == main.length
     # Its hand stays at home, where the box is never pushed: no success by its own wide bounds.
     assert [r.success for r in rows if r.method == 'easy'] == [0.0, 0.0]
+    (said,) = {r.remarks for r in rows if r.method == 'cloned'}
+    assert said.endswith(' of 4 replays succeed: imitated as they are')
 
 
 def test_an_evaluation_tells_how_far_it_is_where_no_terminal_is(folder, monkeypatch, capsys):
