@@ -14,6 +14,7 @@ import yaml
 from workspace import ROOT, params_class, python_packages
 
 from mimic_camera.calibration import load_calibration
+from mimic_camera.params import CameraParams
 from mimic_composition.launcher.plan import Load, Plan
 from mimic_composition.launcher.reader import Reader
 from mimic_composition.launcher.substitution import Call, parse
@@ -168,7 +169,8 @@ def test_keys_of_parameter_files_are_fields(path: Path):
 
 @pytest.mark.parametrize('path', sorted((ROOT / 'config/cameras').glob('*.yaml')), ids=str)
 def test_cameras_are_calibrations(path: Path):
-    assert load_calibration(path).parent
+    calibration = load_calibration(path)
+    assert (calibration.parent_T_optical is None) == (path.stem == 'none')
 
 
 def test_joints_of_the_registry_are_joints_of_the_urdf():
@@ -399,6 +401,49 @@ def _parameters(found):
             (content,) = yaml.safe_load(Path(path).read_text()).values()
             values[name] |= content['ros__parameters']
     return values
+
+
+def _cameras(found):
+    """Return the parameters of each camera node that would be started, by its namespace."""
+    values = {}
+    for process in (p for p in found.processes() if p.argv[0].endswith('/camera')):
+        given = {'frame_id': CameraParams(source='none').frame_id}
+        for option, value in pairwise(process.argv):
+            if option == '--params-file':
+                (content,) = yaml.safe_load(Path(value).read_text()).values()
+                given |= content['ros__parameters']
+            if value.startswith('__ns:='):
+                values[value.removeprefix('__ns:=')] = given
+    return values
+
+
+def test_each_camera_has_a_frame_of_its_own(plan):
+    sources = {'agent_camera': 'realsense', 'wrist_camera': 'webcam', 'camera': 'webcam'}
+    found = _cameras(plan('policy', twin='false', prefix='left_', **sources))
+    assert {name: values['frame_id'] for name, values in found.items()} == {
+        '/agent_camera': 'left_agent_camera_color_optical_frame',
+        '/wrist_camera': 'left_wrist_camera_color_optical_frame',  # that of the URDF
+        '/camera': 'camera_color_optical_frame',
+    }
+    named = _cameras(plan('policy', twin='false', wrist_calibration='agent', **sources))
+    assert named['/wrist_camera']['frame_id'] == 'calibrated_wrist_optical_frame'
+
+
+def test_no_pose_is_invented_where_one_matters(plan):
+    def poses(mode, /, **arguments):
+        return {
+            name: load_calibration(Path(values['calibration'])).parent_T_optical
+            for name, values in _cameras(plan(mode, **arguments)).items()
+        }
+
+    assert poses('collect', mode='demonstrate', camera='realsense') == {'/camera': None}
+    sources = {'agent_camera': 'realsense', 'wrist_camera': 'realsense', 'twin': 'false'}
+    assert poses('policy', **sources) == {'/agent_camera': None, '/wrist_camera': None}
+    # Who is followed with the relative clutch may be about there.
+    assert poses('shadow', camera='realsense')['/camera'] is not None
+    given = poses('collect', mode='demonstrate', camera='realsense', calibration='agent')
+    assert given['/camera'] is not None
+    assert poses('policy', agent_calibration='agent', **sources)['/agent_camera'] is not None
 
 
 def _pictures(twin):

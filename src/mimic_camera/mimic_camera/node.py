@@ -36,6 +36,8 @@ class CameraNode(Node):
             )
             self._static = self.create_publisher(TFMessage, '/tf_static', ros.LATCHED_QOS)
             self._static.publish(TFMessage(transforms=[transform]))
+        else:
+            self.get_logger().info(f'where {self._params.frame_id} stands is not known')
         self._logged = ''
         self._last_count, self._last_time = 0, ros.now(self)
         source = open_source(self._params, calibration, lambda: ros.now(self))

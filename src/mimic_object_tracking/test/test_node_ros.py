@@ -74,6 +74,20 @@ def test_hands_survive_the_message():
     assert (back.track_id, back.side, back.method, back.score) == (3, 'left', 'pnp', 0.75)
 
 
+def test_hands_before_another_camera_hide_nothing():
+    from types import SimpleNamespace
+
+    from mimic_interfaces.msg import Hand, HandArray
+    from mimic_object_tracking.node import ObjectTrackingNode
+
+    msg = HandArray(hands=[Hand()])
+    msg.header.frame_id = 'camera_color_optical_frame'  # of the person's camera
+    node = SimpleNamespace(_hands=msg)
+    for frame, hands in ((msg.header.frame_id, 1), ('agent_camera_color_optical_frame', 0)):
+        seen = ObjectTrackingNode._hands_of(node, SimpleNamespace(frame_id=frame, stamp=0.0))
+        assert len(seen) == hands
+
+
 @pytest.mark.parametrize(
     ('arguments', 'says'),
     [
