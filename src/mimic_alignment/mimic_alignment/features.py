@@ -14,6 +14,7 @@ import numpy as np
 
 from mimic_core.arrays import FloatArray, Image, checked
 from mimic_core.errors import ConfigError, ShapeError
+from mimic_core.plug_in import import_plug_in
 
 Encoder = Callable[[Image], FloatArray]  # (N, H, W, 3) uint8 rgb -> (N, D)
 
@@ -93,7 +94,7 @@ def load_encoder(name: str) -> Encoder:
             f"encoder '{name}': {THUMBNAIL}, module:function or module:function=argument"
         )
     try:
-        found = getattr(importlib.import_module(module), function, None)
+        found = getattr(import_plug_in(module), function, None)
         if not callable(found):
             what = 'nothing' if found is None else f'a {type(found).__name__}, no callable,'
             raise ConfigError(f"encoder '{name}': {module} has {what} of that name")

@@ -68,6 +68,22 @@ def test_encoders_come_by_name(tmp_path, monkeypatch):
     assert issubclass(ConfigError, MimicError)
 
 
+def test_an_encoder_lies_in_the_current_folder(tmp_path, monkeypatch):
+    (tmp_path / 'eyes_here.py').write_text(
+        'import eyes_beside\ndef mean(pictures):\n    return eyes_beside.mean(pictures)\n'
+    )
+    (tmp_path / 'eyes_beside.py').write_text(
+        'def mean(pictures):\n    return pictures.mean(axis=(1, 2))\n'
+    )
+    monkeypatch.setattr(sys, 'path', list(sys.path))
+    with pytest.raises(
+        ConfigError, match=r"encoder 'eyes_here:mean': No module named 'eyes_here'"
+    ):
+        load_encoder('eyes_here:mean')
+    monkeypatch.chdir(tmp_path)
+    assert encode(pictures(), load_encoder('eyes_here:mean')).shape == (5, 3)
+
+
 NETWORKS = """
 import torch
 

@@ -1,6 +1,5 @@
 """Make the source that the parameters ask for."""
 
-import importlib
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ from mimic_camera.source import Clock, Source
 from mimic_camera.video import VideoSource
 from mimic_camera.webcam import WebcamSource
 from mimic_core.errors import ConfigError, UnknownNameError
+from mimic_core.plug_in import import_plug_in
 
 KNOWN: Final = ('twin', 'realsense', 'webcam', 'video', 'bag')
 # The twin is a source like any other; the camera package does not depend on the simulator.
@@ -56,7 +56,7 @@ def open_source(params: CameraParams, calibration: Calibration | None, clock: Cl
 def _plug_in(name: str, params: CameraParams, clock: Clock) -> Source:
     module_name, _, class_name = name.partition(':')
     try:
-        cls: Any = getattr(importlib.import_module(module_name), class_name)
+        cls: Any = getattr(import_plug_in(module_name), class_name)
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"camera source '{name}' cannot be loaded: {error}") from error
     source: Source = cls(params, clock)

@@ -4,7 +4,6 @@ A program of others is a `PoseEstimator`, named by `foundation_pose` or `module:
 says is judged by the depth image like a pose of our own.
 """
 
-import importlib
 from threading import Lock
 from typing import Any, Final, Protocol
 
@@ -13,6 +12,7 @@ import numpy as np
 from mimic_core.arrays import BoolArray, DepthImage, FloatArray, Image
 from mimic_core.camera import Intrinsics
 from mimic_core.errors import ConfigError
+from mimic_core.plug_in import import_plug_in
 from mimic_object_tracking.align import align, distances, look
 from mimic_object_tracking.colour import ColourModel
 from mimic_object_tracking.mesh import ObjectModel
@@ -177,6 +177,6 @@ def _imported(parameter: str, name: str) -> Any:
             f"{parameter} '{name}' is not {', '.join(known)} or module:Class of your own"
         )
     try:
-        return getattr(importlib.import_module(module), cls)
+        return getattr(import_plug_in(module), cls)
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"{parameter} '{name}' cannot be loaded: {error}") from error

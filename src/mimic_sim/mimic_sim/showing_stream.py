@@ -1,11 +1,11 @@
 """Who works before the demonstrator's camera: the twin's task, or what another package shows."""
 
-import importlib
 from typing import Protocol
 
 from mimic_core.arrays import FloatArray
 from mimic_core.camera import Frame
 from mimic_core.errors import ConfigError
+from mimic_core.plug_in import import_plug_in
 from mimic_sim.demonstrator import DemonstratorStream, DemoState, Plan, Sight
 from mimic_sim.demonstrator_params import DemonstratorParams
 from mimic_sim.studio import GroundTruth, Studio
@@ -50,7 +50,7 @@ def open_stream(params: DemonstratorParams, plan: Plan | None) -> ShowingStream:
         return DemonstratorStream(params, plan)
     module, _, function = params.provider.partition(':')
     try:
-        make = getattr(importlib.import_module(module), function)
+        make = getattr(import_plug_in(module), function)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(
             f"provider '{params.provider}' is no module:function: {error}"
