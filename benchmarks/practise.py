@@ -20,7 +20,7 @@ from rich.console import Console
 from benchmarks.harness import ROOT, Options, Row, at_least, at_most, info
 from mimic_rl import comparison, load_run, robot_synergies, save_run
 from mimic_rl.checkpoint import TRAINING, Settings
-from mimic_rl.comparison import AWARE, CLONED, GATE, PHYSICS, REPLAY, STARTS
+from mimic_rl.comparison import AWARE, CLONED, GATE, LATE, PHYSICS, REPLAY, STARTS
 from mimic_rl.ppo import Report
 from mimic_rl.practise import TrainingScreen, settings_from
 from mimic_rl.run_folder import RUN_FILE
@@ -122,7 +122,7 @@ def _measure(task: str, hand: str, options: Options) -> list[Row]:
             rows.append(at_least(what, value, '%', 90.0))
         else:
             rows.append(info(what, value, '%'))
-    for met in (STARTS, PHYSICS, GATE):
+    for met in (STARTS, PHYSICS, GATE, LATE):
         best = max(rated.get((met, m), 0.0) for m in (REPLAY, AWARE, CLONED))
         what = f'{name}: over the best of replays and cloning, {met}'
         margin = rated[met, 'learned'] - best

@@ -12,7 +12,7 @@ from mimic_core.errors import ConfigError
 from mimic_rl.checkpoint import TRAINING, Settings, load_actor, load_training
 from mimic_rl.environment import Practice
 from mimic_rl.evaluation import OUTSIDE, Act, Learned, Replay, Score, collect, evaluate, imitate
-from mimic_rl.gated import GatedTwin, through_gate
+from mimic_rl.gated import CourseParams, GatedTwin, through_gate
 from mimic_rl.network import Actor
 from mimic_rl.params import RandomisationParams
 from mimic_rl.policy import PracticePolicy, ReplayPolicy, RunPolicy
@@ -22,6 +22,7 @@ from mimic_rl.sighting import symmetry_of_run
 STARTS, PHYSICS = 'new starts', 'new starts, physics beyond the range'
 REPLAY, AWARE, CLONED = 'replay', 'object-aware replay', 'cloned'
 GATE: Final = 'new starts, through the gate in the twin'
+LATE: Final = 'new starts, through the gate, physics and delays beyond the range'
 # What a tracker misses, not what practice exaggerates, and the same for every method.
 TRACKER: Final[dict[str, Any]] = {'object_position': 0.005, 'object_angle': 0.052, 'lost': 0.02}
 # What an episode is and what counts as success. The rest of PracticeParams is a method's own.
@@ -30,6 +31,7 @@ _CLONED_EPISODES: Final = 64  # that succeeded
 _MOST_EPISODES: Final = 512  # among which they are sought
 _CLONING_STEPS: Final = 1500
 _COUNT: Final = 25  # environments
+_COMMAND_DELAY: Final = 0.04  # [s] of what the drives get; practice has none
 
 
 # Told what was done or begins, how many rows are there, and how many there will be; 0: not known.
@@ -71,7 +73,7 @@ def compare(
         episodes: For each row.
         seed: Of starts and physics; trainings have theirs.
         threads: Of the physics.
-        gate: Also through the gate in the twin.
+        gate: Also through the gate in the twin, twice: as it is, and beyond what was practised.
         watch: Called as it goes on.
 
     Raises:
@@ -102,7 +104,7 @@ def compare(
         tested = tested_as(its_settings, settings)
         acts.append((other, tested, Learned(load_actor(folder / other))))
     rows: list[Row] = []
-    total = 2 * len(acts) + (len(policies) if gate else 0)
+    total = 2 * len(acts) + (2 * len(policies) if gate else 0)
 
     def add(row: Row) -> None:
         rows.append(row)
@@ -116,10 +118,12 @@ def compare(
             add(_row(met, score, practice.length, said.get(method, '')))
             practice.close()
     symmetry, varied = symmetry_of_run(run, folder), unseen(settings.randomisation, 0.0)
-    for method, policy in policies if gate else ():
-        twin = GatedTwin(policy, symmetry, settings.practice, varied)
-        score, held = through_gate(twin, method, episodes, seed)
-        add(_row(GATE, score, 1, '; '.join(filter(None, (said.get(method), held)))))
+    gated = ((GATE, CourseParams(), 0.0), (LATE, late_course(settings), OUTSIDE)) if gate else ()
+    for met, course, outside in gated:
+        for method, policy in policies:
+            twin = GatedTwin(policy, symmetry, settings.practice, varied, course, outside)
+            score, held = through_gate(twin, method, episodes, seed)
+            add(_row(met, score, 1, '; '.join(filter(None, (said.get(method), held)))))
     return rows
 
 
@@ -156,6 +160,14 @@ def unseen(randomisation: RandomisationParams, outside: float) -> RandomisationP
     late = randomisation.delay + 1 if outside > 0.0 else randomisation.delay
     newest = late if outside > 0.0 else randomisation.min_delay
     return dataclasses.replace(randomisation, **TRACKER, delay=late, min_delay=newest)
+
+
+def late_course(settings: Settings) -> CourseParams:
+    """Return a course whose poses are a step later than practice has seen, and commands late."""
+    steps = settings.randomisation.delay + 1
+    return CourseParams(
+        camera_delay=steps / settings.practice.control_rate, command_delay=_COMMAND_DELAY
+    )
 
 
 def _practice(

@@ -6,7 +6,7 @@ These are the cores of the nodes, with their rates and delays, and no ROS: the s
 same episodes, for every policy.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -37,6 +37,7 @@ class CourseParams:
 
     camera_rate: float = 30.0  # [Hz]
     camera_delay: float = 0.06  # [s] from the exposure of a picture to the pose
+    command_delay: float = 0.0  # [s] from the gate to the drives, in whole periods
     longest: float = 60.0  # [s] of a run
     runner: PracticeRunnerParams = field(default_factory=PracticeRunnerParams)
     gate: GateParams = field(default_factory=GateParams)
@@ -65,6 +66,7 @@ class GatedTwin:
         practice: PracticeParams,
         randomisation: RandomisationParams,
         params: CourseParams | None = None,
+        outside: float = 0.0,
     ) -> None:
         """Build the twin.
 
@@ -74,10 +76,12 @@ class GatedTwin:
             practice: What counts as success.
             randomisation: How starts and physics vary, and how well the object is seen.
             params: Rates and delays.
+            outside: > 0: physics that practice has not seen, see Physics.draw.
         """
         self.policy: Final = policy
         self.params: Final = params or CourseParams()
         self._symmetry, self._practice, self._varied = symmetry, practice, randomisation
+        self._outside = outside
         self.world: Final[World] = build_world(policy.run, policy.robot)
         self._physics = Physics(self.world, 1)
         self.model: Final = self._physics.models[0]
@@ -102,6 +106,7 @@ class GatedTwin:
         runner = PracticeRunner(self.policy, self._symmetry, params.runner)
         runner.start(0.0)
         pictures: list[tuple[float, FloatArray]] = []
+        under_way: deque[FloatArray | None] = deque([None] * round(params.command_delay / PERIOD))
         exposed = looked = limited = followed = 0
         rewards: list[float] = []
         now, reason, steps = 0.0, '', 0
@@ -131,7 +136,10 @@ class GatedTwin:
             if runner.phase is Phase.FOLLOW:
                 followed += 1
                 limited += 'slowed or stopped' in output.reason
-            self._advance(output.q if output.publish else None)
+            under_way.append(output.q if output.publish else None)
+            self._advance(under_way.popleft())
+        for q in under_way:
+            self._advance(q)
         self._advance(None, round(SETTLE / PERIOD))
         return self._end(runner.over, reason, rewards, limited / max(followed, 1), now)
 
@@ -139,7 +147,7 @@ class GatedTwin:
 
     def _begin(self, rng: np.random.Generator) -> None:
         world, robot = self.world, self.policy.robot
-        self._physics.draw(np.array([0]), self._varied, 1.0, rng)
+        self._physics.draw(np.array([0]), self._varied, 1.0, rng, self._outside)
         for again in range(_STARTS):
             level = 1.0 - again / (_STARTS - 1)
             pose = self.policy.draw_start(self._varied, level, rng)

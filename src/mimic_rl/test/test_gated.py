@@ -11,10 +11,13 @@ from mimic_control import GateParams  # noqa: E402
 from mimic_object_tracking.symmetry import symmetry_of  # noqa: E402
 from mimic_rl import Practice, PracticeParams, RandomisationParams, robot_synergies  # noqa: E402
 from mimic_rl.checkpoint import Settings  # noqa: E402
+from mimic_rl.comparison import late_course  # noqa: E402
+from mimic_rl.evaluation import OUTSIDE  # noqa: E402
 from mimic_rl.gated import CourseParams, GatedTwin, through_gate  # noqa: E402
 from mimic_rl.network import Actor  # noqa: E402
 from mimic_rl.params import LearningParams  # noqa: E402
 from mimic_rl.policy import PracticePolicy, ReplayPolicy  # noqa: E402
+from mimic_rl.practice_runner import PracticeRunner  # noqa: E402
 from mimic_rl.runner_params import PracticeRunnerParams  # noqa: E402
 from mimic_rl.shown import show  # noqa: E402
 
@@ -62,6 +65,42 @@ def test_what_does_not_come_to_its_end_is_no_success_and_says_why(run, settings,
     stopped = _twin(policy, quiet, gate=GateParams(min_height_offset=0.2), longest=12.0)
     course = stopped.run(np.random.default_rng(0))
     assert not course.success and course.reason  # the gate keeps it from the start
+
+
+def test_what_practice_has_not_seen(run, settings, quiet, monkeypatch):
+    policy = ReplayPolicy(run, settings, aware=True)
+    firsts, ages, ticks = [], [], []
+    advance, see = GatedTwin._advance, PracticeRunner.see
+
+    def advanced(self, q, periods=1):
+        ticks.append(q is not None)
+        advance(self, q, periods)
+
+    def seen(self, pose, stamp):
+        ages.append(max(self._now, 0.0) - stamp)
+        see(self, pose, stamp)
+
+    monkeypatch.setattr(GatedTwin, '_advance', advanced)
+    monkeypatch.setattr(PracticeRunner, 'see', seen)
+    late = late_course(settings)
+    assert late.camera_delay == pytest.approx(3 / 15)  # practice: 2 steps at 15 Hz at most
+    # Commands come when the object has been seen steadily, so only one of the two is late here.
+    for delay in (0.0, late.command_delay):
+        ticks.clear()
+        _twin(policy, quiet, command_delay=delay, longest=2.0).run(np.random.default_rng(0))
+        firsts.append(ticks.index(True))
+    assert late.command_delay == 0.04 and firsts[1] - firsts[0] == 4  # periods of 0.01 s
+    ages.clear()
+    course = _twin(policy, quiet, camera_delay=late.camera_delay).run(np.random.default_rng(0))
+    assert course.reason == '' and min(ages) > 0.2 - 1.5 / FAST.rate
+    symmetry, varied = symmetry_of('none', np.zeros(3)), RandomisationParams()
+    twin = GatedTwin(
+        policy, symmetry, PracticeParams(), varied, CourseParams(longest=0.02), OUTSIDE
+    )
+    for row in range(4):
+        twin.run(np.random.default_rng(row))
+        off = np.abs(twin._physics.values[0, :4] - 1.0)
+        assert (off >= 0.3 - 1e-9).all() and (off <= 0.45 + 1e-9).all()
 
 
 def test_a_network_runs_and_everything_varies(run, settings):

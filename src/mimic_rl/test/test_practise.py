@@ -16,7 +16,7 @@ torch = pytest.importorskip('torch', reason='what learning needs is not installe
 from mimic_core.errors import ConfigError, LimitError, NotFiniteError, UnknownNameError  # noqa: E402
 from mimic_rl import Practice, load_run, practise, robot_synergies, save_run  # noqa: E402
 from mimic_rl.checkpoint import Settings  # noqa: E402
-from mimic_rl.comparison import GATE, PHYSICS, STARTS, compare  # noqa: E402
+from mimic_rl.comparison import GATE, LATE, PHYSICS, STARTS, compare  # noqa: E402
 from mimic_rl.evaluation import OUTSIDE, evaluate  # noqa: E402
 from mimic_rl.params import LearningParams, PracticeParams, RandomisationParams  # noqa: E402
 from mimic_rl.policy import ReplayPolicy, load_practice_policy  # noqa: E402
@@ -180,7 +180,7 @@ def test_comparison_has_a_row_for_each_method_and_setting(folder, monkeypatch):
     methods = ['learned', 'replay', 'object-aware replay', 'cloned', 'training']
     assert [(r.met, r.method) for r in rows] == [
         *((m, n) for m in (STARTS, PHYSICS) for n in methods),
-        *((GATE, n) for n in methods[:-1]),
+        *((m, n) for m in (GATE, LATE) for n in methods[:-1]),
     ]
     for row in rows:
         assert row.episodes == 2
