@@ -112,6 +112,23 @@ def _measure(task: str, hand: str, options: Options) -> list[Row]:
         at_most(f'{name}: training, time of processors', processor, 'min', 121.0),
         info(f'{name}: training, policy steps', count, ''),
     ]
+    return rows + rated_rows(name, scores, ablations, wanted)
+
+
+def rated_rows(
+    name: str, scores: Sequence[comparison.Row], ablations: Sequence[str], wanted: bool
+) -> list[Row]:
+    """Return a row for each score, each margin over replays and cloning, and each ablation.
+
+    The seed ranks the full method over every ablation (figures 7 to 9).
+
+    Args:
+        name: What they begin with.
+        scores: Of one run.
+        ablations: Which of the methods are some.
+        wanted: The task and hand have targets.
+    """
+    rows: list[Row] = []
     rated = {(s.met, s.method): 100.0 * s.success for s in scores}
     for score in scores:
         low, high = score.interval
@@ -130,6 +147,12 @@ def _measure(task: str, hand: str, options: Options) -> list[Row]:
             rows.append(at_least(what, margin, 'points', 40.0))
         else:
             rows.append(info(what, margin, 'points'))
+    for ablation in ablations:
+        what, margin = (
+            f'{name}: over {ablation}',
+            rated[STARTS, 'learned'] - rated[STARTS, ablation],
+        )
+        rows.append(at_least(f'{what}, {STARTS}', margin, 'points', 0.0))
     return rows
 
 
