@@ -46,6 +46,7 @@ from mimic_alignment import AlignmentParams, actions_of, align, thumbnail
 from mimic_alignment.plots import draw_paths
 from mimic_core.errors import MimicError
 from mimic_dataset import Dataset
+from mimic_description import load_robot
 from mimic_policy.evaluation import digest
 
 STEPS, STEPS_QUICK = 2000, 1000  # of training; with twice the quick ones immimic_a did better
@@ -263,15 +264,18 @@ def _targets(results: Sequence[Result]) -> list[Row]:
     if ours:
         row = at_least(f'{TASKS[0]}: immimic_a', float(np.mean(ours)), '%', 95.0)
         rows.append(row if len(ours) == len(HANDS) else _not_judged(row))
-    many = [
-        r['success']
+    many = {
+        r['cell']['hand']: 100.0 * r['success']
         for r in results
-        if r['cell']['method'] == 'robot_only' and r['cell']['robots'] == ROBOT_COUNTS[-1]
-    ]
-    if ours and many:
-        less = float(np.mean(ours)) - 100.0 * float(np.mean(many))
+        if (r['cell']['task'], r['cell']['method']) == (TASKS[0], 'robot_only')
+        and r['cell']['robots'] == ROBOT_COUNTS[-1]
+    }
+    both = [h for h in HANDS if h in many and (TASKS[0], h, 'immimic_a') in found]
+    if both:
+        less = float(np.mean([found[TASKS[0], h, 'immimic_a'] - many[h] for h in both]))
         name = f'{TASKS[0]}: immimic_a − robot_only with {ROBOT_COUNTS[-1]} demonstrations'
-        rows.append(Row(name, less, 'points', '> 0', less > 0.0))
+        row = Row(name, less, 'points', '> 0', less > 0.0)
+        rows.append(row if len(both) == len(HANDS) else _not_judged(row))
     return rows
 
 
@@ -288,7 +292,7 @@ def _distance(task: str, hand: str) -> float:
             align(dataset.of('human'), dataset.of('robot'), AlignmentParams()).costs.mean()
         )
 
-    return float(_once(f'distance-{task}-{hand}', _counts(task, hand), measure))
+    return float(_once(f'distance-{task}-{hand}', _data_of(task, hand), measure))
 
 
 def _eyes(results: Sequence[Result], task: str, hand: str) -> Path | None:
@@ -317,7 +321,7 @@ def _overlaps(task: str, hand: str, eyes: Path | None) -> dict[str, dict[str, re
         assert eyes is not None
         return measure({OWN: retrieval.by_sight(encoder(str(eyes)))}, picture_size(eyes))
 
-    depends: dict[str, Any] = dict(_counts(task, hand))
+    depends = _data_of(task, hand)
     found = _once(f'retrieval-{task}-{hand}', depends, usual_ones)
     if eyes is not None:
         depends['policy'] = digest(eyes / 'checkpoint.json')
@@ -326,12 +330,12 @@ def _overlaps(task: str, hand: str, eyes: Path | None) -> dict[str, dict[str, re
     return {d: {k: retrieval.Overlaps(**v) for k, v in row.items()} for d, row in found.items()}
 
 
-def _counts(task: str, hand: str) -> dict[str, int]:
-    """Return how many episodes there are: with more of them it is measured anew."""
+def _data_of(task: str, hand: str) -> dict[str, Any]:
+    """Return the robot and how many episodes there are: of others it is measured anew."""
     from benchmarks.experiment.collect import DISTURBANCES
     from mimic_dataset.parts import part_names
 
-    counts = {}
+    counts: dict[str, Any] = {'robot': load_robot(ARM, hand).digest}
     for disturbance in DISTURBANCES:
         folder = dataset_folder(task, hand, DATA, disturbance)
         for domain in ('robot', 'human'):

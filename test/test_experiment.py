@@ -5,6 +5,7 @@ import os
 import sys
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from rich.console import Console
 from benchmarks import __main__ as bench
 from benchmarks import harness, tasks
 from benchmarks.experiment import cells, collect, retrieval, settings
+from benchmarks.experiment import kept as kept_module
 from benchmarks.experiment.collect import CollectError
 from benchmarks.experiment.figures import is_usual
 from benchmarks.experiment.forecast import PRIOR, Forecast
@@ -32,6 +34,7 @@ from benchmarks.experiment.stages import Stages
 from mimic_alignment import thumbnail
 from mimic_core.errors import ConfigError
 from mimic_dataset import DatasetError, EpisodeArrays
+from mimic_description import load_robot
 from mimic_policy.schedule import kinds
 from mimic_policy.train_params import METHODS, TrainParams
 
@@ -213,6 +216,43 @@ def test_targets_compare_what_all_methods_have_and_are_judged_when_it_is_whole()
     few = [r for r in every if r['cell']['hand'] != 'allegro']
     assert {row.met for row in tasks._targets(few)} == {None}
     assert tasks._targets([last]) == []
+
+
+def test_robot_only_with_20_is_compared_with_immimic_a_of_the_same_hands():
+    def cell(hand, method, robots, videos, success):
+        shown = Cell('pick_place', hand, method, robots, videos)
+        return {'cell': vars(shown), 'success': success}
+
+    ours = [cell(h, 'immimic_a', 5, 100, 0.9) for h in settings.HANDS]
+    many = [cell(h, 'robot_only', 20, 0, 0.7) for h in settings.HANDS]
+    name = 'pick_place: immimic_a − robot_only with 20 demonstrations'
+
+    def row(*results):
+        return {row.name: row for row in tasks._targets(results)}.get(name)
+
+    whole = row(*ours, *many)
+    assert whole.value == pytest.approx(20.0) and whole.met is True and whole.target == '> 0'
+    assert row(*ours, *many[:3], cell('ability', 'robot_only', 20, 0, 1.6)).met is False
+    # Of the hands that have both, and not judged until all of them have
+    strong = cell('robotiq_2f85', 'robot_only', 20, 0, 1.0)
+    part = row(*ours, strong)
+    assert part.value == pytest.approx(-10.0) and part.met is None
+    part = row(ours[1], *many)
+    assert part.value == pytest.approx(20.0) and part.met is None
+    elsewhere = {'cell': vars(Cell('push', 'allegro', 'robot_only', 20, 0)), 'success': 0.0}
+    assert row(*ours, elsewhere) is None and row(ours[0], *many[1:]) is None
+
+
+def test_a_pair_of_another_robot_is_another_pair(monkeypatch):
+    """What was measured before a change of the robot is not reported as of now."""
+    before = pair_key('push', 'allegro', tasks.DATA)
+    assert before == pair_key('push', 'allegro', tasks.DATA)
+    depends = tasks._data_of('push', 'allegro')
+    changed = replace(load_robot(settings.ARM, 'allegro'), urdf='<robot name="other"/>')
+    for module in (tasks, kept_module):
+        monkeypatch.setattr(module, 'load_robot', lambda *_: changed)
+    assert pair_key('push', 'allegro', tasks.DATA) != before
+    assert tasks._data_of('push', 'allegro') != depends
 
 
 def test_a_cell_that_fails_stops_no_other():

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.experiment.retrieval import Overlaps
-from benchmarks.experiment.settings import Cell, DataSettings, key_of
+from benchmarks.experiment.settings import ARM, Cell, DataSettings, key_of
 from mimic_core.errors import ConfigError
+from mimic_description import load_robot
 
 FIELDS: Final = (
     'cell', 'rollouts', 'success', 'success_low', 'success_high', 'completion_time', 'sparc',
@@ -84,8 +85,8 @@ class Kept:
 
 
 def pair_key(task: str, hand: str, data: DataSettings) -> str:
-    """Tell a pair from the same one of other data."""
-    return f'{task}-{hand}-{key_of(data)}'
+    """Tell a pair from the same one of other data, or of the robot as it was before a change."""
+    return f'{task}-{hand}-{key_of(data, load_robot(ARM, hand).digest)}'
 
 
 def pairs_of(results: Sequence[Result]) -> list[tuple[str, str]]:
