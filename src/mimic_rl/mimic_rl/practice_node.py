@@ -4,11 +4,13 @@ import numpy as np
 from sensor_msgs.msg import JointState
 
 from mimic_core import process, ros
-from mimic_core.errors import MimicError
-from mimic_core.frames import BASE
+from mimic_core.arrays import FloatArray
+from mimic_core.errors import ConfigError, MimicError
+from mimic_core.frames import BASE, WORLD
 from mimic_core.policy_run.ros import PolicyRunNode
 from mimic_interfaces.msg import ObjectPoseArray
 from mimic_rl import conversions
+from mimic_rl.run_folder import check_base
 from mimic_rl.runner_loading import load_runner
 from mimic_rl.runner_params import PracticeNodeParams
 
@@ -46,13 +48,28 @@ class PracticeNode(PolicyRunNode):
             if pose is None:
                 self._practice.see_others(thing.name for thing in msg.objects)
                 return
-            base_T_frame = self._frames.lookup(self._base, frame)
-            if base_T_frame is None:
-                self._practice.unlocated(f"/tf_static does not connect '{frame}' to {self._base}")
-                return
-            self._practice.see(base_T_frame @ pose, stamp)
+            base_T_frame = self._located(frame)
+            if base_T_frame is not None:
+                self._practice.see(base_T_frame @ pose, stamp)
         except MimicError as error:
             self._unused(error)
+
+    def _located(self, frame: str) -> FloatArray | None:
+        """Return base_T_frame (4, 4), else tell the runner why it is not known."""
+        world_T_base = self._frames.lookup(WORLD, self._base)
+        base_T_frame = self._frames.lookup(self._base, frame)
+        try:
+            if world_T_base is not None:
+                check_base(world_T_base, self._base)
+            if base_T_frame is None:
+                raise ConfigError(
+                    f"/tf_static does not connect '{frame}' to {self._base}: calibrate that "
+                    'camera (./mimic calibrate hand_eye) and name it, as agent_calibration:=NAME'
+                )
+        except ConfigError as error:
+            self._practice.unlocated(str(error))
+            return None
+        return base_T_frame
 
     def _unused(self, error: MimicError) -> None:
         self.get_logger().warning(f'not used: {error}', throttle_duration_sec=1.0)

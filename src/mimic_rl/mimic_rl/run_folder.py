@@ -16,7 +16,7 @@ import numpy as np
 
 from mimic_core.arrays import FloatArray, checked
 from mimic_core.errors import ConfigError, MimicError
-from mimic_core.frames import from_xyz_quat
+from mimic_core.frames import WORLD, from_xyz_quat
 from mimic_core.primitives import Primitive, primitives_of
 from mimic_description import RobotModel, load_robot
 
@@ -24,6 +24,8 @@ RUN_FILE: Final = 'run.json'
 FORMAT: Final = 'mimic practice run'
 VERSION: Final = 1
 ANCHOR: Final = 0.2  # [m], of the anchor points from the object's origin
+_BASE_HEIGHT: Final = 0.01  # [m] by which a base may stand off the table
+_BASE_TILT: Final = 0.02  # [rad] and tilt: a centimetre at the reach of an arm
 
 
 class WrongRobotError(MimicError):
@@ -43,7 +45,10 @@ class PracticeObject:
 
 @dataclass(frozen=True)
 class PracticeRun:
-    """One demonstration, ready for practice. Poses are in `world`, the table is at z = 0."""
+    """One demonstration, ready for practice.
+
+    Poses are in `world`: the table is at z = 0, the robot's base_link at the origin.
+    """
 
     arm: str
     hand: str
@@ -119,6 +124,27 @@ class PracticeRun:
             raise WrongRobotError(
                 f'the run is of {self.arm} with {self.hand}, not of {arm} with {hand}'
             )
+
+
+def check_base(world_T_base: FloatArray, name: str) -> None:
+    """Refuse a base that does not stand on the table, as all do in practice.
+
+    Where it stands there, and its turn, do not matter: what is practised is in its own frame.
+
+    Args:
+        world_T_base: (4, 4), the table is at z = 0.
+        name: Of its frame.
+
+    Raises:
+        ConfigError: It stands higher or lower, or is tilted.
+    """
+    height, tilt = float(world_T_base[2, 3]), float(np.arccos(np.clip(world_T_base[2, 2], -1, 1)))
+    if abs(height) > _BASE_HEIGHT or tilt > _BASE_TILT:
+        raise ConfigError(
+            f'{name} is {height:.3f} m above the table (z = 0 of {WORLD}) and tilted by '
+            f'{tilt:.3f} rad: what is practised is for a robot that stands on the table, base_xyz '
+            'and base_rpy without height and tilt'
+        )
 
 
 def axes_anchors(symmetry: Sequence[str] = ()) -> FloatArray:

@@ -60,9 +60,8 @@ class Person:
         self.objects = self.node.create_publisher(
             ObjectPoseArray, objects, ros.publisher_qos(objects)
         )
-        frames = self.node.create_publisher(TFMessage, '/tf_static', ros.LATCHED_QOS)
-        still = ros.transform_to_msg(np.eye(4), WORLD, BASE, ros.to_stamp(0.0))
-        frames.publish(TFMessage(transforms=[still]))
+        self.frames = self.node.create_publisher(TFMessage, '/tf_static', ros.LATCHED_QOS)
+        self.stand(0.1)
         for kind, topic, take in (
             (JointState, 'joint_states', self.measured.append),
             (ControlStatus, 'control/status', self.gate.append),
@@ -71,6 +70,17 @@ class Person:
             self.node.create_subscription(kind, topic, take, ros.subscription_qos(topic))
         self.node.create_timer(1 / 30, self.tell)
         self.action = ActionClient(self.node, RunPolicy, 'policy/run')
+
+    def stand(self, height):
+        """Tell how high over the table the robot stands [m]."""
+        from tf2_msgs.msg import TFMessage
+
+        from mimic_core import ros
+
+        there = np.eye(4)
+        there[2, 3] = height
+        still = ros.transform_to_msg(there, WORLD, BASE, ros.to_stamp(0.0))
+        self.frames.publish(TFMessage(transforms=[still]))
 
     def tell(self):
         from mimic_core import ros
@@ -139,6 +149,8 @@ def test_it_goes_beside_the_box_follows_and_stops_when_the_box_is_lost(ros_domai
         handle = person.run()
         person.does(PolicyStatus.HOLD, "'box' was not seen yet (seen: cup)")
         person.name = 'box'
+        person.does(PolicyStatus.HOLD, 'base_link is 0.100 m above the table')
+        person.stand(0.0)
         person.does(PolicyStatus.RUNNING)
         person.until(lambda: person.policy[-1].chunks >= 5, 'steps of the policy')
         assert 0.0 <= person.policy[-1].age < 0.4

@@ -226,7 +226,7 @@ def test_a_hand_that_is_never_seen_and_a_thing_outside_the_picture(tmp_path, sho
     nothing = DemonstrationVideo(write(tmp_path / 'nothing', hand, stream.world_T_camera))
     with pytest.raises(ObjectNotSeenError, match=r'nothing: box is not seen.*140 x 70 x 100 mm'):
         watch(nothing, model, 'right')
-    with pytest.raises(HandNotSeenError, match=r'no left hand.*only a right one'):
+    with pytest.raises(HandNotSeenError, match=r'no left.*only a right one: try --side right'):
         watch(nothing, model, 'left')
 
 

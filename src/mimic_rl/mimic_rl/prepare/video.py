@@ -1,6 +1,6 @@
 """An RGB-D demonstration in a bag: frames, and where the camera stands."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,9 +12,10 @@ from mimic_camera.bag import DEPTH
 from mimic_core.arrays import FloatArray
 from mimic_core.camera import Frame, Intrinsics
 from mimic_core.errors import ConfigError, SourceError
-from mimic_core.frames import WORLD, from_xyz_quat, inverse
+from mimic_core.frames import BASE, WORLD, from_xyz_quat, inverse
 from mimic_object_tracking.recorded import bag_frames
 from mimic_recording import BagError, Episode
+from mimic_rl.run_folder import check_base
 
 TF: Final = 'tf_static'
 
@@ -89,8 +90,11 @@ class DemonstrationVideo:
 def camera_pose(path: Path, frame_id: str) -> FloatArray:
     """Return world_T_camera (4, 4) that the fixed transforms of a bag say.
 
+    The `world` of a run is the base of its robot: where they know the camera in base_link, as
+    after a hand-eye calibration, or know where base_link is, it is taken from there.
+
     Raises:
-        ConfigError: They do not lead from `world` to the camera.
+        ConfigError: They lead from neither to the camera, or the base is not on the table.
     """
     parents: dict[str, tuple[str, FloatArray]] = {}
     for msg in _messages(path, TF):
@@ -98,18 +102,31 @@ def camera_pose(path: Path, frame_id: str) -> FloatArray:
             t, r = item.transform.translation, item.transform.rotation
             pose = from_xyz_quat(np.array([t.x, t.y, t.z]), np.array([r.x, r.y, r.z, r.w]))
             parents[item.child_frame_id] = (item.header.frame_id, pose)
-    result, frame, seen = np.eye(4), frame_id, {frame_id}
-    while frame != WORLD:
-        if frame not in parents or parents[frame][0] in seen:
-            raise ConfigError(
-                f"{path}: topic '{TF}' does not lead from '{WORLD}' to '{frame_id}': calibrate "
-                'the camera (./mimic calibrate) and record again, or give --camera-pose'
-            )
-        frame, pose = parents[frame]
-        seen.add(frame)
-        result = pose @ result
-    assert np.allclose(result @ inverse(result), np.eye(4))
-    return result
+    above = _above(parents, frame_id)
+    base = next((name for name in above if name.endswith(BASE)), BASE)  # a prefix comes before it
+    world_T_base = _above(parents, base).get(WORLD)
+    if world_T_base is not None:
+        check_base(world_T_base, f"{path}: topic '{TF}': {base}")
+    if base in above:
+        return above[base]
+    if WORLD not in above:
+        raise ConfigError(
+            f"{path}: topic '{TF}' does not lead from '{WORLD}' or '{BASE}' to '{frame_id}': "
+            'calibrate the camera (./mimic calibrate hand_eye --name NAME) and record again with '
+            'calibration:=NAME, or give --camera-pose'
+        )
+    return above[WORLD] if world_T_base is None else inverse(world_T_base) @ above[WORLD]
+
+
+def _above(parents: Mapping[str, tuple[str, FloatArray]], frame: str) -> dict[str, FloatArray]:
+    """Return the pose (4, 4) of a frame in itself and in each one above it, nearest first."""
+    found = {frame: np.eye(4)}
+    name = frame
+    while name in parents and parents[name][0] not in found:
+        parent, pose = parents[name]
+        found[parent] = pose @ found[name]
+        name = parent
+    return found
 
 
 def _frame_id(path: Path, camera: str) -> str:

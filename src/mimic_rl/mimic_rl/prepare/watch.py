@@ -93,10 +93,11 @@ def watch(
         np.array(by_depth), left_out,
     )  # fmt: skip
     if not watched.with_hand.any():
-        seen = f', only a {others.pop()} one (side:={side})' if others else ''
+        other = next(iter(others), '')
+        seen = f', only a {other} one: try --side {other}, else it' if other else ': it'
         raise HandNotSeenError(
-            f'{video.path}: no {side} hand is seen in any of {len(stamps)} frames{seen}: it must '
-            'be bare and whole in the picture'
+            f'{video.path}: no {side} hand is seen in any of {len(stamps)} frames{seen} must be '
+            'bare and whole in the picture'
         )
     if not np.isfinite(watched.objects).all(axis=(1, 2)).any():
         raise ObjectNotSeenError(
