@@ -19,6 +19,7 @@ from mimic_dataset.axis_angle import continuous
 from mimic_dataset.errors import EpisodeError
 from mimic_dataset.params import ConvertParams
 from mimic_dataset.parts import PartInfo, write_part
+from mimic_dataset.robots import other_robot
 from mimic_description import RobotModel, load_robot
 from mimic_recording import BagError, Episode, load_track
 from mimic_recording.reader import NANOSECONDS
@@ -210,7 +211,9 @@ def is_of(path: Path, robot: RobotModel, task: str) -> bool:
             if not _has_any(episode, (*GATE_TOPICS, *SOURCE_TOPICS)):
                 return False
             names = set(load_track(episode).names)
-            return episode.task in ('', task) and names == set(robot.joint_names)
+            if episode.task not in ('', task) or names != set(robot.joint_names):
+                return False
+            return not other_robot(episode, robot)
     except MimicError:
         return True
 
@@ -264,6 +267,8 @@ def convert_robot(
         if episode.problem:
             raise BagError(f'{path} is cut: {episode.problem}; `episodes recover` makes it whole')
         commanded = commands(episode, robot)
+        if other := other_robot(episode, robot):
+            raise EpisodeError(f'{path}, {other}; give --arm and --hand, or another dataset')
         measured = states(episode, robot.joint_names)
         topics = {c: t for c, ending in CAMERAS.items() if (t := episode.find(ending))}
         if 'agent' not in topics:

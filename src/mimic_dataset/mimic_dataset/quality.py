@@ -36,6 +36,7 @@ from mimic_dataset.bags import (
 from mimic_dataset.convert import VIDEOS, find_sources
 from mimic_dataset.lerobot import domain_meta
 from mimic_dataset.read import stream
+from mimic_dataset.robots import arms_of
 from mimic_description import RobotModel, known_devices, load_device, load_robot
 from mimic_recording import Episode, check_track, load_track, make_report
 from mimic_recording.reader import NANOSECONDS
@@ -187,7 +188,7 @@ def robot_of(episode: Episode, arm: str = '') -> RobotModel | None:
 
     Args:
         episode: Open.
-        arm: Of several arms with the same names of joints.
+        arm: Of several arms with the same names of joints, where the bag does not tell.
 
     Raises:
         BagError: It holds no commands.
@@ -201,7 +202,8 @@ def robot_of(episode: Episode, arm: str = '') -> RobotModel | None:
         if {*load_device(name).joints, *joints} == names
     ]
     if len(fitting) > 1:
-        fitting = [pair for pair in fitting if pair[0] == arm]
+        told = arms_of(episode, load_device(fitting[0][0]).joints) or (arm,)
+        fitting = [pair for pair in fitting if pair[0] in told]
     return load_robot(*fitting[0]) if len(fitting) == 1 else None
 
 

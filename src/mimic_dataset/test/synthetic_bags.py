@@ -54,6 +54,8 @@ class BagSpec:
     lag: float = 0.05  # [s] of the measured joints behind the commanded
     names: tuple[str, ...] = MODEL.joint_names
     size: tuple[int, int] = SIZE  # of the pictures [px]
+    description: str | None = None  # URDF on robot_description
+    tags: tuple[str, ...] = ()  # 'arm=iiwa14'
 
 
 def write_bag(path: Path, spec: BagSpec = BagSpec()) -> Path:
@@ -96,6 +98,9 @@ def write_bag(path: Path, spec: BagSpec = BagSpec()) -> Path:
         )
         add(t, topic, 'trajectory_msgs/msg/JointTrajectory', trajectory)
 
+    if spec.description is not None:
+        text = types['std_msgs/msg/String'](data=spec.description)
+        add(0.0, '/robot_description', 'std_msgs/msg/String', text)
     for i in range(int(spec.duration * 100)):
         t = i / 100
         if spec.commands and not inside(t, spec.command_gap):
@@ -130,4 +135,7 @@ def write_bag(path: Path, spec: BagSpec = BagSpec()) -> Path:
             if topic not in connections:
                 connections[topic] = writer.add_connection(topic, kind, typestore=store)
             writer.write(connections[topic], now, store.serialize_cdr(message, kind))
+        for tag in spec.tags:
+            name, _, value = tag.partition('=')
+            writer.set_custom_data(f'tag.{name}', value)
     return path

@@ -4,8 +4,8 @@ from scipy.spatial.transform import Rotation
 
 from mimic_core.errors import MimicError
 from mimic_dataset import ConvertParams, convert, load, make_jobs
-from mimic_dataset.bags import axis_angles, convert_robot, poses
-from mimic_description import load_robot
+from mimic_dataset.bags import axis_angles, convert_robot, is_of, poses
+from mimic_description import known_devices, load_robot, render_urdf
 
 from .synthetic_bags import ROBOT, BagSpec, joints_at, write_bag
 
@@ -113,6 +113,31 @@ def test_what_cannot_be_used_is_refused_with_a_reason(tmp_path, spec, words):
     assert all(word in str(error.value) for word in words), error.value
     assert str(bag) in str(error.value)
     assert not list((tmp_path / 'dataset').rglob('episode.json'))
+
+
+@pytest.mark.parametrize(
+    ('description', 'tags', 'of'),
+    [
+        (None, (), ''),
+        ('iiwa14', (), ''),
+        ('iiwa7', (), 'robot_description: of arm iiwa7, not iiwa14'),
+        ('iiwa7', ('arm=iiwa14', 'hand=robotiq_2f85'), ''),
+        ('iiwa14', ('arm=iiwa7',), 'tag.arm: of arm iiwa7, not iiwa14'),
+        (None, ('arm=iiwa14', 'hand=fin_ray'), 'tag.hand: of hand fin_ray, not robotiq_2f85'),
+        ('<robot name="of_a_lab"/>', (), ''),
+        ('no XML', (), ''),
+    ],
+)
+def test_arms_whose_joints_have_the_same_names_are_told_apart(tmp_path, description, tags, of):
+    urdf = description
+    if description in known_devices('arm'):
+        urdf = render_urdf(description, ROBOT[1], base_xyz=(0.3, 0.0, 0.1))  # wherever it stands
+    bag = write_bag(tmp_path / 'bag', BagSpec(description=urdf, tags=tags))
+    assert is_of(bag, load_robot(*ROBOT), 'push') == (not of)
+    outcome = convert(make_jobs([bag], tmp_path / 'd', 'robot', PARAMS)).outcomes[0]
+    assert outcome.error.startswith(f'{bag}, {of}; give --arm' if of else '') and (
+        bool(outcome.error) == bool(of)
+    )
 
 
 def test_a_damaged_bag_names_its_file(good, tmp_path):

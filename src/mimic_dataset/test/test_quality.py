@@ -9,7 +9,13 @@ from mimic_dataset import ConvertParams, convert, load, make_jobs
 from mimic_dataset import quality as quality_module
 from mimic_dataset.bags import success_of
 from mimic_dataset.command import main
-from mimic_dataset.quality import drop_reasons, inspect, inspect_arrays, limit_findings
+from mimic_dataset.quality import (
+    drop_reasons,
+    inspect,
+    inspect_arrays,
+    limit_findings,
+    robot_of,
+)
 from mimic_dataset.quality_page import page, timeline, write_pages
 from mimic_description import load_robot
 from mimic_recording import Episode
@@ -105,6 +111,14 @@ def test_a_bag_of_a_task_that_failed_is_dropped(good, tmp_path, tag, known):
         assert success_of(opened) is known
     (quality,) = inspect(bag)
     assert ('did not succeed' in str(drop_reasons(quality))) == (known is False)
+
+
+def test_a_bag_tells_which_of_two_arms_with_the_same_joints_it_is_of(good, tmp_path):
+    told = write_bag(tmp_path / 'told', BagSpec(duration=0.2, tags=('arm=iiwa7',)))
+    for path, arms in ((good, ('iiwa14', 'iiwa7')), (told, ('iiwa7', 'iiwa7'))):
+        with Episode(path) as bag:
+            found = [robot_of(bag, arm) for arm in ('iiwa14', 'iiwa7')]
+        assert tuple(robot.arm.name for robot in found) == arms
 
 
 def test_a_bag_of_a_bare_hand_is_no_damaged_robot(tmp_path):

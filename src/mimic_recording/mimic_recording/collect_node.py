@@ -91,7 +91,11 @@ class CollectorNode(Node):
                 return failure
             if failure := (yield from self._call('twin/reset', ResetTwin.Request(seed=seed))):
                 return failure
-        request = StartEpisode.Request(task=self._params.task, tags=[f'seed={seed}'])
+        tags = [f'seed={seed}']
+        if self._gate is not None:  # a bare hand is of no robot
+            robot = {'arm': self._params.arm, 'hand': self._params.hand}
+            tags += [f'{part}={name}' for part, name in robot.items() if name]
+        request = StartEpisode.Request(task=self._params.task, tags=tags)
         if failure := (yield from self._call('episode/start', request)):
             return failure
         if self._gate is not None and (

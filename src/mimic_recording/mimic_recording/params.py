@@ -93,6 +93,8 @@ class CollectorParams:
     """How demonstrations of the virtual demonstrator are collected."""
 
     task: str = param('Kept with each episode.')
+    arm: str = param('Of the robot, kept with each episode; empty: not known.', '')
+    hand: str = param('Of the robot, kept with each episode; empty: not known.', '')
     count: int = param('Demonstrations that are wanted.', 5, low=1, high=10_000)
     seed: int = param('Of the first start; each trial takes the next.', 0, low=0)
     tries: int = param('Trials for each demonstration, before it gives up.', 4, low=1, high=100)

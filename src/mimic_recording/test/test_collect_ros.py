@@ -123,7 +123,7 @@ def collect(place: World, folder, **params) -> tuple[int, str]:
 
 def test_demonstrations_of_a_robot(ros_domain, tmp_path):
     with world(robot=True, fails=(4,)) as place:
-        code, text = collect(place, tmp_path, count=2, seed=3)
+        code, text = collect(place, tmp_path, count=2, seed=3, arm='iiwa7', hand='fin_ray')
     assert code == 0, text
     each = [('mode', 0), ('move', 'home'), ('reset', 3), ('mode', 1), 'show']
     rounds = [place.asked[i : i + 5] for i in (0, 5, 10)]
@@ -137,6 +137,8 @@ def test_demonstrations_of_a_robot(ros_domain, tmp_path):
         with Episode(path) as episode:
             assert episode.task == 'push'
             tags.add(episode.custom['tag.seed'])
+            robot = episode.custom['tag.arm'], episode.custom['tag.hand']
+            assert robot == ('iiwa7', 'fin_ray')
     assert tags == {'3', '5'}
 
 
@@ -149,6 +151,9 @@ def test_a_task_that_nobody_can_do_ends(ros_domain, tmp_path):
 
 def test_a_bare_hand_needs_no_robot(ros_domain, tmp_path):
     with world(robot=False) as place:
-        code, text = collect(place, tmp_path, count=1, teleoperated='false')
+        code, text = collect(place, tmp_path, count=1, teleoperated='false', arm='iiwa7')
     assert code == 0, text
-    assert place.asked == ['show'] and len(list(tmp_path.iterdir())) == 1
+    (folder,) = tmp_path.iterdir()
+    with Episode(folder) as episode:
+        assert 'tag.arm' not in episode.custom
+    assert place.asked == ['show']
