@@ -377,6 +377,79 @@ def test_reduced_precision_learns_too(episodes, tmp_path):
     assert low == pytest.approx(full, rel=0.1)
 
 
+def test_shares_of_the_human_may_be_drawn(episodes, tmp_path):
+    """From Beta(b, b), one for each sample, at any step; a small b mixes little."""
+    middles = {}
+    for b in (0.1, 20.0):
+        settings = _settings(method='immimic_a', mixing='beta', mixing_beta=b, batch=400)
+        data = prepare(episodes, settings.train)
+        trainer = Trainer(data, settings.train, settings.network, settings.diffusion, tmp_path)
+        first, last = (trainer._share(t, np.random.default_rng(0)).numpy() for t in (0, 5))
+        np.testing.assert_array_equal(first, last)
+        assert first.shape == (400, 1) and first.min() >= 0.0 and first.max() <= 1.0
+        assert first.mean() == pytest.approx(0.5, abs=0.07)  # three times its standard error
+        middles[b] = np.mean(np.abs(first - 0.5) < 0.25)
+    assert middles[0.1] < 0.2 and middles[20.0] > 0.95
+    curves = []
+    for name, changes in (('beta', {'mixing': 'beta'}), ('linear', {})):
+        last = _train(episodes, tmp_path / name, method='immimic_a', **changes)
+        load_policy(last)
+        curves.append([line['loss_mixed'] for line in read_curve(tmp_path / name)])
+    assert np.isfinite(curves).all() and curves[0] != curves[1]
+
+
+def _chunk(policy, episode):
+    """Predict from the first moments of a robot episode."""
+    moments = policy.meta.observation_steps
+    seen = Observation(episode.agent[:moments], None, episode.state[:moments])
+    return policy.predict(seen, np.random.default_rng(0))
+
+
+def test_the_preset_of_the_paper_trains_and_predicts(episodes, tmp_path):
+    """ResNet-18, two moments, noise that is predicted; only smaller and shorter."""
+    changes = dict(
+        method='immimic_a', steps=2, batch=2, horizon=8, height=SIDE, width=SIDE, feature=32,
+        widths=(16, 32, 64), robot_stride=1.0, log_every=1, save_every=1,
+    )  # fmt: skip
+    settings = Settings.of('paper', changes)
+    data = prepare(episodes, settings.train)
+    train(data, settings, tmp_path, stop=lambda: True)
+    assert read_checkpoint(tmp_path).step == 1
+    last = train(data, settings, tmp_path)
+    assert [line['step'] for line in read_curve(tmp_path)] == [1, 2]
+    document = read_checkpoint(last).document
+    assert document['network']['encoder'] == 'resnet18'
+    assert document['diffusion']['prediction'] == 'epsilon'
+    policy = load_policy(last)
+    assert policy.meta.observation_steps == 2
+    chunk = _chunk(policy, episodes.of('robot')[0])
+    assert chunk.shape == (8, 7) and np.isfinite(chunk).all()
+
+
+@pytest.mark.parametrize(
+    'place',
+    [
+        'cpu',
+        pytest.param(
+            'cuda',
+            marks=pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA GPU'),
+        ),
+    ],
+)
+def test_a_run_in_bf16_goes_on_and_predicts_where_it_was_trained(episodes, tmp_path, place):
+    settings = _settings(method='immimic_a', steps=4, precision='bf16')
+    data = prepare(episodes, settings.train)
+    device = torch.device(place)
+    train(data, settings, tmp_path, device=device, stop=iter([False, True]).__next__)
+    assert read_checkpoint(tmp_path).step == 2
+    last = train(data, settings, tmp_path, device=device)
+    assert [line['step'] for line in read_curve(tmp_path)] == [2, 4]
+    episode = episodes.of('robot')[0]
+    for where in (place, 'cpu'):  # a robot without a GPU runs it too
+        chunk = _chunk(load_policy(last, device=where), episode)
+        assert chunk.shape == (8, 7) and np.isfinite(chunk).all()
+
+
 _PAIR = dict(method='robot_only', steps=2, log_every=1)
 
 
