@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from mimic_bringup.human_video import write_camera, write_human_video
 from mimic_core.arguments import add_arguments, from_arguments
 from mimic_core.errors import MimicError
+from mimic_recording.bag import partial_folder
 from mimic_sim.bare_hand import BareHandParams
 
 TRIES: Final = 4  # [1] seeds for each video that is wanted, at most
@@ -24,7 +25,8 @@ def film(
 ) -> list[Path]:
     """Make videos that are not there yet; return all of them, those of seeds one after another.
 
-    A video in which the task did not succeed is not kept, and the next seed is taken.
+    A video in which the task did not succeed is not kept, and the next seed is taken. With bags, a
+    video without its bag is made again, and a bag without its video too: who was killed left it.
 
     Args:
         folder: Of the mp4, `TASK_SEED.mp4`, and of the file that says where their camera is.
@@ -42,7 +44,11 @@ def film(
     job = bar.add_task(f'filming {params.task}', total=count)
     for seed in range(params.seed, params.seed + TRIES * count):
         path = folder / f'{params.task}_{seed}.mp4'
-        if not path.exists():
+        bag = None if bags is None else bags / path.stem
+        if not path.exists() or (bag is not None and not bag.exists()):
+            if bag is not None:
+                for left in (bag, partial_folder(bag.parent, bag.name)):
+                    shutil.rmtree(left, ignore_errors=True)
             made = write_human_video(path, replace(params, seed=seed), bags)
             if not made.success:
                 path.unlink()

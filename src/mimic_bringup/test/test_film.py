@@ -21,7 +21,8 @@ def made(monkeypatch) -> list[int]:
         path.write_text('video')
         bag = None if bags is None else bags / path.stem
         if bag is not None:
-            bag.mkdir(parents=True)
+            assert not (bags / f'.{bag.name}.partial').exists()
+            bag.mkdir(parents=True)  # not if it is there
         return HumanVideo(path, bag, params.seed % 2 == 0, 1, 1.0)
 
     monkeypatch.setattr(film, 'write_human_video', write)
@@ -40,6 +41,29 @@ def test_videos_that_succeeded(made, tmp_path, capsys):
     made.clear()
     assert film.main([*command, '--count', '3', '--seed', '4']) == 0
     assert made == [5, 7, 8]  # what is there is not made again
+
+
+def test_videos_that_are_there_without_bags_get_them(made, tmp_path, capsys):
+    command = [str(tmp_path / 'v'), '--task', 'push', '--count', '2']
+    assert film.main(command) == 0
+    made.clear()
+    command += ['--bags', str(tmp_path / 'b')]
+    for again in ([0, 1, 2], [1]):  # 1 does not succeed, and is not kept
+        assert film.main(command) == 0
+        assert made == again
+        assert sorted(p.name for p in (tmp_path / 'b').iterdir()) == ['push_0', 'push_2']
+        made.clear()
+
+
+@pytest.mark.parametrize('left', ['push_2', '.push_2.partial'])
+def test_a_bag_that_was_left_without_its_video_is_made_anew(made, tmp_path, left):
+    (tmp_path / 'b' / left).mkdir(parents=True)
+    (tmp_path / 'b' / left / 'left.mcap').touch()
+    command = [str(tmp_path / 'v'), '--task', 'push', '--bags', str(tmp_path / 'b')]
+    assert film.main([*command, '--count', '1', '--seed', '2']) == 0
+    assert made == [2]
+    assert [p.name for p in (tmp_path / 'b').iterdir()] == ['push_2']
+    assert not list((tmp_path / 'b').rglob('left.mcap'))
 
 
 def test_the_videos_of_one_folder_are_of_one_camera(made, tmp_path, capsys):
