@@ -142,7 +142,7 @@ class _Writer:
             path = self._root / self._path(DATA_PATH, self._data_file)
         if self._data is None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._data = pq.ParquetWriter(path, self._schema)
+            self._data = pq.ParquetWriter(path, self._schema, write_page_checksum=True)
         arrays = [_column(columns[field.name], field.type) for field in self._schema]
         self._data.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
         stats = {
@@ -281,7 +281,7 @@ def _write_episodes(
         for name in values:
             columns[f'stats/{feature}/{name}'] = [s[feature][name].tolist() for s in stats]
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table(columns), path)
+    pq.write_table(pa.table(columns), path, write_page_checksum=True)
 
 
 def _write_tasks(path: Path, tasks: Sequence[str]) -> None:

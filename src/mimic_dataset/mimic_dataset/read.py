@@ -242,6 +242,6 @@ def _matrix(table: pa.Table, name: str, path: Path) -> FloatArray:
 
 def _read(path: Path) -> pa.Table:
     try:
-        return pq.read_table(path)
+        return pq.read_table(path, page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:
         raise DatasetError(f'{path}: the parquet file is damaged: {error}') from error

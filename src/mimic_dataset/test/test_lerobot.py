@@ -198,6 +198,12 @@ def cut(path):
         ('data/chunk-000/file-000.parquet', cut, ['data/chunk-000/file-000.parquet', 'damaged']),
         ('meta/episodes/chunk-000/file-000.parquet', cut, ['meta/episodes', 'damaged']),
         ('videos/observation.images.agent/chunk-000/file-000.mp4', cut, ['agent', 'file-000.mp4']),
+        ('data/chunk-000/file-000.parquet', damage_middle, ['data/chunk-000', 'damaged']),
+        ('meta/episodes/chunk-000/file-000.parquet', damage_middle, ['meta/episodes', 'damaged']),
+        ('videos/observation.images.agent/chunk-000/file-000.mp4', damage_middle,
+         ['agent', 'file-000.mp4', 'damaged at frame']),
+        ('videos/observation.images.wrist/chunk-000/file-000.mp4', damage_middle,
+         ['wrist', 'file-000.mp4', 'damaged at frame']),
         ('videos/observation.images.wrist/chunk-000/file-000.mp4', lambda p: p.unlink(),
          ['wrist', 'missing']),
         ('meta/mimic.json', lambda p: p.unlink(), ['mimic.json', 'No such file']),
@@ -209,6 +215,28 @@ def test_damage_names_the_file(dataset, file, harm, words):
     with pytest.raises(DatasetError) as error:
         load(folder, cache=False)
     assert all(word in str(error.value) for word in words), error.value
+
+
+def test_no_number_is_read_that_was_not_written(dataset):
+    """A few wrong bytes, which leave a table that can be read: each page has a checksum."""
+    folder, episodes = dataset
+    file = folder / 'robot/data/chunk-000/file-000.parquet'
+    whole, refused = file.read_bytes(), 0
+    for share in range(5, 100, 5):
+        data = bytearray(whole)
+        at = len(data) * share // 100
+        data[at : at + 8] = bytes(byte ^ 0x5A for byte in data[at : at + 8])
+        file.write_bytes(bytes(data))
+        try:
+            found = load(folder, domains=('robot',), pictures=False).episodes
+        except DatasetError as error:
+            assert str(file) in str(error)
+            refused += 1
+            continue
+        for read, wrote in zip(found, episodes, strict=False):
+            np.testing.assert_array_equal(read.action, np.float32(wrote.action))
+            np.testing.assert_array_equal(read.state, np.float32(wrote.state))
+    assert refused > 12
 
 
 def edit(path, change):
