@@ -56,6 +56,16 @@ def test_the_robot_does_from_pixels_what_the_person_shows(robot, commands):
     check_limits(robot, commands)
 
 
+@pytest.mark.parametrize(('task', 'hand'), [('push', 'fin_ray'), ('flip', 'ability')])
+def test_tasks_are_done_from_pixels_with_other_hands(task, hand, commands):
+    """Without a grasp, and with fingers that turn a thing: demonstrations that are recorded."""
+    other = load_robot('iiwa14', hand)
+    outcome = run_trial(other, LockstepParams(task=task, seed=1))
+    assert outcome.success
+    assert outcome.followed > 0.95 * outcome.pictures
+    check_limits(other, commands)
+
+
 def test_the_same_seed_gives_the_same_motion(robot):
     def motion():
         rows: list[np.ndarray] = []
