@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 pytestmark = [pytest.mark.ros, pytest.mark.timeout(240)]
+ENOUGH = 60  # pictures of the demonstration, which takes about ten seconds
 DEMO = 'import sys; from mimic_bringup.demo import main; sys.exit(main())'
 
 
@@ -155,10 +156,23 @@ def test_a_part_that_is_killed_stops_no_other_and_moves_nothing(listener, tmp_pa
             assert episode.topics['/joint_states'].count > 5  # a busy machine makes few
 
 
-def test_a_demonstration_of_a_bare_hand_is_recorded_and_then_all_ends(ros_domain, tmp_path):
-    """`./mimic launch collect mode:=demonstrate`: what `./mimic practise prepare` reads."""
+def practise(*arguments):
+    """Return what a command of `./mimic practise` prints; it has to succeed."""
+    command = 'import sys; from mimic_rl.practise import main; sys.exit(main())'
+    done = subprocess.run(
+        [sys.executable, '-c', command, *map(str, arguments)],
+        capture_output=True, text=True, timeout=150,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def test_a_demonstration_of_a_bare_hand_is_recorded_and_becomes_a_run(ros_domain, tmp_path):
+    """`./mimic launch collect mode:=demonstrate`, then `./mimic practise prepare` of its bag."""
     from mimic_bringup.graph import graph
     from mimic_recording import Episode
+    from mimic_rl import load_run
+    from mimic_rl.shown import shown_task
 
     arguments = {
         'mode': 'demonstrate', 'task': 'box_push', 'episodes': tmp_path / 'episodes',
@@ -175,3 +189,47 @@ def test_a_demonstration_of_a_bare_hand_is_recorded_and_then_all_ends(ros_domain
         assert {'rest', 'reach', 'carry', 'done'} <= phases
         for ending in ('color/image_raw', 'aligned_depth_to_color/image_raw'):
             assert episode.topics[f'/camera/{ending}'].count > 5  # a busy machine makes few
+        pictures = episode.topics['/camera/aligned_depth_to_color/image_raw'].count
+    if pictures < ENOUGH:
+        pytest.skip(f'a machine this busy made {pictures} pictures: too few to follow the box')
+    mesh, out = tmp_path / 'box.obj', tmp_path / 'run'
+    practise('mesh', mesh, '--task', 'box_push')
+    said = practise('prepare', folder, '--object', mesh, '--hand', 'robotiq_2f85', '--out', out)
+    assert 'look at its pictures, then ./mimic practise train' in said
+    run = load_run(out)
+    assert (run.arm, run.hand, run.task) == ('iiwa14', 'robotiq_2f85', 'box_push')
+    # The box goes as it was shown, and the hand was seen.
+    shown = [shown_task('box_push').path[row][:3, 3] for row in (0, -1)]
+    np.testing.assert_allclose(run.trajectory[[0, -1], :3], shown, atol=0.02)  # [m]
+    assert run.demonstration is not None and len(run.trajectory) > 15
+    assert {'hand_at_start.png', 'object_track.png', 'robot_at_start.png'} <= {
+        path.name for path in out.iterdir()
+    }
+
+
+def test_a_practised_policy_is_launched_and_decides(listener, tmp_path):
+    """`./mimic practise train`, then `./mimic launch policy`; what it learned does not matter."""
+    pytest.importorskip('torch', reason='what learning needs is not installed')
+    from mimic_bringup.graph import graph
+    from mimic_core.ros import subscription_qos
+    from mimic_interfaces.msg import PolicyStatus
+    from mimic_rl import save_run
+    from mimic_rl.shown import show
+
+    run, log, told = tmp_path / 'run', tmp_path / 'launch.log', []
+    save_run(show('box_push', 'iiwa14', 'robotiq_2f85'), run)
+    small = ('environments=2', 'horizon=4', 'layers=[8]', 'memory=4', 'critic_layers=[8]')
+    values = [word for text in (*small, 'minibatches=1') for word in ('--set', text)]
+    practise('train', run, '--steps', 8, '--threads', 1, '--film-every', 0, *values)
+    topic = 'policy/status'
+    listener.node.create_subscription(PolicyStatus, topic, told.append, subscription_qos(topic))
+    arguments = {
+        'checkpoint': run, 'track_object': 'false', 'agent_camera_rate': '0.0', 'viewer': 'false',
+        'record': 'false',
+    }  # fmt: skip
+    with graph('policy', arguments, log) as process:
+        decided = listener.wait(lambda: told and told[-1].chunks > 0, 90)
+        said = told[-1].reason if told else 'nothing'
+        assert decided, f'the policy says {said}\n{log.read_text()[-2000:]}'
+        assert process.poll() is None and listener.outputs
+    assert 'Traceback' not in log.read_text()
