@@ -21,6 +21,7 @@ from mimic_composition.launcher.substitution import Call, parse
 from mimic_composition.launcher.xml_reader import Element, read_xml
 from mimic_core.params import check_value
 from mimic_core.topics import TOPICS
+from mimic_object_tracking import SightParams
 
 MODES = sorted((ROOT / 'launch').glob('*.launch.xml'))
 PARTS = sorted((ROOT / 'launch/parts').glob('*.launch.xml'))
@@ -192,7 +193,9 @@ def test_the_site_file_stands_at_the_defaults():
     content = yaml.safe_load((ROOT / 'config/site.yaml').read_text())
     drivers = [p for name, p in PACKAGES.items() if name.endswith('_driver')]
     of_drivers = [_driver_params(package) for package in drivers]
-    classes = {'control': [params_class(PACKAGES['mimic_control'], 'control')]}
+    nodes = {'control': 'mimic_control', 'policy': 'mimic_rl',
+             'object_tracking': 'mimic_object_tracking'}  # fmt: skip
+    classes = {name: [params_class(PACKAGES[p], name)] for name, p in nodes.items()}
     wrong = []
     for section, values in content.items():
         for name, value in values['ros__parameters'].items():
@@ -444,6 +447,32 @@ def test_no_pose_is_invented_where_one_matters(plan):
     given = poses('collect', mode='demonstrate', camera='realsense', calibration='agent')
     assert given['/camera'] is not None
     assert poses('policy', agent_calibration='agent', **sources)['/agent_camera'] is not None
+
+
+@pytest.mark.parametrize(
+    'path',
+    [path for path in FILES if 'segmenter' in path.read_text()],
+    ids=lambda p: str(p.parent),
+)
+def test_how_objects_are_found_has_the_defaults_of_the_tracker(path: Path):
+    args = [child.attributes for child in read_xml(path).children if child.tag == 'arg']
+    given = {arg['name']: arg['default'] for arg in args}
+    for field in dataclasses.fields(SightParams):
+        assert type(field.default)(given[field.name]) == field.default
+
+
+def test_how_the_object_is_found_reaches_the_tracker(plan, tmp_path):
+    document = {'arm': 'panda', 'hand': 'leap', 'task': 'box_push', 'object': {'mesh': 'box.obj'}}
+    (tmp_path / 'run.json').write_text(json.dumps(document))
+    given = {'markers': 'marks.yaml', 'estimator': 'foundation_pose', 'segmenter': 'sam2'}
+    found = plan('policy', checkpoint=str(tmp_path), farthest='2.5', clearance='0.01', **given)
+    values = _parameters(found)['object_tracking']
+    assert values.items() >= {**given, 'farthest': 2.5, 'clearance': 0.01}.items()
+    for process in found.processes():  # what a launch file says comes after the site file
+        if Path(process.argv[0]).name in ('object_tracking', 'policy'):
+            files = [v for o, v in pairwise(process.argv) if o == '--params-file']
+            assert files[0].endswith('/config/site.yaml')
+            assert len(files) > 1 and all('launch_params' in file for file in files[1:])
 
 
 def _pictures(twin):

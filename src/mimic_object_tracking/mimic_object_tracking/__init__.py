@@ -1,7 +1,7 @@
 """Frames to 6-DoF poses of known objects."""
 
 from mimic_object_tracking.mesh import ObjectModel, load_object, make_object
-from mimic_object_tracking.params import ObjectTrackingParams
+from mimic_object_tracking.params import ObjectTrackingParams, SightParams
 from mimic_object_tracking.tracker import ObjectTracker
 from mimic_object_tracking.view import ObjectEstimate
 
@@ -10,6 +10,7 @@ __all__ = [
     'ObjectModel',
     'ObjectTracker',
     'ObjectTrackingParams',
+    'SightParams',
     'load_object',
     'make_object',
 ]

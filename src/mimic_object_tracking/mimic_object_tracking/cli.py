@@ -10,13 +10,14 @@ import cv2
 import numpy as np
 from rich.console import Console
 
+from mimic_core.arguments import add_arguments, from_arguments
 from mimic_core.arrays import Image
 from mimic_core.camera import Frame
 from mimic_core.errors import MimicError
 from mimic_core.params import from_mapping
 from mimic_object_tracking.drawing import draw_object
 from mimic_object_tracking.mesh import load_object
-from mimic_object_tracking.params import ObjectTrackingParams
+from mimic_object_tracking.params import ObjectTrackingParams, SightParams
 from mimic_object_tracking.recorded import bag_frames, follow, write_paths
 from mimic_object_tracking.tracker import ObjectTracker
 from mimic_object_tracking.view import ObjectEstimate
@@ -37,9 +38,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('--camera', default='camera', help='prefix of the topics')
     parser.add_argument('--scale', type=float, default=1.0, help='metres in a unit of the mesh')
     parser.add_argument('--symmetry', default='auto', help='auto, none, z, or x2,z4')
-    parser.add_argument('--markers', default='', help='file that says which markers are on it')
     parser.add_argument('--out', type=Path, default=Path('out/objects'),
                         help='folder for poses.csv and sheet.png')  # fmt: skip
+    add_arguments(parser, SightParams)
     return parser
 
 
@@ -83,15 +84,12 @@ def run(options: argparse.Namespace, console: Console) -> int:
     Raises:
         MimicError: It could not be done; says why.
     """
-    params = from_mapping(
-        ObjectTrackingParams,
-        {
-            'objects': [str(path) for path in options.object],
-            'mesh_scale': options.scale,
-            'symmetry': options.symmetry,
-            'markers': options.markers,
-        },
-    )
+    given = {
+        'objects': [str(path) for path in options.object],
+        'mesh_scale': options.scale,
+        'symmetry': options.symmetry,
+    }
+    params = from_mapping(ObjectTrackingParams, given | vars(from_arguments(SightParams, options)))
     models = [load_object(Path(path), params.mesh_scale, params.symmetry)
               for path in params.objects]  # fmt: skip
     for model in models:

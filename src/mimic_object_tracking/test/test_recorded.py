@@ -103,6 +103,25 @@ def test_an_object_that_is_not_there_is_told(box_stage, mesh, tmp_path, capsys):
     assert 'box is never seen' in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ('option', 'value', 'says'),
+    [
+        ('farthest', '0.2', 'box is never seen'),
+        ('estimator', 'magic', "estimator 'magic' is not"),
+        ('segmenter', 'magic', "segmenter 'magic' is not"),
+        ('markers', 'none.yaml', 'none.yaml cannot be read'),
+        ('clearance', '1', 'clearance'),
+    ],
+)
+def test_how_objects_are_found_are_options(moving, mesh, tmp_path, capsys, option, value, says):
+    write_bag(tmp_path / 'bag', moving[:2])
+    given = [str(tmp_path / 'bag'), '--object', str(mesh), '--out', str(tmp_path / 'out')]
+    with pytest.raises(SystemExit) as end:
+        main([*given, f'--{option}', value])
+    assert end.value.code == 1
+    assert says in ' '.join(capsys.readouterr().out.split())
+
+
 def test_a_bag_without_depth(moving, mesh, tmp_path, capsys):
     write_bag(tmp_path / 'bag', moving[:3], depth=False)
     with pytest.raises(SystemExit) as end:

@@ -230,6 +230,14 @@ def test_a_hand_that_is_never_seen_and_a_thing_outside_the_picture(tmp_path, sho
         watch(nothing, model, 'left')
 
 
+def test_how_the_object_is_found_is_told_to_the_tracker(tmp_path, small, shown):
+    frames, pose = small
+    video = DemonstrationVideo(write(tmp_path / 'bag', frames, pose))
+    params = PrepareParams(estimator='magic')
+    with pytest.raises(ConfigError, match="estimator 'magic' is not shape, foundation_pose"):
+        prepare(video, shown.mesh, 'iiwa14', 'allegro', task='box_push', params=params)
+
+
 def test_a_folder_of_another_task_is_no_run(tmp_path):
     (tmp_path / 'run.json').write_text('{"format": "other"}')
     with pytest.raises(ConfigError, match=r'run\.json'):

@@ -23,6 +23,7 @@ def _parse(*words):
 
 def test_what_is_given_and_what_is_not():
     given = _parse('bag', '--object', 'box.obj')
+    assert (given.markers, given.estimator, given.farthest) == ('', 'shape', 1.6)  # the tracker's
     assert (given.bag, given.object, given.out) == (Path('bag'), Path('box.obj'), None)
     assert (given.arm, given.hand, given.task) == ('iiwa14', 'allegro', '')
     assert command._pose(given.camera_pose) is None

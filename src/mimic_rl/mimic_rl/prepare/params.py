@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from mimic_core.params import param
+from mimic_object_tracking import SightParams
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrepareParams:
+class PrepareParams(SightParams):
     """From a video to a run. Published values are those of Human2Sim2Robot."""
 
     rate: float = param('Of the trajectory that is practised [Hz].', 15.0, low=5.0, high=60.0)

@@ -132,7 +132,7 @@ def prepare(
     model, fit, origin = practice_model(mesh, mesh_scale, params)
     anchors = _anchors(model)
     if watched is None:
-        watched = watch(video, model, cast(Side, params.side), progress)
+        watched = watch(video, model, cast(Side, params.side), progress, params)
     seen = _Seen(video, watched, model, anchors, robot, params)
     draft = PracticeRun(
         arm=arm,

@@ -10,13 +10,20 @@ from mimic_core.arrays import BoolArray, FloatArray
 from mimic_core.errors import ConfigError, MimicError
 from mimic_core.hand import Side, TrackedHand
 from mimic_core.keypoints import NUM_KEYPOINTS
+from mimic_core.params import types_of
 from mimic_hand_tracking import HandTracker, TrackingParams
-from mimic_object_tracking import ObjectModel, ObjectTracker, ObjectTrackingParams
+from mimic_object_tracking import (
+    ObjectModel,
+    ObjectTracker,
+    ObjectTrackingParams,
+    SightParams,
+)
 from mimic_object_tracking.recorded import LEAST_DEPTH
 from mimic_rl.prepare.path import ObjectNotSeenError, smooth
 from mimic_rl.prepare.video import DemonstrationVideo
 
 _FEWEST: Final = 10  # frames of a demonstration
+_USUAL: Final = SightParams()
 
 
 class HandNotSeenError(MimicError):
@@ -46,6 +53,7 @@ def watch(
     model: ObjectModel,
     side: Side,
     progress: Callable[[int], None] = lambda frames: None,
+    sight: SightParams = _USUAL,
 ) -> Watched:
     """Track object and hand through a video; a frame whose depth was lost is left out.
 
@@ -54,16 +62,18 @@ def watch(
         model: Of the object.
         side: The person's hand.
         progress: Is told how many frames are done.
+        sight: How the object is found.
 
     Raises:
         ConfigError: Fewer than ten frames have depth, or hardly any of many.
         HandNotSeenError: The hand is never seen.
         ObjectNotSeenError: The object is never seen.
     """
+    # The model is loaded; the parameter only tells the node where from.
+    said = {name: getattr(sight, name) for name in types_of(SightParams)}
+    object_tracker = ObjectTracker([model], ObjectTrackingParams(objects=(model.name,), **said))
     # Smoothing is done afterwards, without delay: no filter here.
     hand_tracker = HandTracker(TrackingParams(filter_cutoff=0.0, confirm_frames=1))
-    # The model is loaded; the parameter only tells the node where from.
-    object_tracker = ObjectTracker([model], ObjectTrackingParams(objects=(model.name,)))
     stamps, objects, keypoints, confidence, by_depth = [], [], [], [], []
     others: set[str] = set()
     left_out = 0
