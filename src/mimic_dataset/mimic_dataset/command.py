@@ -81,9 +81,9 @@ def ingest_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         '--lowest-palm', type=_lowest_palm, default='robot', metavar='M|robot|none',
-        help='height in base_link to which the palm comes [m]: tells how far away a hand without '
-        "depth is; robot: that of the dataset's robot episodes, if there are any; none: as far as "
-        'it looks; default: %(default)s',
+        help='height in base_link to which the palm comes [m]: tells how far away the hand of a '
+        "video without depth is; robot: that of the dataset's robot episodes, if there are any; "
+        'none: as far as it looks; default: %(default)s',
     )  # fmt: skip
     return parser
 
@@ -191,8 +191,8 @@ def _lowest_of(given: argparse.Namespace, robot: RobotModel, console: Console) -
         return None  # of another hand: to be refused where both are put together
     lowest = demonstrated(shown.episodes)
     console.print(
-        f'the palm comes down to {lowest:.3f} m in {BASE} in the robot episodes: hands without '
-        'depth are as far away as that tells',
+        f'the palm comes down to {lowest:.3f} m in {BASE} in the robot episodes: hands in '
+        'videos without depth are as far away as that tells',
         soft_wrap=True,
     )
     return lowest

@@ -1,4 +1,4 @@
-"""How far away a hand is where there is no depth: its palm comes as low as the robot's did.
+"""How far away the hand of a video without depth is: its palm comes as low as the robot's did.
 
 From its size alone a hand is seen too near by a tenth and more, since nobody's hand has the length
 that is assumed and detectors have a scale of their own. Targets of the palm are those of a robot

@@ -247,7 +247,7 @@ def follow(
     rows: list[FloatArray] = []
     stamps: list[float] = []
     reasons: Counter[str] = Counter()
-    measured = False  # how far away a hand is, by depth, in any picture
+    measured = False  # how far away the hand is, by depth, in any picture
     nothing = np.full(16 + len(robot.hand_joints), np.nan)
     q, engaged_at, seconds = robot.home.copy(), -np.inf, 0.0
     try:
@@ -275,7 +275,8 @@ def follow(
                         reasons['the hand was just found'] += 1
                 rows.append(row)
                 stamps.append(frame.stamp)
-                measured |= hand is not None and hand.method == 'depth'
+                if hand is not None and hand.side == params.side:
+                    measured |= hand.method == 'depth'
     finally:
         tracker.close()
     if len(stamps) < 2:

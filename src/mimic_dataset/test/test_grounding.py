@@ -1,4 +1,4 @@
-"""How far away a hand without depth is, by how low its palm comes."""
+"""How far away the hand of a video without depth is, by how low its palm comes."""
 
 import dataclasses
 import sys
@@ -71,6 +71,29 @@ def test_what_depth_says_of_some_pictures_is_not_moved(tmp_path, monkeypatch):
 
     monkeypatch.setattr(people.HandTracker, 'process_frames', with_depth_at_first)
     assert follow(video, gripper, PARAMS, view).factor == 1.0
+
+
+def test_depth_of_the_other_hand_does_not_count(tmp_path, monkeypatch):
+    video = write_video(tmp_path / 'a.mp4')
+    gripper, view = (
+        load_robot(PARAMS.arm, PARAMS.hand),
+        dataclasses.replace(VIEW, lowest_palm=0.28),
+    )
+    track = people.HandTracker.process_frames
+
+    def other_hand_at_first(tracker, frames):
+        found = track(tracker, frames)
+        if frames[0].stamp > 0.5:
+            return found
+        return tuple(
+            tuple(dataclasses.replace(hand, side='left', method='depth') for hand in hands)
+            for hands in found
+        )
+
+    monkeypatch.setattr(people.HandTracker, 'process_frames', other_hand_at_first)
+    found = follow(video, gripper, PARAMS, view)
+    assert found.factor != 1.0
+    assert np.percentile(found.position[found.valid, 2], 2.0) == pytest.approx(0.28, abs=5e-4)
 
 
 def test_an_episode_is_made_anew_where_it_would_be_elsewhere(tmp_path):
