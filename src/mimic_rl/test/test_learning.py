@@ -310,6 +310,29 @@ def test_a_training_films_what_it_does_and_does_not_notice(run, settings, tmp_pa
         assert torch.equal(value, _weights(training)[name]), name
 
 
+def test_a_film_is_as_hard_as_the_practice_it_shows(run, settings, tmp_path, monkeypatch):
+    filmed = []
+
+    class Looker:
+        def __init__(self, practice):
+            filmed.append((practice.level, practice.start_level))
+
+        def draw(self):
+            return None
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr('mimic_rl.training.Camera', Looker)
+    monkeypatch.setattr('mimic_rl.training.write_film', lambda *_: None)
+    learning = dataclasses.replace(SMALL, level=0.4, start_level=0.9)
+    own = dataclasses.replace(settings, learning=learning)
+    training = Training(run, own, tmp_path, threads=1)
+    training.film(tmp_path / 'film.mp4')
+    training.close()
+    assert filmed == [(0.4, 0.9)]
+
+
 def test_a_training_without_graphics_goes_on_and_says_so(run, settings, tmp_path, monkeypatch):
     def none(*_):
         raise AttributeError("'NoneType' object has no attribute 'eglQueryString'")

@@ -100,8 +100,11 @@ def test_the_start_is_beside_the_object(folder):
     assert np.arctan2(turn[1, 0], turn[0, 0]) == pytest.approx(0.3, abs=5e-3)
     far = shown.copy()
     far[0] = 2.0
-    with pytest.raises(LimitError, match='no posture reaches the start beside'):
+    words = f'(2.00, {far[1]:.2f}, {far[2]:.2f}) m: put it nearer to '
+    words += f'({shown[0]:.2f}, {shown[1]:.2f}), where it was shown'
+    with pytest.raises(LimitError, match=re.escape(words)) as caught:
         policy.start_beside(far)
+    assert str(caught.value).startswith('no posture reaches the start beside')
 
 
 def test_how_many_other_starts_are_reached(folder):
