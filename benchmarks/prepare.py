@@ -17,7 +17,7 @@ from mimic_rl.shapes import object_mesh
 from mimic_rl.shown import known_shown, shown_task
 
 ARM = 'iiwa14'
-HANDS = ('allegro', 'leap', 'robotiq_2f85')
+HANDS = ('allegro', 'leap', 'robotiq_2f85', 'fin_ray')  # the last one as UMI has it
 # The hand hides the spout while it pours, and the rest is round.
 SYMMETRY = {'pitcher_pour': 'z'}
 TIPS = [INDEX[f'{finger}_tip'] for finger in ('thumb', 'index', 'middle', 'ring')]
