@@ -335,3 +335,17 @@ def test_ray_workers_run_every_job_and_a_lost_one_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, 'ray', ray_module(fail))
     with pytest.raises(RayTaskError):
         list(spread(abs, jobs, make_workers(2, 'local'), 2))
+
+
+def test_ray_itself_makes_the_same_dataset(tmp_path):
+    pytest.importorskip('ray', reason='Ray is optional: pip install ray')
+    bags = [write_bag(tmp_path / 'bags' / name) for name in ('a', 'b')]
+    here, there = tmp_path / 'here', tmp_path / 'there'
+    assert convert(make_jobs(bags, here, 'robot', PARAMS)).failed == ()
+    assert (
+        convert(make_jobs(bags, there, 'robot', PARAMS), make_workers(2, 'local'), 2).failed == ()
+    )
+    files = [path.relative_to(here) for path in here.rglob('*') if path.is_file()]
+    assert len(files) > 8
+    for file in files:
+        assert (here / file).read_bytes() == (there / file).read_bytes(), file

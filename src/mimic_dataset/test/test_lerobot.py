@@ -39,6 +39,27 @@ def test_what_is_read_is_what_was_written(dataset):
             assert (distance.argmin(axis=1) == np.arange(len(a))).all()
 
 
+@pytest.mark.parametrize('domain', ['robot', 'human'])
+def test_lerobot_itself_loads_what_was_written(dataset, domain, monkeypatch):
+    pytest.importorskip('lerobot', reason='lerobot is optional: pip install lerobot')
+    monkeypatch.setenv('HF_HUB_OFFLINE', '1')
+    from lerobot.datasets.lerobot_dataset import LeRobotDataset
+
+    folder, _ = dataset
+    found = LeRobotDataset('mimic/push', root=folder / domain)
+    frames = [(e, t) for e in load(folder).of(domain) for t in range(len(e))]
+    assert len(found) == len(frames) > 20
+    for row, (wanted, t) in zip(range(len(found)), frames, strict=True):
+        item = found[row]
+        np.testing.assert_array_equal(item['action'].numpy(), np.float32(wanted.action[t]))
+        if wanted.state is not None:
+            state = item['observation.state'].numpy()
+            np.testing.assert_array_equal(state, np.float32(wanted.state[t]))
+        shown = 255.0 * item['observation.images.agent'].numpy().transpose(1, 2, 0)
+        assert np.abs(shown - wanted.agent[t]).mean() < 4.0  # of 255: another decoder
+        assert item['task'] == 'push'
+
+
 def test_pictures_at_network_size_are_mapped_and_decoded_once(dataset, monkeypatch):
     folder, _ = dataset
     first = load(folder, (16, 24))
