@@ -396,28 +396,27 @@ def test_a_practised_policy_gets_the_object(plan, tmp_path, arguments, started, 
 
 def _parameters(found):
     """Return the parameters of each process that would be started."""
+    return {Path(process.argv[0]).name: _given(process.argv) for process in found.processes()}
+
+
+def _given(argv):
+    """Return the parameters that a launch file gives a process."""
     values = {}
-    for process in found.processes():
-        name = Path(process.argv[0]).name
-        values[name] = {}
-        for path in (a for a in process.argv if 'launch_params' in a):
-            (content,) = yaml.safe_load(Path(path).read_text()).values()
-            values[name] |= content['ros__parameters']
+    for path in (a for a in argv if 'launch_params' in a):
+        (content,) = yaml.safe_load(Path(path).read_text()).values()
+        values |= content['ros__parameters']
     return values
 
 
 def _cameras(found):
     """Return the parameters of each camera node that would be started, by its namespace."""
-    values = {}
-    for process in (p for p in found.processes() if p.argv[0].endswith('/camera')):
-        given = {'frame_id': CameraParams(source='none').frame_id}
-        for option, value in pairwise(process.argv):
-            if option == '--params-file':
-                (content,) = yaml.safe_load(Path(value).read_text()).values()
-                given |= content['ros__parameters']
-            if value.startswith('__ns:='):
-                values[value.removeprefix('__ns:=')] = given
-    return values
+    argvs = [p.argv for p in found.processes() if p.argv[0].endswith('/camera')]
+    places = [next(a for a in argv if a.startswith('__ns:=')) for argv in argvs]
+    usual = {'frame_id': CameraParams().frame_id}
+    return {
+        place.removeprefix('__ns:='): usual | _given(argv)
+        for place, argv in zip(places, argvs, strict=True)
+    }
 
 
 def test_each_camera_has_a_frame_of_its_own(plan):
@@ -540,10 +539,7 @@ def test_two_gates_know_each_other_and_share_one_tracker(plan):
         for name in ('control', 'retargeting', 'state_publisher', 'twin'):
             (argv,) = [a for a in argvs[name] if f'__ns:=/{side}' in a]
             assert 'hand_tracking/hands:=/hand_tracking/hands' in argv
-            found[name] = {}
-            for path in (a for a in argv if 'launch_params' in a):
-                (content,) = yaml.safe_load(Path(path).read_text()).values()
-                found[name] |= content['ros__parameters']
+            found[name] = _given(argv)
             assert found[name]['prefix'] == f'{side}_'
         assert found['retargeting']['side'] == side
         gate = found['control']
