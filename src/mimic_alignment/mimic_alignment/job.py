@@ -20,9 +20,7 @@ class Job:
 
     dataset: Path
     method: str  # action or visual
-    output: (
-        Path | None
-    )  # None: in the dataset, mapping_<method>.json or found_<robot>_<method>.json
+    output: Path | None  # None: in the dataset, by the names of what was asked for
     humans: tuple[str, ...]  # names; empty: all
     robots: tuple[str, ...]
     encoder: str  # of the visual method
