@@ -81,4 +81,5 @@ def test_a_cell_that_was_stopped_is_not_trained_again(folder, monkeypatch):
     assert [one['seed'] for one in result['each']] == [400_000, 400_001]
     assert all(0.0 < one['duration'] <= 1.1 for one in result['each'])
     assert folder / result['checkpoint'] == trained
+    assert result['training_time'] is None  # not that of the process that found it done
     assert cells.work_of(JOB)['rollouts'] == 2
