@@ -120,7 +120,7 @@ def rated_rows(
 ) -> list[Row]:
     """Return a row for each score, each margin over replays and cloning, and each ablation.
 
-    The seed ranks the full method over every ablation (figures 7 to 9).
+    The full method ranks over every ablation.  Source: Human2Sim2Robot, figures 7 to 9.
 
     Args:
         name: What they begin with.
