@@ -26,7 +26,7 @@ def film(
     """Make videos that are not there yet; return all of them, those of seeds one after another.
 
     A video in which the task did not succeed is not kept, and the next seed is taken. With bags, a
-    video without its bag is made again, and a bag without its video too: who was killed left it.
+    video without its bag is made again: it is written first, so who was killed left it.
 
     Args:
         folder: Of the mp4, `TASK_SEED.mp4`, and of the file that says where their camera is.
@@ -37,7 +37,7 @@ def film(
 
     Raises:
         MimicError: One cannot be written, or too many did not succeed; the folder is of another
-            camera.
+            camera; a bag is there already, of another video.
     """
     write_camera(folder, params)
     videos: list[Path] = []
@@ -46,14 +46,17 @@ def film(
         path = folder / f'{params.task}_{seed}.mp4'
         bag = None if bags is None else bags / path.stem
         if not path.exists() or (bag is not None and not bag.exists()):
-            if bag is not None:
-                for left in (bag, partial_folder(bag.parent, bag.name)):
-                    shutil.rmtree(left, ignore_errors=True)
+            if bag is not None and path.exists():
+                shutil.rmtree(partial_folder(bag.parent, bag.name), ignore_errors=True)
+            elif bag is not None and bag.exists():
+                raise MimicError(
+                    f'{bag} is not of {path}, which is not there: choose other --bags'
+                )
             made = write_human_video(path, replace(params, seed=seed), bags)
             if not made.success:
-                path.unlink()
                 if made.bag is not None:
                     shutil.rmtree(made.bag)
+                path.unlink()
                 bar.console.print(f'seed {seed}: the person did not do it, not kept')
                 continue
         videos.append(path)

@@ -89,11 +89,11 @@ def write_human_video(
                     watch(person, frame.stamp)
             container.mux(stream.encode())
             success, duration = person.success, person.duration
+        part.replace(path)
         written = None
         if bags is not None:
             info = EpisodeInfo(path.stem, params.task, (f'seed={params.seed}',))
             written = bag.write(bags, info).path
-        part.replace(path)
     except (OSError, av.FFmpegError) as error:
         raise MimicError(f'{path} cannot be written: {error}') from error
     finally:

@@ -55,15 +55,25 @@ def test_videos_that_are_there_without_bags_get_them(made, tmp_path, capsys):
         made.clear()
 
 
-@pytest.mark.parametrize('left', ['push_2', '.push_2.partial'])
-def test_a_bag_that_was_left_without_its_video_is_made_anew(made, tmp_path, left):
-    (tmp_path / 'b' / left).mkdir(parents=True)
-    (tmp_path / 'b' / left / 'left.mcap').touch()
+def test_what_a_kill_left_of_a_bag_is_made_anew(made, tmp_path):
+    (tmp_path / 'b/.push_2.partial').mkdir(parents=True)
+    (tmp_path / 'v').mkdir()
+    (tmp_path / 'v/push_2.mp4').touch()  # written before its bag
     command = [str(tmp_path / 'v'), '--task', 'push', '--bags', str(tmp_path / 'b')]
     assert film.main([*command, '--count', '1', '--seed', '2']) == 0
     assert made == [2]
     assert [p.name for p in (tmp_path / 'b').iterdir()] == ['push_2']
-    assert not list((tmp_path / 'b').rglob('left.mcap'))
+
+
+def test_the_bag_of_another_video_stays(made, tmp_path, capsys):
+    (tmp_path / 'b/push_2').mkdir(parents=True)
+    (tmp_path / 'b/push_2/all.mcap').touch()
+    command = [str(tmp_path / 'v'), '--task', 'push', '--bags', str(tmp_path / 'b')]
+    assert film.main([*command, '--count', '1', '--seed', '2']) == 1
+    assert 'push_2.mp4, which is not there: other --bags' in ' '.join(
+        capsys.readouterr().err.split()
+    )
+    assert not made and (tmp_path / 'b/push_2/all.mcap').exists()
 
 
 def test_the_videos_of_one_folder_are_of_one_camera(made, tmp_path, capsys):
