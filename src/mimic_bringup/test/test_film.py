@@ -71,7 +71,7 @@ def test_the_bag_of_another_video_stays(made, tmp_path, capsys):
     command = [str(tmp_path / 'v'), '--task', 'push', '--bags', str(tmp_path / 'b')]
     assert film.main([*command, '--count', '1', '--seed', '2']) == 1
     said = ''.join(capsys.readouterr().err.split())  # lines may end within a path
-    assert 'whichisnotthere:other--bags' in said
+    assert 'whichisnotthere:chooseother--bags' in said
     assert not made and (tmp_path / 'b/push_2/all.mcap').exists()
 
 
