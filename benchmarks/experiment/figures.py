@@ -11,7 +11,6 @@ from benchmarks.experiment.retrieval import Overlaps
 from benchmarks.experiment.settings import (
     CONTROL,
     HANDS,
-    METHODS,
     ROBOT_COUNTS,
     ROBOTS,
     TASKS,
@@ -21,14 +20,14 @@ from benchmarks.experiment.settings import (
     usual,
 )
 
-COLOURS: Final = {
+COLOURS: Final = {  # in the order in which bars stand
     'robot_only': '#9aa1ab',
-    'co_train': '#e0a13a',
-    'immimic_a': '#2566c4',
-    'immimic_v': '#58a5a8',
-    'fine_tune': '#b07cc6',
-    'random_map': '#c96a5a',
     CONTROL: '#5c636d',
+    'fine_tune': '#b07cc6',
+    'co_train': '#e0a13a',
+    'random_map': '#c96a5a',
+    'immimic_v': '#58a5a8',
+    'immimic_a': '#2566c4',
 }
 _STYLE: Final[Any] = {'font.size': 8, 'axes.spines.top': False, 'axes.spines.right': False}
 Results = Sequence[Mapping[str, Any]]
@@ -51,20 +50,19 @@ def draw_success(results: Results) -> Figure:
     """Return success of every cell with 95 % intervals, a panel for each task."""
     table = [r for r in results if is_usual(r)]
     tasks = [task for task in TASKS if any(r['cell']['task'] == task for r in table)]
-    methods = [m for m in METHODS if any(r['cell']['method'] == m for r in table)]
+    methods = [m for m in COLOURS if any(r['cell']['method'] == m for r in table)]
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(3.1 * max(len(tasks), 1) + 1.2, 3.0), layout='constrained')
         for column, task in enumerate(tasks):
             axes: Any = figure.add_subplot(1, len(tasks), column + 1)
             hands = [h for h in HANDS if _find(table, task=task, hand=h)]
             width = 0.8 / len(methods)
-            for m, method in enumerate(methods):
-                for h, hand in enumerate(hands):
-                    result = _find(table, task=task, hand=hand, method=method)
-                    if result is None:
-                        continue
-                    at, value = h + (m - 0.5 * (len(methods) - 1)) * width, result['success']
-                    axes.bar(at, value, width, color=COLOURS[method])
+            for h, hand in enumerate(hands):
+                found = [_find(table, task=task, hand=hand, method=m) for m in methods]
+                bars = [result for result in found if result is not None]
+                for number, result in enumerate(bars):
+                    at, value = h + (number - 0.5 * (len(bars) - 1)) * width, result['success']
+                    axes.bar(at, value, width, color=COLOURS[result['cell']['method']])
                     spread = [[value - result['success_low']], [result['success_high'] - value]]
                     axes.errorbar(at, value, spread, color='#1b1d21', linewidth=0.7)
             axes.set_xticks(range(len(hands)), hands)
