@@ -56,42 +56,35 @@ def test_a_video_comes_as_low_as_the_demonstrations_do(tmp_path):
         lowest(dataclasses.replace(VIEW, lowest_palm=-3.0))
 
 
-def test_what_depth_says_of_some_pictures_is_not_moved(tmp_path, monkeypatch):
-    video = write_video(tmp_path / 'a.mp4', duration=2.0)
-    gripper, view = load_robot(PARAMS.arm, PARAMS.hand), dataclasses.replace(VIEW, lowest_palm=0.1)
+@pytest.fixture
+def seen_first_as(monkeypatch):
+    """Lets the tracker say something else of the hands in the first pictures."""
     track = people.HandTracker.process_frames
 
-    def with_depth_at_first(tracker, frames):
-        found = track(tracker, frames)
-        if frames[0].stamp > 1.0:
-            return found
-        return tuple(
-            tuple(dataclasses.replace(hand, method='depth') for hand in hands) for hands in found
-        )
+    def change(until, **said):
+        def process(tracker, frames):
+            found = track(tracker, frames)
+            if frames[0].stamp > until:
+                return found
+            return tuple(tuple(dataclasses.replace(h, **said) for h in hands) for hands in found)
 
-    monkeypatch.setattr(people.HandTracker, 'process_frames', with_depth_at_first)
+        monkeypatch.setattr(people.HandTracker, 'process_frames', process)
+
+    return change
+
+
+def test_what_depth_says_of_some_pictures_is_not_moved(tmp_path, seen_first_as):
+    video = write_video(tmp_path / 'a.mp4', duration=2.0)
+    gripper, view = load_robot(PARAMS.arm, PARAMS.hand), dataclasses.replace(VIEW, lowest_palm=0.1)
+    seen_first_as(1.0, method='depth')
     assert follow(video, gripper, PARAMS, view).factor == 1.0
 
 
-def test_depth_of_the_other_hand_does_not_count(tmp_path, monkeypatch):
+def test_depth_of_the_other_hand_does_not_count(tmp_path, seen_first_as):
     video = write_video(tmp_path / 'a.mp4')
-    gripper, view = (
-        load_robot(PARAMS.arm, PARAMS.hand),
-        dataclasses.replace(VIEW, lowest_palm=0.28),
-    )
-    track = people.HandTracker.process_frames
-
-    def other_hand_at_first(tracker, frames):
-        found = track(tracker, frames)
-        if frames[0].stamp > 0.5:
-            return found
-        return tuple(
-            tuple(dataclasses.replace(hand, side='left', method='depth') for hand in hands)
-            for hands in found
-        )
-
-    monkeypatch.setattr(people.HandTracker, 'process_frames', other_hand_at_first)
-    found = follow(video, gripper, PARAMS, view)
+    view = dataclasses.replace(VIEW, lowest_palm=0.28)
+    seen_first_as(0.5, side='left', method='depth')
+    found = follow(video, load_robot(PARAMS.arm, PARAMS.hand), PARAMS, view)
     assert found.factor != 1.0
     assert np.percentile(found.position[found.valid, 2], 2.0) == pytest.approx(0.28, abs=5e-4)
 
