@@ -92,8 +92,8 @@ def _scaled(values: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray
 def action_cost(human: Actions, robot: Actions, params: AlignmentParams) -> FloatArray:
     """Return (N, M) distances of normalised actions of N human and M robot frames.
 
-    L1 of the translation + hand_weight · L1 of the hand + rotation_weight · rotation angle.
-    Source: Liu et al., ImMimic, 2025, equation 2.
+    L1 of the translation + λ1 · L1 of the hand + λ2 · rotation angle, with λ1 = hand_weight / J of
+    a hand with J joints and λ2 = rotation_weight.  Source: Liu et al., ImMimic, 2025, equation 2.
 
     Raises:
         ShapeError: The hands differ in size.
@@ -105,8 +105,9 @@ def action_cost(human: Actions, robot: Actions, params: AlignmentParams) -> Floa
         )
     cost = np.zeros((len(human), len(robot)))
     kernels.add_l1(human.position, robot.position, 1.0, cost)
-    if params.hand_weight:
-        kernels.add_l1(human.hand, robot.hand, params.hand_weight, cost)
+    joints = human.hand.shape[1]
+    if params.hand_weight and joints:
+        kernels.add_l1(human.hand, robot.hand, params.hand_weight / joints, cost)
     if params.rotation_weight:
         kernels.add_angle(human.quat_xyzw, robot.quat_xyzw, params.rotation_weight, cost)
     return cost

@@ -28,7 +28,8 @@ class AlignmentParams(WarpParams):
     """What is compared, and how."""
 
     hand_weight: float = param(
-        'Of the L1 distance of hand postures against that of translations [1]: lambda 1.',
+        'Of the mean distance of the J joints of a hand against the L1 distance of translations '
+        '[1]: J lambda 1.',
         1.0, low=0.0, high=100.0,
     )  # fmt: skip
     rotation_weight: float = param(

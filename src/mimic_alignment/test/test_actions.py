@@ -32,10 +32,21 @@ def test_the_cost_is_the_published_one():
             turn = Rotation.from_quat(a.quat_xyzw[i]).inv() * Rotation.from_quat(b.quat_xyzw[j])
             expected[i, j] = (
                 np.abs(a.position[i] - b.position[j]).sum()
-                + 0.7 * np.abs(a.hand[i] - b.hand[j]).sum()
+                + 0.7 * np.abs(a.hand[i] - b.hand[j]).mean()
                 + 0.3 * turn.magnitude()
             )
     np.testing.assert_allclose(action_cost(a, b, params), expected, atol=1e-7)
+
+
+def test_a_hand_counts_alike_however_many_joints_it_has():
+    def opened(joints, share):
+        hand = np.full((3, joints), share)
+        return Actions(np.zeros((3, 3)), np.tile([0.0, 0.0, 0.0, 1.0], (3, 1)), hand)
+
+    costs = [action_cost(opened(j, 0.0), opened(j, 1.0), AlignmentParams()) for j in (1, 6, 16)]
+    np.testing.assert_allclose(costs, 1.0)
+    handless = action_cost(opened(0, 0.0), opened(0, 0.0), AlignmentParams())
+    np.testing.assert_allclose(handless, 0.0)
 
 
 @pytest.mark.parametrize('field', ['hand_weight', 'rotation_weight'])
