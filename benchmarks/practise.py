@@ -54,7 +54,7 @@ def _train(
         That time, the time of processors in it [min], and the steps.
     """
     run = load_run(folder)
-    groups = settings_from(values)
+    groups = settings_from(values, run)
     settings = Settings(
         options.seed, groups['practice'], groups['randomisation'], groups['learning'],
         robot_synergies(run.robot()),

@@ -20,9 +20,10 @@ from mimic_core.params import check_value, types_of
 from mimic_rl import show_command
 from mimic_rl.params import LearningParams, PracticeParams, RandomisationParams
 from mimic_rl.prepare import command as prepare
-from mimic_rl.run_folder import load_run, save_run
+from mimic_rl.run_folder import PracticeRun, load_run, save_run
 from mimic_rl.shapes import object_mesh
 from mimic_rl.shown import known_shown, show
+from mimic_rl.starts import params_for
 from mimic_rl.stepper import STEPPERS
 
 if TYPE_CHECKING:
@@ -99,13 +100,14 @@ def main() -> int:
 
 
 def settings_from(
-    values: Sequence[str], before: Mapping[str, Any] | None = None
+    values: Sequence[str], run: PracticeRun, before: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Return the parameters of each group, those that NAME=VALUE texts name with these values.
 
     Args:
         values: The texts.
-        before: Parameters of groups; None: the defaults.
+        run: What is practised.
+        before: Parameters of groups; None: the defaults for the run.
 
     Raises:
         ConfigError: A value has the wrong type or is out of range.
@@ -123,7 +125,11 @@ def settings_from(
         except json.JSONDecodeError:
             parsed = value
         given[group][name] = check_value(_GROUPS[group], name, parsed)
-    start = before or {group: cls() for group, cls in _GROUPS.items()}
+    start = before or {
+        'practice': params_for(run),
+        'randomisation': RandomisationParams(),
+        'learning': LearningParams(),
+    }
     return {group: dataclasses.replace(start[group], **given[group]) for group in _GROUPS}
 
 
@@ -149,7 +155,7 @@ def _train(arguments: argparse.Namespace) -> None:
         there = load_settings(folder)
         before = {group: getattr(there, group) for group in _GROUPS}
         seed = there.seed if seed is None else seed
-    groups = settings_from(arguments.values, before)
+    groups = settings_from(arguments.values, run, before)
     torch.set_num_threads(arguments.threads)
     settings = Settings(
         seed or 0, groups['practice'], groups['randomisation'], groups['learning'],

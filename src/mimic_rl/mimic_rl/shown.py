@@ -4,6 +4,7 @@ For tests, for measuring, and to practise without a camera. A run that a video g
 form.
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -28,6 +29,11 @@ _PAD: Final = 0.012  # [m], of it that the pads themselves fill
 _TILT: Final = 0.75  # [rad] of a gripper, so that its tips push and not the thick fingers above
 _LIFTS: Final = (0.0, 0.01, 0.02, 0.03, 0.04)  # [m] of a hand that would reach into the table
 _CLOSE_TIME: Final = 0.4  # [s] in which a person closes it
+# A whole hand holds a thing nearer to its palm and wrist than where it pinches.
+_INTO, _DOWN = 0.4, 0.02  # [1], of the way to the straight fingers; [m]
+_DEPTHS: Final = (1.0, 0.5, 0.0)  # [1], of both: deeper first
+_TURNS: Final = (0.0, 0.25 * np.pi, -0.25 * np.pi, 0.5 * np.pi)  # [rad], about the vertical
+_MISS: Final = (0.05, 0.052)  # [m], [rad], as prepare accepts
 
 
 @dataclass(frozen=True)
@@ -66,22 +72,31 @@ def show(task: str, arm: str, hand: str) -> PracticeRun:
 
     Raises:
         UnknownNameError: There is no such task.
-        ConfigError: The arm does not reach the start.
+        ConfigError: The arm cannot move the hand with the object.
     """
     shown = shown_task(task)
     robot = load_robot(arm, hand)
-    for lift in _LIFTS:
-        run = _run(shown, task, robot, (arm, hand), lift)
-        if not Surroundings(run, robot).touched(run.start):
-            break
-    return run
+    runs: list[PracticeRun] = []
+    missed: list[ConfigError] = []
+    holds = itertools.product(_TURNS, _DEPTHS) if shown.grasp else [(0.0, 0.0)]
+    for turn, depth in holds:
+        try:
+            for lift in _LIFTS:
+                joints = _motion(robot, shown, lift, turn, depth)
+                runs.append(_run(shown, task, robot, (arm, hand), joints))
+                if not Surroundings(runs[-1], robot).touched(runs[-1].start):
+                    return runs[-1]
+        except ConfigError as error:
+            missed.append(error)
+    if not runs:
+        raise missed[0]
+    return runs[-1]
 
 
 def _run(
-    shown: Shown, task: str, robot: RobotModel, names: tuple[str, str], lift: float
+    shown: Shown, task: str, robot: RobotModel, names: tuple[str, str], joints: FloatArray
 ) -> PracticeRun:
-    """Return the run of a task whose hand is higher than it was shown by a lift [m]."""
-    joints = _motion(robot, shown, lift)
+    """Return the run of a task with the joints (T, J) that were shown."""
     trajectory = [[*p[:3, 3], *Rotation.from_matrix(p[:3, :3]).as_quat()] for p in shown.path]
     arm, hand = names
     return PracticeRun(
@@ -111,8 +126,8 @@ class _Hold:
     gap: float  # [m], from there to the contact at first
 
 
-def _hold(robot: RobotModel, shown: Shown) -> _Hold:
-    """Push with the finger tips, pointing down; or take it from the side, thumb up."""
+def _hold(robot: RobotModel, shown: Shown, depth: float) -> _Hold:
+    """Push with the finger tips, pointing down; or take it from the side, thumb up, so deep."""
     parallel = robot.hand is not None and robot.hand.grasp is not None
     parallel = parallel and robot.hand.grasp.kind == 'parallel'  # type: ignore[union-attr]
     push = np.array([*shown.direction, 0.0])
@@ -124,7 +139,12 @@ def _hold(robot: RobotModel, shown: Shown) -> _Hold:
         x, z = (right, push) if parallel else (push, right)
         point = robot.fk(posture, GRASP_CENTER, PALM)[:3, 3].copy()
         if not parallel:  # with the whole hand, not between the tips of a pinch
-            point[1] = np.mean([tip[1] for finger, tip in tips.items() if finger != 'thumb'])
+            straight = robot.posture(hand='open')
+            fingers = [f for f in tips if f != 'thumb']
+            ends = [robot.fk(straight, robot.tip_frames()[f], PALM)[0, 3] for f in fingers]
+            point[0] -= depth * _INTO * (point[0] - np.mean(ends))
+            point[1] = np.mean([tips[f][1] for f in fingers])
+            point[2] -= depth * _DOWN
         closed, gap = robot.hand_posture('closed'), 0.0
     else:
         tilt, down = _TILT if parallel else 0.0, np.array([0.0, 0.0, -1.0])
@@ -135,18 +155,28 @@ def _hold(robot: RobotModel, shown: Shown) -> _Hold:
     return _Hold(posture, closed, np.stack([x, np.cross(z, x), z], axis=1), point, gap)
 
 
-def _motion(robot: RobotModel, shown: Shown, lift: float) -> FloatArray:
-    """Return (T, J) joints of a hand that moves the object along its path, lifted [m].
+def _motion(
+    robot: RobotModel, shown: Shown, lift: float, turned: float, depth: float
+) -> FloatArray:
+    """Return (T, J) joints of a hand that moves the object along its path.
+
+    Args:
+        robot: Whose.
+        shown: What it does.
+        lift: Of the hand [m].
+        turned: Of the hand about the object, round the vertical [rad].
+        depth: Of the object in a whole hand, 0 to 1: from a pinch to the palm.
 
     Raises:
-        ConfigError: The arm does not reach the start.
+        ConfigError: The arm does not reach the start, or cannot go along.
     """
-    ik, arm, hold = ArmIK(robot, PALM), len(robot.arm_joints), _hold(robot, shown)
+    ik, arm, hold = ArmIK(robot, PALM), len(robot.arm_joints), _hold(robot, shown, depth)
     base_T_world = np.linalg.inv(robot.fk(robot.home, BASE))
     push = np.array([*shown.direction, 0.0])
     first = shown.path[0]
     start = np.array(shown.contact) - hold.gap * push + [0.0, 0.0, lift]
     joints, q, open_ = [], hold.posture[:arm], hold.posture[arm:]
+    held_R = Rotation.from_euler('z', turned).as_matrix() @ hold.palm_R
     for row, pose in enumerate(shown.path):
         share = min(1.0, row / RATE / _CLOSE_TIME)
         closing = max(hold.gap - _PAD, 0.0) * share * push
@@ -155,12 +185,14 @@ def _motion(robot: RobotModel, shown: Shown, lift: float) -> FloatArray:
             shown.turn_share * Rotation.from_matrix(turn).as_rotvec()
         ).as_matrix()
         contact = pose[:3, 3] + turn @ (start + closing - first[:3, 3])
-        palm_R = part @ hold.palm_R
+        palm_R = part @ held_R
         world_T_palm = transform(palm_R, contact - palm_R @ hold.point)
         result = ik.solve(base_T_world @ world_T_palm, q, max_starts=60 if row == 0 else 2)
-        if row == 0 and not result.reached:
+        missed = result.position_error > _MISS[0] or result.rotation_error > _MISS[1]
+        if missed or (row == 0 and not result.reached):
+            what = f'the motion after {row / RATE:.1f} s' if row else 'the start'
             raise ConfigError(
-                f'the start is out of reach: the palm misses it by '
+                f'{what} is out of reach: the palm misses it by '
                 f'{result.position_error * 1e3:.0f} mm and {result.rotation_error:.2f} rad'
             )
         q = result.q

@@ -1,8 +1,10 @@
 """Where an episode begins: the object anywhere near, the hand beside it as it was shown."""
 
+import dataclasses
 from typing import Final
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from mimic_core.arrays import BoolArray, FloatArray, IntArray
 from mimic_rl.motion import Motion
@@ -18,6 +20,7 @@ _DOWN: Final = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])  #
 MISS_DISTANCE, MISS_ANGLE = 0.05, 0.052  # [m], [rad]
 _TRIES: Final = 8
 _ASKED: Final = 400  # places
+_MORE_TURN, _MOST_TURN = 0.2, 1.4  # [rad] of the palm: beyond what was shown, to correct; at most
 
 
 class Starts:
@@ -153,6 +156,19 @@ class Starts:
         q[:, :arm], errors = self._motion.solve(q[:, :arm], palm, palm_R)
         reached: BoolArray = (errors[:, 0] <= MISS_DISTANCE) & (errors[:, 1] <= MISS_ANGLE)
         return q, reached
+
+
+def params_for(run: PracticeRun) -> PracticeParams:
+    """Return the parameters of a run: a palm may turn as it was shown to turn, and farther."""
+    params = PracticeParams()
+    if run.demonstration is None:
+        return params
+    robot = run.robot()
+    motion = Motion(robot, params, robot_synergies(robot), 1)
+    palm_R = motion.places(np.concatenate([run.start[None], run.demonstration])).palm_R
+    shown = Rotation.from_matrix(palm_R @ palm_R[0].T).as_euler('xyz')
+    most = min(float(np.abs(shown).max()) + _MORE_TURN, _MOST_TURN)
+    return dataclasses.replace(params, max_turn=max(round(most, 2), params.max_turn))
 
 
 def places_around(run: PracticeRun) -> tuple[FloatArray, BoolArray]:

@@ -6,10 +6,12 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from mimic_core.errors import ConfigError, NotFiniteError, ShapeError
+from mimic_core.frames import PALM
 from mimic_core.primitives import Primitive
+from mimic_description import load_robot
 from mimic_rl import Practice, PracticeParams, RandomisationParams, robot_synergies
 from mimic_rl.run_folder import axes_anchors
-from mimic_rl.shown import known_shown, show
+from mimic_rl.shown import known_shown, show, shown_task
 from mimic_rl.surroundings import Surroundings
 from mimic_rl.world import build_world
 
@@ -392,6 +394,32 @@ def test_the_hands_reward_is_of_palm_and_finger_tips(run, synergies, quiet):
     assert follow_it(slice(arm, None)) < as_shown - 0.05  # another posture of the hand
     with pytest.raises(ConfigError, match=r"reward = 'hand' .*: prepare it from a video"):
         _practice(dataclasses.replace(run, demonstration=None), synergies, params=follow)
+
+
+@pytest.mark.parametrize('task', known_shown())
+@pytest.mark.parametrize('hand', ['allegro', 'leap', 'fin_ray', 'robotiq_2f85'])
+def test_a_shown_hand_goes_along_without_a_jump(task, hand):
+    robot = load_robot('iiwa14', hand)
+    run, share = show(task, 'iiwa14', hand), shown_task(task).turn_share
+    arm = run.demonstration[:, : len(robot.arm_joints)]
+    assert np.abs(np.diff(arm, axis=0)).max() < 0.25  # [rad] in 1/15 s
+    palms = np.array([robot.fk(q, PALM)[:3, :3] for q in run.demonstration])
+    turns = (Rotation.from_quat(run.trajectory[:, 3:]) *
+             Rotation.from_quat(run.trajectory[0, 3:]).inv()).as_rotvec()  # fmt: skip
+    there = Rotation.from_matrix(palms @ palms[0].T)
+    off = (there * Rotation.from_rotvec(share * turns).inv()).magnitude()
+    assert off.max() < 0.06
+
+
+@pytest.mark.parametrize('hand', ['allegro', 'leap', 'fin_ray', 'robotiq_2f85'])
+def test_a_pitcher_is_poured_as_shown(hand, quiet):
+    run = show('pitcher_pour', 'iiwa14', hand)
+    practice = _practice(run, robot_synergies(run.robot()), count=1, randomisation=quiet)
+    shown, rewards = practice.demonstration, []
+    for t in range(practice.length):
+        step = practice.step_joints(shown[[min(t + 1, len(shown) - 1)]])
+        rewards.append(step.reward[0])
+    assert step.ended.success.all() and np.mean(rewards) > 0.6
 
 
 @pytest.mark.parametrize('task', known_shown())

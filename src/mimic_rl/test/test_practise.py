@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from rich.console import Console
+from scipy.spatial.transform import Rotation
 
 torch = pytest.importorskip('torch', reason='what learning needs is not installed')
 
@@ -47,6 +48,23 @@ def folder(tmp_path_factory):
         )
         torch.set_num_threads(before)
     return path
+
+
+@pytest.mark.parametrize(
+    ('task', 'least', 'most'), [('box_push', 0.8, 0.8), ('box_pivot', 0.8, 0.8),
+                                ('pitcher_pour', 1.3, 1.4)],
+)  # fmt: skip
+def test_a_palm_may_turn_as_it_was_shown(task, least, most):
+    run = show(task, 'iiwa14', 'robotiq_2f85')
+    params = practise.settings_from([], run)['practice']
+    assert least <= params.max_turn <= most
+    practice = Practice(run, robot_synergies(run.robot()), count=1, threads=1, params=params)
+    shown = practice.motion.places(practice.demonstration).palm_R
+    turn = Rotation.from_matrix(shown @ shown[0].T).as_euler('xyz')
+    assert np.abs(turn).max() < params.max_turn - 0.1  # and some more, to correct
+    assert practise.settings_from(['max_turn=0.5'], run)['practice'].max_turn == 0.5
+    seen = dataclasses.replace(run, demonstration=None)
+    assert practise.settings_from([], seen)['practice'] == PracticeParams()
 
 
 def test_a_training_by_the_command_line(folder):
@@ -255,18 +273,19 @@ def test_an_evaluation_tells_how_far_it_is_where_no_terminal_is(folder, monkeypa
 )
 def test_wrong_settings_are_named(values, words):
     with pytest.raises(ConfigError, match=words):
-        practise.settings_from(values)
+        practise.settings_from(values, show('box_push', 'iiwa14', 'robotiq_2f85'))
 
 
 def test_settings_of_every_group():
-    groups = practise.settings_from(['horizon=4', 'xy=0.02', 'hold=3', 'layers=[8, 8]'])
+    run = show('box_push', 'iiwa14', 'robotiq_2f85')
+    groups = practise.settings_from(['horizon=4', 'xy=0.02', 'hold=3', 'layers=[8, 8]'], run)
     assert groups['learning'] == LearningParams(horizon=4, layers=(8, 8))
     assert groups['randomisation'].xy == 0.02 and groups['practice'].hold == 3
     words = "unknown parameter 'horizn'. Did you mean 'horizon'"
     with pytest.raises(UnknownNameError, match=re.escape(words)) as caught:
-        practise.settings_from(['horizn=4'])
+        practise.settings_from(['horizn=4'], run)
     assert {'hold', 'xy', 'horizon'} <= set(caught.value.known)
-    again = practise.settings_from(['xy=0.03'], groups)
+    again = practise.settings_from(['xy=0.03'], run, groups)
     assert again['learning'] == groups['learning'] and again['practice'] == groups['practice']
     assert again['randomisation'] == dataclasses.replace(groups['randomisation'], xy=0.03)
 
