@@ -8,6 +8,7 @@ import av
 import numpy as np
 
 from mimic_camera.source import Clock, EndOfStreamError, clock_jump, sleep_until
+from mimic_core.arrays import Image
 from mimic_core.camera import Frame, Intrinsics
 from mimic_core.errors import SourceError
 
@@ -86,7 +87,8 @@ class VideoSource:
                 self.dropped += 1
                 continue
             # By itself FFmpeg would begin and end a pool of threads for each picture.
-            return self._frame(picture.to_ndarray(format='rgb24', threads=1), stamp)
+            color = picture.to_ndarray(format='rgb24', threads=1)
+            return self._frame(_upright(color, picture.rotation), stamp)
 
     def _next(self) -> Any:
         for _ in range(2):
@@ -105,7 +107,7 @@ class VideoSource:
             raise SourceError(f'{self._path} holds no picture')
         raise EndOfStreamError(f'end of {self._path}')
 
-    def _frame(self, color: 'np.ndarray[Any, np.dtype[np.uint8]]', stamp: float) -> Frame:
+    def _frame(self, color: Image, stamp: float) -> Frame:
         size = (color.shape[1], color.shape[0])
         if self._size is not None and size != self._size:
             raise SourceError(f'{self._path} changes its size from {self._size} to {size}')
@@ -124,3 +126,13 @@ class VideoSource:
         if self._container is not None:
             self._container.close()
             self._container = None
+
+
+def _upright(color: Image, rotation: int) -> Image:
+    """Return a picture as players show it: telephones store how they were held beside it.
+
+    Args:
+        color: (H, W, 3) as it was stored.
+        rotation: Counterclockwise [deg], a multiple of 90.
+    """
+    return np.ascontiguousarray(np.rot90(color, round(rotation / 90)))

@@ -185,6 +185,45 @@ def test_a_video_that_changes_its_size_on_the_way(tmp_path):
     assert len(frames) >= 10 and {f.color.shape for f in frames} == {(48, 64, 3)}
 
 
+ONE = 0x10000  # 1 in the matrix of a track
+SHOWN = {  # matrix of a telephone that was turned -> what of the stored picture is above then
+    (ONE, 0, 0, 0, ONE, 0, 0, 0, 1 << 30): 'top',
+    (0, ONE, 0, -ONE, 0, 0, 0, 0, 1 << 30): 'left',
+    (-ONE, 0, 0, 0, -ONE, 0, 0, 0, 1 << 30): 'bottom',
+    (0, -ONE, 0, ONE, 0, 0, 0, 0, 1 << 30): 'right',
+}
+
+
+@pytest.mark.parametrize(('matrix', 'above'), SHOWN.items(), ids=SHOWN.values())
+def test_a_video_of_a_turned_telephone_is_upright(tmp_path, matrix, above):
+    path = tmp_path / 'v.mp4'
+    stored = np.zeros((48, 64, 3), np.uint8)
+    edges = {
+        'top': np.s_[:8], 'bottom': np.s_[-8:], 'left': np.s_[:, :8], 'right': np.s_[:, -8:],
+    }  # fmt: skip
+    stored[edges[above]] = 250
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('mpeg4', rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, 'yuv420p'
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(stored, format='rgb24')))
+        container.mux(stream.encode())
+
+    def packed(numbers):
+        return b''.join((number & 0xFFFFFFFF).to_bytes(4, 'big') for number in numbers)
+
+    upright, data = packed(next(iter(SHOWN))), path.read_bytes()
+    at = data.index(upright, data.index(b'tkhd'))
+    path.write_bytes(data[:at] + packed(matrix) + data[at + len(upright) :])
+    source = VideoSource(path, FakeClock(), 'camera', real_time=False)
+    source.open()
+    frame = source.read()
+    source.close()
+    turned = above in ('left', 'right')
+    assert frame.color.shape == ((64, 48, 3) if turned else (48, 64, 3))
+    assert (frame.intrinsics.width, frame.intrinsics.height) == ((48, 64) if turned else (64, 48))
+    assert frame.color[:6].mean() > 200 and frame.color[10:].mean() < 40
+
+
 def test_the_real_video_is_read_to_its_end(shared):
     path = shared / 'data' / 'human_hand_video.mp4'
     source = VideoSource(path, FakeClock(), 'c', real_time=False)
