@@ -33,9 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(given: argparse.Namespace, console: Console) -> int:
     params = from_arguments(AlignmentParams, given)
+    if given.encoder is not None and given.method != 'visual':
+        raise ConfigError('--encoder: of --method visual; actions are compared without it')
     job = Job(
         given.dataset, given.method, given.output, tuple(given.human), tuple(given.robot),
-        given.encoder,
+        given.encoder or THUMBNAIL,
     )  # fmt: skip
     if given.find is not None:
         return _find(given, job, params, console)
@@ -67,8 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--method', choices=METHODS, default='action', help='what is compared')
     parser.add_argument(
         '--encoder',
-        default=THUMBNAIL,
-        help=f'of the visual method: {THUMBNAIL}, module:function or module:function=argument',
+        help=f'of the visual method: module:function, module:function=argument, or {THUMBNAIL}, '
+        'the default',
     )
     parser.add_argument(
         '--find',

@@ -13,7 +13,7 @@ from mimic_alignment.actions import Actions, Normaliser, action_cost, feature_co
 from mimic_alignment.batch import align_actions, warp_pairs
 from mimic_alignment.dtw import Warp
 from mimic_alignment.features import Encoder, encode
-from mimic_alignment.mapping import Mapping
+from mimic_alignment.mapping import Mapping, read_map
 from mimic_alignment.params import AlignmentParams
 from mimic_core.arrays import FloatArray
 from mimic_core.errors import ConfigError, UnknownNameError
@@ -42,8 +42,8 @@ class Alignment:
 
     @property
     def costs(self) -> FloatArray:
-        """(H, R) mean cost of a step of each path [1]."""
-        return np.array([[warp.cost / len(warp.path) for warp in row] for row in self.warps])
+        """(H, R) mean cost of a step of each path [1], whatever the step pattern."""
+        return np.array([[warp.mean for warp in row] for row in self.warps])
 
     def save(self, file: Path) -> Path:
         """Write the mapping, and beside it what it was made of; return the latter's path.
@@ -76,6 +76,35 @@ class Alignment:
 def about_of(file: Path) -> Path:
     """Return the path of the file that says what a mapping was made of."""
     return file.with_name(f'{file.stem}.about.json')
+
+
+def check_episodes(file: Path, humans: Sequence[str], robots: Sequence[str]) -> None:
+    """Refuse a mapping that was made of other episodes, or in another order.
+
+    The file beside it tells; a mapping of others has none, and is taken as it is.
+
+    Args:
+        file: The mapping.
+        humans: Names of the first of its human episodes.
+        robots: Of the first of its robot episodes.
+
+    Raises:
+        ConfigError: They are other episodes, or the file beside it is damaged; names both.
+    """
+    about = about_of(file)
+    if not about.exists():
+        return
+    facts = read_map(about)
+    for field, names in (('humans', humans), ('robots', robots)):
+        found = facts.get(field)
+        if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+            raise ConfigError(f'{about}, {field}: no list of names')
+        for number, (have, want) in enumerate(zip(found, names, strict=False)):
+            if have != want:
+                raise ConfigError(
+                    f'{file}: its {field[:-1]} episode {number} is {have} ({about.name}), that of '
+                    f'the dataset is {want}: align it again, without choosing episodes'
+                )
 
 
 def actions_of(episode: EpisodeArrays) -> Actions:
@@ -131,17 +160,21 @@ def align(
     Raises:
         ShapeError: There is none, one is empty, or hands differ in size.
         NotFiniteError: An action or a feature is NaN.
+        ConfigError: No path leads through a pair; names it.
     """
+    names = [e.name for e in humans], [e.name for e in robots]
     if encoder is None:
-        warps = align_actions(list(map(actions_of, humans)), list(map(actions_of, robots)), params)
+        warps = align_actions(
+            list(map(actions_of, humans)), list(map(actions_of, robots)), params, names
+        )
     else:
         seen_humans = [encode(episode.agent, encoder) for episode in humans]
         seen_robots = [encode(episode.agent, encoder) for episode in robots]
-        warps = warp_pairs(seen_humans, seen_robots, feature_cost, params)
+        warps = warp_pairs(seen_humans, seen_robots, feature_cost, params, names)
     return Alignment(
         'action' if encoder is None else 'visual',
-        tuple(episode.name for episode in humans),
-        tuple(episode.name for episode in robots),
+        tuple(names[0]),
+        tuple(names[1]),
         tuple(tuple(row) for row in warps),
         params,
     )

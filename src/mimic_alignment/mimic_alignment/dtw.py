@@ -21,6 +21,7 @@ class Warp:
     path: IntArray  # (K, 2) row and column of each step, from the begin to the end
     cost: float  # accumulated along the path, with the weights of the step pattern
     normalised: float  # the same over what the step pattern normalises with
+    mean: float  # normalised; over the cells of the path where the pattern has nothing for that
 
     def column_of_rows(self) -> IntArray:
         """Return (N,) the column that each row is matched with: the middle one of several.
@@ -70,13 +71,16 @@ def warp_checked(cost: FloatArray, p: WarpParams, pattern: StepPattern) -> Warp:
     if p.open_end:
         end = int(np.argmin(total / [pattern.length(n, j + 1) for j in range(m)]))
     if not np.isfinite(total[end]):
+        within = f' with window {p.window}: widen it, or' if p.window else ':'
         raise ConfigError(
-            f'no path of {pattern.name} leads through {n} × {m} with window {p.window}: widen it, '
-            'or take a step pattern with steeper steps'
+            f'no path of {pattern.name} leads through {n} × {m}{within} take a step pattern with '
+            'steeper steps'
         )
     path = kernels.backtrack(steps, cells, counts, end)
-    columns = end + 1 - int(path[0, 1])
-    return Warp(path, float(total[end]), float(total[end]) / pattern.length(n, columns))
+    whole, columns = float(total[end]), end + 1 - int(path[0, 1])
+    normalised = whole / pattern.length(n, columns)
+    mean = whole / len(path) if pattern.normalisation == 'none' else normalised
+    return Warp(path, whole, normalised, mean)
 
 
 def check_open_ends(p: WarpParams, pattern: StepPattern) -> None:

@@ -12,7 +12,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from mimic_alignment.dtw import Warp
 from mimic_core.arrays import IntArray
 from mimic_core.errors import ConfigError
 from mimic_recording.bag import write_text
+
+LARGEST: Final = 2**31  # number of a frame: of more than two years
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,25 @@ class Mapping:
         Raises:
             ConfigError: It is not there, damaged, or frames are missing; says where.
         """
-        try:
-            data = json.loads(file.read_text())
-        except OSError as error:
-            raise ConfigError(f'{file}: {error.strerror}') from error
-        except ValueError as error:
-            raise ConfigError(f'{file}: not JSON: {error}') from error
-        humans = _children(data, str(file))
+        humans = _children(read_map(file), str(file))
         return cls(tuple(_human(item, f'{file}: {h}') for h, item in enumerate(humans)))
+
+
+def read_map(file: Path) -> dict[str, Any]:
+    """Return what a JSON file holds, a map.
+
+    Raises:
+        ConfigError: It is not there, or damaged.
+    """
+    try:
+        data = json.loads(file.read_text())
+    except OSError as error:
+        raise ConfigError(f'{file}: {error.strerror}') from error
+    except ValueError as error:
+        raise ConfigError(f'{file}: not JSON: {error}') from error
+    if not isinstance(data, dict):
+        raise ConfigError(f'{file}: not a mapping')
+    return data
 
 
 def _children(data: Any, where: str) -> list[Any]:
@@ -83,11 +96,13 @@ def _children(data: Any, where: str) -> list[Any]:
 
 def _human(data: Any, where: str) -> tuple[IntArray, ...]:
     rows = [_children(item, f'{where}: {t}') for t, item in enumerate(_children(data, where))]
+    if not rows:
+        raise ConfigError(f'{where}: no frames')
     if len({len(row) for row in rows}) > 1:
         raise ConfigError(f'{where}: frames have different numbers of robot episodes')
     for t, row in enumerate(rows):
         for r, value in enumerate(row):
-            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            if type(value) is not int or not 0 <= value <= LARGEST:
                 raise ConfigError(f'{where}: {t}: {r}: {value!r} is no frame number')
     table = np.array(rows, np.int64).reshape(len(rows), -1)
     return tuple(table[:, r].copy() for r in range(table.shape[1]))

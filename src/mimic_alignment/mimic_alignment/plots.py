@@ -62,7 +62,7 @@ def _draw_costs(axes: Any, cost: FloatArray, warp: Warp, names: tuple[str, str])
     axes.plot(warp.path[:, 1], warp.path[:, 0], color=HUMAN, linewidth=1.6)
     axes.set_xlabel(f'frame of {names[1]}')
     axes.set_ylabel(f'frame of {names[0]}')
-    axes.set_title(f'cost of a step {warp.cost / len(warp.path):.3f}')
+    axes.set_title(f'cost of a step {warp.mean:.3f}')
     axes.figure.colorbar(picture, ax=axes, location='bottom', shrink=0.8, label='local cost [1]')
 
 

@@ -123,7 +123,9 @@ def test_the_path_is_drawn_over_the_costs_that_it_was_sought_in(
     [
         (['--human', 'h7'], "unknown human episode 'h7'"),
         (['--method', 'visual', '--encoder', 'nothing:here'], 'nothing'),
+        (['--encoder', 'nothing:here'], '--encoder: of --method visual'),
         (['--window', '2'], "'window' = 2.0"),
+        (['--window', '0.01'], 'human episode h0 on robot episode r0: no path of symmetric1'),
         (['--step-pattern', 'waltz'], 'waltz'),
         (['--open-end'], 'open_end'),
         (['--find', 'r7'], "unknown robot episode 'r7'"),

@@ -6,10 +6,12 @@ import pytest
 from alignment_episodes import episode, share_of
 from scipy.spatial.transform import Rotation
 
-from mimic_alignment.alignment import about_of, actions_of, align, split
+from mimic_alignment.alignment import about_of, actions_of, align, check_episodes, split
+from mimic_alignment.dtw import warp
 from mimic_alignment.features import thumbnail
 from mimic_alignment.mapping import Mapping
-from mimic_alignment.params import AlignmentParams
+from mimic_alignment.params import AlignmentParams, WarpParams
+from mimic_alignment.patterns import PATTERNS
 from mimic_core.errors import ConfigError, MimicError, UnknownNameError
 
 
@@ -65,6 +67,27 @@ def test_files_name_what_they_were_made_of(tmp_path):
     assert facts['robots'] == ['r0', 'r1'] and facts['parameters']['hand_weight'] == 2.0
     np.testing.assert_allclose(facts['costs'], result.costs)
     assert sorted(p.name for p in tmp_path.iterdir()) == ['mapping.about.json', 'mapping.json']
+
+
+@pytest.mark.parametrize('name', PATTERNS)
+def test_the_mean_cost_does_not_depend_on_the_step_pattern(name):
+    """What is the same everywhere costs that much a step, whichever steps count twice."""
+    result = warp(np.full((60, 90), 0.5), WarpParams(step_pattern=name))
+    assert result.mean == pytest.approx(0.5, rel=0.01)
+
+
+def test_a_mapping_of_other_episodes_is_known_by_their_names(tmp_path):
+    human, robots = pair()
+    file = tmp_path / 'mapping.json'
+    align([human], robots[::-1], AlignmentParams()).save(file)
+    check_episodes(file, ['h0'], ['r1'])  # fewer are trained on
+    with pytest.raises(ConfigError, match=r'robot episode 0 is r1 .*, that of the dataset is r0'):
+        check_episodes(file, ['h0'], ['r0', 'r1'])
+    about_of(file).write_text('{"humans": ["h0"], "robots": 3}')
+    with pytest.raises(ConfigError, match=r'about\.json, robots: no list'):
+        check_episodes(file, ['h0'], ['r0'])
+    about_of(file).unlink()  # as of ImMimic itself
+    check_episodes(file, ['h0'], ['r0', 'r1'])
 
 
 def test_split_by_domain_and_name():

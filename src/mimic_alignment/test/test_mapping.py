@@ -44,6 +44,8 @@ def test_the_layout_that_immimic_reads(mapping, tmp_path):
         ('{"0": {"0": {"0": 1}, "2": {"0": 1}}}', "map.json: 0: no '1' among 2 entries"),
         ('{"0": {"0": {"0": -1}}}', '0: 0: 0: -1 is no frame number'),
         ('{"0": {"0": {"0": 1.5}}}', '1.5 is no frame number'),
+        ('{"0": {"0": {"0": 1%s}}}' % ('0' * 30), 'is no frame number'),
+        ('{"0": {}}', 'map.json: 0: no frames'),
         ('{"0": {"0": {"0": 1}, "1": {}}}', 'different numbers of robot episodes'),
     ],
 )

@@ -18,10 +18,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from mimic_alignment import Mapping as FrameMapping
+from mimic_alignment.alignment import check_episodes
 from mimic_core.arguments import add_arguments, at_least, from_arguments, guarded
 from mimic_core.errors import ConfigError
 from mimic_core.events import EventWriter
-from mimic_dataset import default_folder, load
+from mimic_dataset import Dataset, default_folder, load
 from mimic_dataset.lerobot import domain_meta
 from mimic_policy.checkpoint import writing
 from mimic_policy.data import prepare
@@ -54,7 +55,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument('--robots', type=at_least(0), help='only so many robot episodes')
     p.add_argument('--humans', type=at_least(0), help='only so many human episodes')
     p.add_argument('--device', default='auto', help='of torch: cpu, cuda, cuda:1')
-    p.add_argument('--threads', type=int, default=0, help='of the processor; 0: one a core')
+    p.add_argument(
+        '--threads', type=at_least(0), default=0, help='of the processor; 0: one a core'
+    )
     p.add_argument(
         '--tensorboard', action='store_true', help='write events for it into the folder'
     )
@@ -94,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
     console = Console(stderr=True, highlight=False, quiet=not first_process())
     with console.status('reading the dataset'):
         data = _data(options, settings, folder)
-    mapping = FrameMapping.load(options.mapping) if options.mapping else None
+    mapping = _mapping(options.mapping, data.dataset) if options.mapping else None
     humans = len(data.human.lengths) if data.human else 0
     console.print(
         f'{settings.train.method}: {len(data.robot.lengths)} robot and {humans} human episodes, '
@@ -137,6 +140,13 @@ def _data(options: argparse.Namespace, settings: Settings, folder: Path) -> Any:
     root = folder if (folder / 'meta').is_dir() else folder / 'robot'
     stored = domain_meta(root)[1].cameras if root.is_dir() else {}
     return prepare(dataset, p, {name: stored[name] for name in CAMERAS if name in stored})
+
+
+def _mapping(file: Path, dataset: Dataset) -> FrameMapping:
+    mapping = FrameMapping.load(file)
+    humans, robots = ([e.name for e in dataset.of(domain)] for domain in ('human', 'robot'))
+    check_episodes(file, humans, robots)
+    return mapping
 
 
 def _check_strides(

@@ -9,9 +9,10 @@ import pytest
 from event_files import curves, records
 from reaching import META, SIDE, dataset
 
+from mimic_alignment.align_command import main as align
 from mimic_core.arguments import from_arguments
 from mimic_core.events import EVENT_FILES
-from mimic_dataset import add_episode, assemble
+from mimic_dataset import add_episode, assemble, load
 from mimic_policy.checkpoint import checkpoints, load_policy, read_checkpoint
 from mimic_policy.encoding import encoder, picture_size
 from mimic_policy.presets import PRESETS
@@ -26,15 +27,19 @@ QUICK = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope='module')
-def folder(tmp_path_factory):
+def written(path, **numbers):
     """A dataset on the disk, as `./mimic ingest` makes it."""
-    path = tmp_path_factory.mktemp('datasets') / 'reach_robotiq_2f85'
-    for episode in dataset(robots=2, humans=2).episodes:
+    for episode in dataset(**numbers).episodes:
         add_episode(path, META, episode)
     for domain in ('robot', 'human'):
         assemble(path, domain)
     return path
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp('datasets') / 'reach_robotiq_2f85'
+    return written(path, robots=2, humans=2)
 
 
 def _train(folder, out, *more):
@@ -66,8 +71,8 @@ def test_fewer_episodes_may_be_taken(folder, tmp_path, capsys):
     assert '1 robot and 0 human episodes' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize('option', ['--robots', '--humans'])
-def test_less_than_no_episodes_are_refused(option, capsys):
+@pytest.mark.parametrize('option', ['--robots', '--humans', '--threads'])
+def test_less_than_nothing_is_refused(option, capsys):
     with pytest.raises(SystemExit):
         parse([option, '-1'])
     assert f'argument {option}: -1 is not at least 0' in capsys.readouterr().err
@@ -85,12 +90,24 @@ def test_less_than_no_episodes_are_refused(option, capsys):
         (['--learning-rate', '7'], "parameter 'learning_rate' = 7.0 is outside"),
         (['--dataset', 'nowhere'], 'nowhere: there is no dataset'),
         (['--robots', '0'], 'no robot episodes, immimic_a needs some'),
+        (['--time-width', '9'], 'time_width = 9 must be even'),
     ],
 )
 def test_what_cannot_be_is_one_sentence(folder, tmp_path, capsys, options, message):
     assert _train(folder, tmp_path, *options) == 2
     assert message in capsys.readouterr().err.replace('\n', ' ')
     assert checkpoints(tmp_path) == []
+
+
+def test_a_mapping_of_chosen_episodes_is_not_taken_for_that_of_others(tmp_path, capsys):
+    """One of a shorter episode names frames that the longer one has, too."""
+    folder, file = written(tmp_path / 'data', robots=2, humans=1, seed=3), tmp_path / 'chosen.json'
+    lengths = [len(e) for e in load(folder).of('robot')]
+    assert lengths[1] < lengths[0]
+    assert align([str(folder), '--robot', 'robot_1', '--output', str(file)]) == 0
+    assert _train(folder, tmp_path / 'run', '--robots', '1', '--mapping', str(file)) == 2
+    said = capsys.readouterr().err.replace('\n', '')
+    assert f'{file}: its robot episode 0 is robot_1' in said and 'is robot_0: align it' in said
 
 
 def test_a_dataset_of_people_alone_is_told_so(folder, tmp_path, capsys):

@@ -22,7 +22,7 @@ class NetworkParams:
     )
     widths: tuple[int, ...] = param('Channels of the levels of the U-Net.', (32, 64, 128))
     kernel: int = param('Of its convolutions, odd [steps].', 5, low=3, high=9)
-    time_width: int = param('Of the embedding of diffusion time.', 64, low=8, high=1024)
+    time_width: int = param('Of the embedding of diffusion time, even.', 64, low=8, high=1024)
     crop: int = param(
         'Rows and columns that random crops of pictures lose [pixels].', 8, low=0, high=64
     )

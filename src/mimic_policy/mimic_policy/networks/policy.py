@@ -41,6 +41,8 @@ class PolicyNetwork(nn.Module):
         super().__init__()
         if params.kernel % 2 == 0:
             raise ConfigError(f'kernel = {params.kernel} must be odd')
+        if params.time_width % 2:
+            raise ConfigError(f'time_width = {params.time_width} must be even')
         if not params.widths or any(w < 8 or w % 8 for w in params.widths):
             raise ConfigError(f'widths = {params.widths} must be multiples of 8')
         if any(not 1 <= d <= MOST_DILATION for d in params.dilations):
