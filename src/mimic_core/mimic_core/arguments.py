@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import math
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar, get_args, get_origin
@@ -47,11 +48,11 @@ def from_arguments(cls: type[T], given: argparse.Namespace) -> T:
 
 
 def at_least(low: float, kind: type[int] | type[float] = int) -> Callable[[str], float]:
-    """Return the type of an argument that is a number with a lower bound."""
+    """Return the type of an argument that is a finite number with a lower bound."""
 
     def number(text: str) -> float:
         value = kind(text)
-        if not value >= low:  # NaN too
+        if not low <= value < math.inf:  # NaN too
             raise argparse.ArgumentTypeError(f'{text} is not at least {low}')
         return value
 

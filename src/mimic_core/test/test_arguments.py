@@ -50,7 +50,7 @@ def test_help_says_the_defaults_that_hold():
 def test_a_number_may_have_a_lower_bound(low, kind, text, value):
     number = at_least(low, kind)
     assert number(text) == value and isinstance(number(text), kind)
-    for wrong in ('-1', 'nan') if kind is float else ('0', '-1'):
+    for wrong in ('-1', 'nan', 'inf') if kind is float else ('0', '-1'):
         with pytest.raises(argparse.ArgumentTypeError, match=f'{wrong} is not at least {low}'):
             number(wrong)
 

@@ -1,5 +1,6 @@
 """Episodes as arrays: what training reads, whatever file they came from."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast
@@ -20,6 +21,7 @@ QUATERNION: Final = slice(3, 7)  # of state, xyzw
 STATE_POSE: Final = 7  # numbers of the pose in a state
 AXIS_ANGLE: Final = slice(3, 6)  # of action [rad]
 ACTION_POSE: Final = 6  # numbers of the pose in an action
+LARGEST_SIDE: Final = 2**14  # [px] of a picture
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,8 @@ class DatasetMeta:
                     raise TypeError('not a text')
             name = 'fps'
             fps = float(values[name])
+            if not 0.0 < fps < math.inf:
+                raise ValueError(f'{fps} is not > 0')
             name = 'joint_names'
             joints = tuple(str(joint) for joint in values[name])
             numbers = {}
@@ -162,7 +166,10 @@ class DatasetMeta:
                     raise ValueError(f'{len(numbers[name])} values for {len(joints)} joints')
             name = 'cameras'
             cameras = {str(k): (int(v[0]), int(v[1])) for k, v in values[name].items()}
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            for camera, size in cameras.items():
+                if not all(1 <= side <= LARGEST_SIDE for side in size):
+                    raise ValueError(f'{camera} has {size[0]} rows and {size[1]} columns')
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             reason = 'missing' if isinstance(error, KeyError) else error
             raise ConfigError(f'{where}, {name}: {reason}') from error
         return cls(

@@ -112,8 +112,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument('dataset', type=Path)
     command.add_argument('--out', type=Path, help='folder; default: the dataset')
     command.add_argument(
-        '--size', type=int, nargs=2, metavar=('H', 'W'), help='of the pictures; default: as stored'
-    )
+        '--size', type=command_line.at_least(1), nargs=2, metavar=('H', 'W'),
+        help='of the pictures; default: as stored',
+    )  # fmt: skip
     command.set_defaults(run=export)
     command = commands.add_parser('info', help='what a dataset holds')
     command.add_argument('dataset', type=Path)

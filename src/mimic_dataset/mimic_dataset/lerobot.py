@@ -321,4 +321,7 @@ def domain_meta(root: Path) -> tuple[Domain, DatasetMeta, list[dict[str, Any]]]:
         raise DatasetError(f"{path}, domain: '{domain}' is not robot or human")
     if not isinstance(episodes, list):
         raise DatasetError(f'{path}, episodes: missing')
+    for number, record in enumerate(episodes):
+        if not isinstance(record, dict) or not isinstance(record.get('notes') or {}, dict):
+            raise DatasetError(f'{path}, episodes, {number}: no map with a map of notes')
     return domain, meta, episodes

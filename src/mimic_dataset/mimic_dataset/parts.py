@@ -293,11 +293,11 @@ def read_part(folder: Path) -> Part:
         meta = DatasetMeta.from_map(values['meta'], str(record))
         info = PartInfo(
             values['name'], values['domain'], meta, values['success'],
-            values['source'], values['key'], values['notes'], values.get('origin', ''),
+            values['source'], values['key'], dict(values['notes']), values.get('origin', ''),
         )  # fmt: skip
         frames = int(values['frames'])
         stats = from_lists(values['image_stats'])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise DatasetError(f'{record}: {error!r}') from error
     action = _load(folder / 'action.npy')
     state = _load(folder / 'state.npy') if (folder / 'state.npy').exists() else None

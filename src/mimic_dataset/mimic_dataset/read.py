@@ -165,11 +165,12 @@ class _Reader:
         for name, pose in ((ACTION, ACTION_POSE), (STATE, STATE_POSE)):
             if name == STATE and self._domain == 'human':
                 continue
-            names = features.get(name, {}).get('names')
-            if not isinstance(names, list) or tuple(names[pose:]) != joints:
+            feature = features.get(name)
+            names = feature.get('names') if isinstance(feature, dict) else None
+            own = names[pose:] if isinstance(names, list) else names
+            if own != list(joints):
                 raise DatasetError(
-                    f'{path}, {name}: joints {names and names[pose:]} are not '
-                    f'{list(joints)} of meta/mimic.json'
+                    f'{path}, {name}: joints {own} are not {list(joints)} of meta/mimic.json'
                 )
 
     def _episode(self, row: dict[str, Any], record: dict[str, Any], file: Path) -> EpisodeArrays:

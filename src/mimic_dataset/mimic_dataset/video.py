@@ -96,7 +96,7 @@ def stored_size(height: int, size: tuple[int, int]) -> tuple[int, int]:
     """Return even height and width [px] of pictures of `size` that are stored with `height`."""
     rows = size[0] if height == 0 else min(height, size[0])
     columns = round(size[1] * rows / size[0])
-    return rows - rows % 2, columns - columns % 2
+    return max(rows - rows % 2, 2), max(columns - columns % 2, 2)
 
 
 def resized(image: Image, size: tuple[int, int]) -> Image:

@@ -80,5 +80,10 @@ def test_a_wrong_field_of_meta_names_file_and_field(name):
         del values[name]
         with pytest.raises(ConfigError, match=f'some.json, {name}'):
             DatasetMeta.from_map({**values, **value}, 'some.json')
+    sizes = {'agent': [0, 8]}, {'agent': [8, -1]}, {'agent': [8, float('inf')]}, {'agent': 8}
+    for field, values in (('fps', (0, -1, float('nan'), float('inf'))), ('cameras', sizes)):
+        for value in values:
+            with pytest.raises(ConfigError, match=rf'some\.json, {field}: '):
+                DatasetMeta.from_map({**META.as_map(), field: value}, 'some.json')
     with pytest.raises(MimicError, match='lower: 1 values for 2'):
         DatasetMeta.from_map({**META.as_map(), 'lower': [1.0]}, 'some.json')

@@ -45,6 +45,13 @@ def test_a_video_is_ingested_and_exported(tmp_path, capsys):
     assert (out / 'human.hdf5').exists() and not (out / 'robot.hdf5').exists()
 
 
+@pytest.mark.parametrize('size', [('0', '320'), ('180', '-1')])
+def test_pictures_without_rows_or_columns_are_not_exported(size, capsys):
+    with pytest.raises(SystemExit):
+        main(['export', 'dataset', '--size', *size])
+    assert 'is not at least 1' in capsys.readouterr().err
+
+
 def test_how_far_a_hand_is_comes_from_the_robot_episodes(tmp_path, capsys):
     write_video(tmp_path / 'a.mp4')
     write_bag(tmp_path / 'episodes' / 'r')

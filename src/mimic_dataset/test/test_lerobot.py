@@ -10,8 +10,8 @@ from mimic_core.errors import MimicError
 from mimic_dataset import DatasetError, add_episode, assemble, load
 from mimic_dataset.errors import WriteError
 from mimic_dataset.lerobot import restore
-from mimic_dataset.parts import natural
-from mimic_dataset.video import VideoWriter, read_frames
+from mimic_dataset.parts import natural, read_part
+from mimic_dataset.video import VideoWriter, read_frames, stored_size
 
 from .conftest import META, episode
 
@@ -273,6 +273,10 @@ def test_a_wrong_field_is_named(dataset):
     cases = [
         (info, lambda v: v.update(codebase_version='v2.1'), 'codebase_version: v2.1'),
         (info, lambda v: v['features']['action']['names'].reverse(), 'action: joints'),
+        (info, lambda v: v['features'].update(action=None), 'action: joints None'),
+        (info, lambda v: v['features']['action'].update(names=7), 'action: joints 7'),
+        (extra, lambda v: v['episodes'].__setitem__(1, 'r1'), 'mimic.json, episodes, 1: no map'),
+        (extra, lambda v: v['episodes'][2].update(notes=3), 'mimic.json, episodes, 2: no map'),
         (extra, lambda v: v.pop('hand'), 'mimic.json, hand: missing'),
         (extra, lambda v: v['episodes'].pop(), 'episode_index: 3 episodes'),
         (extra, lambda v: v.update(domain='ape'), "domain: 'ape'"),
@@ -325,6 +329,25 @@ def test_an_episode_of_one_frame_in_the_files_is_refused_by_name(dataset):
 def test_no_dataset_is_an_error(tmp_path):
     with pytest.raises(DatasetError, match='there is no dataset'):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    'change', [{'frames': float('inf')}, {'notes': 3}, {'image_stats': {'agent': {'count': 1e30}}}]
+)
+def test_a_wrong_record_of_a_part_is_named(dataset, change):
+    part = dataset[0] / '.parts/robot/r0'
+    edit(part / 'episode.json', lambda values: values.update(change))
+    with pytest.raises(DatasetError, match=r'r0/episode\.json: '):
+        read_part(part)
+
+
+@pytest.mark.parametrize(
+    ('height', 'size', 'stored'),
+    [(180, (480, 640), (180, 240)), (0, (481, 641), (480, 640)), (1, (480, 640), (2, 2)),
+     (2, (10, 1000), (2, 200)), (1, (1, 1), (2, 2))],
+)  # fmt: skip
+def test_a_video_has_rows_and_columns_whatever_its_height(height, size, stored):
+    assert stored_size(height, size) == stored
 
 
 def test_names_sort_by_their_numbers():

@@ -45,8 +45,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument('--task', default='', help="default: the policy's")
     parser.add_argument('--rollouts', type=at_least(1), default=20)
     parser.add_argument('--seed', type=at_least(0), default=1000, help='of the first start')
-    parser.add_argument('--delay', type=float, default=0.1, help='of a prediction [s]')
-    parser.add_argument('--longest', type=float, help="of a rollout [s]; default: the task's")
+    parser.add_argument(
+        '--delay', type=at_least(0.0, float), default=0.1, help='of a prediction [s]'
+    )
+    parser.add_argument(
+        '--longest', type=at_least(0.1, float), help="of a rollout [s]; default: the task's"
+    )
     parser.add_argument('--steps', type=int, default=None, help='of DDIM; default: as trained')
     parser.add_argument('--device', default='cpu', help='of torch: cpu, cuda, auto')
     parser.add_argument(

@@ -64,6 +64,17 @@ def test_a_document_without_its_task_is_named_not_a_traceback(tmp_path):
             evaluate_cli.main([str(folder), *options])
 
 
+@pytest.mark.parametrize(
+    ('option', 'least', 'wrong'),
+    [('--delay', 0.0, ('-1', 'nan', 'inf')), ('--longest', 0.1, ('0', '-3', 'nan', 'inf'))],
+)
+def test_a_time_that_is_none_measures_nothing(params_of, capsys, option, least, wrong):
+    for value in wrong:
+        with pytest.raises(SystemExit):
+            params_of(f'{option}={value}')
+        assert f'argument {option}: {value} is not at least {least}' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize('option', ['--rollouts', '--processes'])
 @pytest.mark.parametrize('count', ['0', '-3'])
 def test_no_rollouts_are_no_result(params_of, capsys, option, count):
