@@ -5,6 +5,7 @@ that was killed goes on from its last checkpoint with the numbers that it would 
 """
 
 import copy
+import math
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -134,8 +135,9 @@ class Trainer:
 
     def remaining(self) -> float | None:
         """Return the time [s] that is still needed; None: not known yet."""
-        left = self.params.steps - self.step_number
-        return self.forecast.remaining(every_kind(self.params, self.step_number), left)
+        p, step = self.params, self.step_number
+        checkpoints = math.ceil(p.steps / p.save_every) - step // p.save_every
+        return self.forecast.remaining(every_kind(p, step), p.steps - step, checkpoints)
 
     def policy(self) -> DiffusionPolicy:
         """Return the policy as it is: averaged weights, a copy."""

@@ -146,7 +146,7 @@ def train(
                 if number % settings.train.save_every == 0 or trainer.done or ending:
                     began = time.perf_counter()
                     last = trainer.save()
-                    trainer.forecast.took_beside(time.perf_counter() - began)
+                    trainer.forecast.took_saving(time.perf_counter() - began)
                 if watch:
                     watch(trainer, entry)
             if ending:

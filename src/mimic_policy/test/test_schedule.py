@@ -1,4 +1,5 @@
-import numpy as np
+import types
+
 import pytest
 
 from mimic_policy.forecast import Forecast
@@ -12,6 +13,7 @@ from mimic_policy.schedule import (
     rate,
 )
 from mimic_policy.train_params import TrainParams
+from mimic_policy.trainer import Trainer
 
 
 def test_what_each_method_trains_on():
@@ -65,16 +67,16 @@ def test_the_average_forgets_fast_at_first():
 def test_the_time_to_go_counts_each_kind_by_what_it_took():
     params = TrainParams(method='fine_tune', steps=100)
     forecast = Forecast()
-    assert forecast.remaining(every_kind(params, 0), 100) is None
+    assert forecast.remaining(every_kind(params, 0), 100, 1) is None
     for _ in range(10):
         forecast.took('human', 0.1)
         forecast.took_beside(0.01)
     # robot batches were not seen yet: they have twice the pictures
-    left = forecast.remaining(every_kind(params, 10), 90)
+    left = forecast.remaining(every_kind(params, 10), 90, 1)
     assert left == pytest.approx(40 * 0.1 + 50 * 0.2 + 90 * 0.01)
     for _ in range(10):
         forecast.took('robot', 0.3)
-    left = forecast.remaining(every_kind(params, 60), 40)
+    left = forecast.remaining(every_kind(params, 60), 40, 1)
     assert left == pytest.approx(40 * 0.3 + 40 * 0.01)
 
 
@@ -83,7 +85,21 @@ def test_one_slow_batch_does_not_change_the_forecast_but_checkpoints_count():
     forecast = Forecast()
     for duration in [0.1] * 20 + [5.0]:
         forecast.took('robot', duration)
-    for duration in [0.0] * 9 + [1.0]:  # every tenth step writes a checkpoint
-        forecast.took_beside(duration)
-    assert forecast.remaining(every_kind(params, 50), 50) == pytest.approx(50 * 0.2)
-    assert np.isfinite(forecast.remaining(every_kind(params, 99), 1))
+    forecast.took_saving(8.0)
+    for steps_since in (0, 100):  # as much after a checkpoint as long after it
+        for _ in range(steps_since):
+            forecast.took_beside(0.01)
+        forecast.took_beside(0.01)
+        left = forecast.remaining(every_kind(params, 50), 50, 2)
+        assert left == pytest.approx(50 * 0.11 + 2 * 8.0)
+
+
+@pytest.mark.parametrize(
+    ('steps', 'step', 'checkpoints'), [(10, 0, 3), (10, 3, 3), (10, 4, 2), (10, 9, 1), (8, 4, 1)]
+)
+def test_checkpoints_to_come_are_counted(steps, step, checkpoints):
+    params = TrainParams(method='robot_only', steps=steps, save_every=4)
+    trainer = types.SimpleNamespace(params=params, step_number=step, forecast=Forecast())
+    trainer.forecast.took('robot', 1.0)
+    trainer.forecast.took_saving(100.0)
+    assert Trainer.remaining(trainer) == steps - step + 100.0 * checkpoints
