@@ -290,13 +290,20 @@ class Executor:
         """Forget what is over or counts no more; return the newest chunk."""
         if not self._chunks:
             return None
-        newest, weight = self._chunks[-1][0].stamp, self.params.ensemble_weight
+        coming = self._chunks[-1:-3:-1]  # the newest, and the one whose place it takes
+        spliced = not self.following or now - coming[0][1] >= self.params.splice_time
         self._chunks = [
             (chunk, arrival)
             for chunk, arrival in self._chunks
-            if chunk.end > now and weight ** ((newest - chunk.stamp) * self._fps) >= LEAST_WEIGHT
+            if chunk.end > now
+            and (self._weight(chunk) >= LEAST_WEIGHT or (not spliced and chunk is coming[-1][0]))
         ]
         return self._chunks[-1][0] if self._chunks else None
+
+    def _weight(self, chunk: Chunk) -> float:
+        """Return the weight [1] of a chunk against the newest one, by its age."""
+        rows = (self._chunks[-1][0].stamp - chunk.stamp) * self._fps
+        return float(self.params.ensemble_weight**rows)
 
     def _ensemble(self, now: float, times: FloatArray) -> Path:
         """Return the mean of what the chunks of now say for times (K,) [s].
@@ -304,14 +311,14 @@ class Executor:
         A chunk comes and goes by and by, so no step is larger than those of the chunks.
         """
         splice = max(self.params.splice_time, 1e-6)
-        newest = self._chunks[-1][0].stamp
-        weights = np.array(
-            [
-                self.params.ensemble_weight ** ((newest - chunk.stamp) * self._fps)
-                * min(max(min(now - arrival, chunk.end - now) / splice, 1e-6), 1.0)
-                for chunk, arrival in self._chunks
-            ]
-        )
+        shares = [
+            min(max(min(now - arrival, chunk.end - now) / splice, 1e-6), 1.0)
+            for chunk, arrival in self._chunks
+        ]
+        ages = [self._weight(chunk) for chunk, _ in self._chunks]
+        if len(ages) == 2 and ages[0] < LEAST_WEIGHT:  # counts no more: goes as the newest comes
+            ages[0] = 1.0 - shares[1]
+        weights = np.array(ages) * np.array(shares)
         said = np.array([chunk.at(times + self.params.lead) for chunk, _ in self._chunks])
         return mean_path(said, weights)
 

@@ -84,6 +84,32 @@ def test_no_jump_whatever_the_delay(executor, delay):
     assert [s.reason for n, s in steps if n > delay + PERIOD and s.q is None] == []
 
 
+@pytest.mark.parametrize(('fps', 'weight'), [(30.0, 0.8), (FPS, 0.3)])
+def test_no_jump_where_the_last_chunk_counts_no_more(robot, fps, weight):
+    """Of many rows or with a small weight the one before is nothing beside a new chunk."""
+    params = ExecutionParams(ensemble_weight=weight, start_time=0.0, splice_time=0.5)
+    executor = Executor(robot, params, fps)
+    near = rows_of(executor, count=round(3.2 * fps))
+    far = near.copy()
+    far[:, 1] += 0.03
+    steps = run(executor, 0.1, 2.0, chunks=[(0.1, 0.0, near), (0.9, 0.8, far)])
+    y = palms(executor, steps)[:, 1] - near[0, 1]
+    time = np.array([now for now, _ in steps])
+    wanted = 0.03 * np.clip((time - 0.9) / 0.5, 0.0, 1.0)
+    assert len(y) == len(time) and np.abs(y - wanted).max() < 0.003
+
+
+def test_after_a_hold_the_last_chunk_is_not_spliced_in(robot):
+    """What was too old to be followed is no way to the new chunk."""
+    executor = Executor(robot, ExecutionParams(start_time=0.0, splice_time=1.0), FPS)
+    near = rows_of(executor, count=50)
+    far = near.copy()
+    far[:, 1] += 0.03
+    steps = run(executor, 0.0, 3.4, chunks=[(0.0, 0.0, near), (2.9, 2.8, far)])
+    assert 'late' in steps[60][1].reason and steps[-1][1].q is not None
+    assert palms(executor, steps)[-1, 1] - near[0, 1] == pytest.approx(0.03, abs=1e-3)
+
+
 def test_the_weight_of_a_chunk_falls_with_its_age(robot):
     params = ExecutionParams(ensemble_weight=0.5, splice_time=0.0, start_time=0.0)
     executor = Executor(robot, params, FPS)
