@@ -58,7 +58,7 @@ class MarkerFinder:
 
         Raises:
             UnknownNameError: No such dictionary.
-            ConfigError: Two markers with one id.
+            ConfigError: Two markers with one id, or one that the dictionary does not have.
         """
         known = {
             name.removeprefix('DICT_').lower(): int(getattr(cv2.aruco, name))
@@ -70,12 +70,14 @@ class MarkerFinder:
         ids = [marker.id for group in markers.values() for marker in group]
         if len(set(ids)) != len(ids):
             raise ConfigError(f'markers share an id: {sorted(ids)}')
+        printed = cv2.aruco.getPredefinedDictionary(known[dictionary])
+        count = len(printed.bytesList)
+        if ids and max(ids) >= count:
+            raise ConfigError(f'marker {max(ids)}: {dictionary} has ids 0 to {count - 1} only')
         self._markers = {name: {m.id: m for m in group} for name, group in markers.items()}
         parameters = cv2.aruco.DetectorParameters()
         parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
-        self._detector = cv2.aruco.ArucoDetector(
-            cv2.aruco.getPredefinedDictionary(known[dictionary]), parameters
-        )
+        self._detector = cv2.aruco.ArucoDetector(printed, parameters)
 
     @property
     def objects(self) -> frozenset[str]:
@@ -138,7 +140,7 @@ def _marker(item: Any, where: str) -> Marker:
         if key not in _KEYS:
             raise UnknownNameError(f'key of {where}', str(key), _KEYS)
     number, size = item.get('id'), item.get('size')
-    if not isinstance(number, int) or number < 0:
+    if not isinstance(number, int) or isinstance(number, bool) or number < 0:
         raise ConfigError(f'{where}: id is {number!r}, not a number of the dictionary')
     if not isinstance(size, int | float) or not 0.003 <= size <= 1.0:
         raise ConfigError(f'{where}: size is {size!r}, not an edge in metres (0.003 to 1)')

@@ -1,5 +1,6 @@
 """Known objects: a mesh from a file, checked, with points on its surface."""
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -78,10 +79,12 @@ def load_object(path: Path, scale: float = 1.0, symmetry: str = 'auto') -> Objec
         symmetry: 'auto', or see `symmetry_of`.
 
     Raises:
-        ConfigError: No file, no mesh in it, or of a size that no hand moves; then it names the
-            unit in which the file probably is.
+        ConfigError: No file, no mesh in it, a scale that is not above 0, or of a size that no
+            hand moves; then it names the unit in which the file probably is.
     """
     path = Path(path)
+    if not 0.0 < scale < math.inf:  # one below 0 would turn it inside out, as in a mirror
+        raise ConfigError(f'{path}: its scale is {scale:g}, not metres in one unit of it, above 0')
     if not path.is_file():
         raise ConfigError(f'there is no mesh {path}')
     try:

@@ -115,6 +115,8 @@ def test_an_object_without_markers_needs_depth(file, box, tmp_path):
         ('size: 0.06', 'size: 60', ConfigError, r'box\[0\]: size is 60.*metres'),
         ('id: 7', 'id: 3', ConfigError, 'share an id'),
         ('id: 7', 'id: left', ConfigError, r'box\[1\]: id'),
+        ('id: 7', 'id: true', ConfigError, r'box\[1\]: id is True'),
+        ('id: 7', 'id: 50', ConfigError, 'marker 50: 4x4_50 has ids 0 to 49 only'),
         ('size: 0.06', 'edge: 0.06', UnknownNameError, 'edge'),
         ('objects:', 'things:', ConfigError, "'objects'"),
         ('dictionary', '[', ConfigError, 'cannot be read'),

@@ -59,6 +59,12 @@ def test_a_scale_makes_it_right(tmp_path):
     np.testing.assert_allclose(np.ptp(model.vertices, axis=0), (0.12, 0.08, 0.05), atol=1e-6)
 
 
+@pytest.mark.parametrize('scale', [0.0, -1.0, float('nan'), float('inf')])
+def test_a_scale_that_is_none_is_refused(tmp_path, scale):
+    with pytest.raises(ConfigError, match=r'box\.ply: its scale is .* above 0'):
+        load_object(write(tmp_path, BOX, 'box.ply'), scale=scale)
+
+
 def test_holes_are_counted_and_no_obstacle():
     open_box = BOX.copy()
     top, bottom = (np.abs(BOX.face_normals[:, 2] - s) < 0.1 for s in (1.0, -1.0))

@@ -53,10 +53,10 @@ class Actor(nn.Module):
         """Args: inputs: O; actions: C; layers, memory: widths; spread: of actions at first."""
         super().__init__()
         self.normaliser = Normaliser(inputs)
-        self.body = _layers(inputs, layers)
-        self.into = nn.Linear(layers[-1], 4 * memory)
+        self.body, width = _layers(inputs, layers)
+        self.into = nn.Linear(width, 4 * memory)
         self.back = nn.Linear(memory, 4 * memory, bias=False)
-        self.mean = nn.Linear(memory + layers[-1], actions)
+        self.mean = nn.Linear(memory + width, actions)
         self.log_std = nn.Parameter(torch.full((actions,), float(torch.tensor(spread).log())))
         self.memory: Final = memory
         for weight in (self.into.weight, self.back.weight):
@@ -105,8 +105,8 @@ class Critic(nn.Module):
         """Args: inputs: P; layers: widths."""
         super().__init__()
         self.normaliser = Normaliser(inputs)
-        self.body = _layers(inputs, layers)
-        self.value = nn.Linear(layers[-1], 1)
+        self.body, width = _layers(inputs, layers)
+        self.value = nn.Linear(width, 1)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return (...) the values of (..., P)."""
@@ -114,12 +114,13 @@ class Critic(nn.Module):
         return value
 
 
-def _layers(inputs: int, widths: Sequence[int]) -> nn.Sequential:
+def _layers(inputs: int, widths: Sequence[int]) -> tuple[nn.Sequential, int]:
+    """Return layers, perhaps none, and how many numbers come out of them."""
     parts: list[nn.Module] = []
     for width in widths:
         parts += [nn.Linear(inputs, width), nn.ELU()]
         inputs = width
-    return nn.Sequential(*parts)
+    return nn.Sequential(*parts), inputs
 
 
 def log_probability(action: Tensor, mean: Tensor, std: Tensor) -> Tensor:

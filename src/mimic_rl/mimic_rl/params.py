@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mimic_core.errors import ConfigError
 from mimic_core.params import param
 
 STARTS = ('demonstrated', 'overhead', 'default')
@@ -96,6 +97,12 @@ class RandomisationParams:
     push_force: float = param('Force of a push over the mass [m/s^2].', 50.0, low=0, high=200)
     min_delay: int = param('Newest pose that is seen, in steps.', 0, low=0, high=8)
     delay: int = param('Oldest pose of the object that is seen, in steps.', 2, low=0, high=8)
+
+    def __post_init__(self) -> None:
+        if self.min_delay > self.delay:
+            raise ConfigError(
+                f'min_delay = {self.min_delay} is above delay = {self.delay} [steps]'
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

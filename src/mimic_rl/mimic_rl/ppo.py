@@ -186,7 +186,8 @@ class Learner:
     def _learn(self, batch: dict[str, Any]) -> tuple[float, float, float]:
         params, count = self.params, self.practice.count
         advantage = batch['advantage']
-        batch['advantage'] = (advantage - advantage.mean()) / (advantage.std() + _EPSILON)
+        if advantage.numel() > 1:  # one alone has no spread
+            batch['advantage'] = (advantage - advantage.mean()) / (advantage.std() + _EPSILON)
         parts = min(params.minibatches, count)
         sums = np.zeros(3)
         steps = 0

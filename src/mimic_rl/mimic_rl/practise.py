@@ -19,6 +19,7 @@ from mimic_core.errors import UnknownNameError
 from mimic_core.params import check_value, types_of
 from mimic_rl import show_command
 from mimic_rl.params import LearningParams, PracticeParams, RandomisationParams
+from mimic_rl.prepare import check_folder
 from mimic_rl.prepare import command as prepare
 from mimic_rl.run_folder import PracticeRun, load_run, save_run
 from mimic_rl.shapes import object_mesh
@@ -48,7 +49,9 @@ def add_commands(commands: Any) -> dict[str, Callable[[argparse.Namespace], None
 
     train = commands.add_parser('train', help='practise a run in the twin; goes on if stopped')
     train.add_argument('run', type=Path, help='run folder')
-    train.add_argument('--name', default='training', help='folder in it, one for each training')
+    train.add_argument(
+        '--name', type=_name, default='training', help='folder in it, one for each training'
+    )
     train.add_argument('--steps', type=at_least(1), default=_STEPS, help='of the policy, in sum')
     train.add_argument('--minutes', type=at_least(0, float), default=0.0, help='0: no end')
     train.add_argument(
@@ -70,8 +73,10 @@ def add_commands(commands: Any) -> dict[str, Callable[[argparse.Namespace], None
 
     evaluate = commands.add_parser('evaluate', help='compare a training with replays and cloning')
     evaluate.add_argument('run', type=Path, help='run folder')
-    evaluate.add_argument('--name', default='training', help='the training in it')
-    evaluate.add_argument('--ablation', action='append', default=[], help='another training in it')
+    evaluate.add_argument('--name', type=_name, default='training', help='the training in it')
+    evaluate.add_argument(
+        '--ablation', type=_name, action='append', default=[], help='another training in it'
+    )
     evaluate.add_argument(
         '--episodes', type=at_least(1), default=50, help='for each row of the table'
     )
@@ -81,6 +86,12 @@ def add_commands(commands: Any) -> dict[str, Callable[[argparse.Namespace], None
         '--no-gate', action='store_true', help='only in practice, not through the gate in the twin'
     )
     return {'draft': _draft, 'train': _train, 'evaluate': _evaluate}
+
+
+def _name(text: str) -> str:
+    if text in ('', '..') or Path(text).name != text:
+        raise argparse.ArgumentTypeError(f'{text!r} is no name of a folder in the run folder')
+    return text
 
 
 def main() -> int:
@@ -134,6 +145,7 @@ def settings_from(
 
 
 def _draft(arguments: argparse.Namespace) -> None:
+    check_folder(arguments.run, arguments.arm, arguments.hand)
     run = show(arguments.task, arguments.arm, arguments.hand)
     thing = dataclasses.replace(run.object, mesh=f'{run.object.name}.obj')
     arguments.run.mkdir(parents=True, exist_ok=True)

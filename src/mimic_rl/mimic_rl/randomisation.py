@@ -108,7 +108,7 @@ class ObjectEyes:
         """Return eyes for B environments and delays of up to so many steps."""
         pose = np.tile([0.0, 0, 0, 0, 0, 0, 1.0], (delay + 1, count, 1))
         none = np.zeros(count, dtype=np.int64)
-        return ObjectEyes(pose, none, pose[0].copy(), none.copy(), min(newest, delay))
+        return ObjectEyes(pose, none, pose[0].copy(), none.copy(), newest)
 
     def reset(self, rows: IntArray, pose: FloatArray, rng: np.random.Generator) -> None:
         """Begin an episode of some rows (R,) at poses (R, 7)."""

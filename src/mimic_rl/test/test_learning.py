@@ -488,6 +488,17 @@ def test_where_no_replay_succeeds_they_are_imitated_up_to_where_they_fail(
     again.close()
 
 
+def test_the_smallest_learning_there_is(run, quiet, synergies):
+    """One step of one environment, and no layers beside the memory."""
+    practice = Practice(run, synergies, count=1, threads=1, randomisation=quiet)
+    learner = Learner(
+        practice, LearningParams(environments=1, horizon=1, layers=(), memory=4, critic_layers=())
+    )
+    learner.update()
+    assert all(v.isfinite().all() for v in learner.actor.state_dict().values())
+    assert all(v.isfinite().all() for v in learner.critic.state_dict().values())
+
+
 def test_what_learning_begins_with(run, quiet, synergies):
     practice = Practice(run, synergies, count=4, threads=1, randomisation=quiet)
     params = dataclasses.replace(SMALL, spread=0.2, place_spread=0.5, level=0.4, start_level=0.9)

@@ -67,6 +67,23 @@ def test_a_palm_may_turn_as_it_was_shown(task, least, most):
     assert practise.settings_from([], seen)['practice'] == PracticeParams()
 
 
+def test_a_draft_spares_the_run_of_another_robot(folder, tmp_path, monkeypatch, capsys):
+    before = (folder / 'run.json').read_text()
+    assert _call(monkeypatch, 'draft', folder, '--hand', 'allegro') == 2
+    assert 'the run is of iiwa14 with robotiq_2f85, not of' in capsys.readouterr().err
+    assert (folder / 'run.json').read_text() == before
+    (tmp_path / 'notes.txt').write_text('mine')
+    assert _call(monkeypatch, 'draft', tmp_path) == 2
+    assert 'holds something else than a run' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('name', ['../there', 'a/b', '', '..'])
+def test_a_training_has_a_name_and_no_path(name, folder, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        _call(monkeypatch, 'train', folder, '--name', name)
+    assert f'{name!r} is no name of a folder in the run folder' in capsys.readouterr().err
+
+
 def test_a_training_by_the_command_line(folder):
     run = load_run(folder)
     assert (run.arm, run.hand, run.task) == ('iiwa14', 'robotiq_2f85', 'box_push')
@@ -269,6 +286,7 @@ def test_an_evaluation_tells_how_far_it_is_where_no_terminal_is(folder, monkeypa
         (['horizon=0'], 'horizon'),
         (['start=sideways'], 'start'),
         (['palm_speed=fast'], 'palm_speed'),
+        (['min_delay=3'], 'min_delay = 3 is above delay = 2'),
     ],
 )
 def test_wrong_settings_are_named(values, words):

@@ -108,3 +108,12 @@ def test_a_hand_that_was_fitted_without_depth_is_a_warning():
     assert command.warnings(prepared()) == ()
     (said,) = command.warnings(prepared(hand_by_depth=False))
     assert 'the hand at the start was fitted without depth' in said and 'or change lead' in said
+
+
+def test_a_motion_that_the_arm_cannot_follow_is_a_warning():
+    steps = SimpleNamespace(trajectory=[0] * 40)
+    few, many = (prepared(skipped_steps=n) for n in (10, 16))
+    few.run = many.run = steps
+    assert command.warnings(few) == ()
+    (said,) = command.warnings(many)
+    assert said.startswith('at 16 of 40 steps the robot does not get to where the hand was')

@@ -22,6 +22,8 @@ from mimic_rl.prepare.prepare import Prepared, check_folder, prepare, write_run
 from mimic_rl.prepare.video import DemonstrationVideo, recorded_task
 from mimic_rl.shown import known_shown, shown_task
 
+_MANY_SKIPPED = 0.25  # [1] of the steps, from which the motion as a whole is in doubt
+
 
 def add_commands(commands: Any) -> dict[str, Callable[[argparse.Namespace], None]]:
     """Add the command of this file to a parser; return what it does."""
@@ -144,11 +146,20 @@ def summary(prepared: Prepared) -> Table:
 
 def warnings(prepared: Prepared) -> tuple[str, ...]:
     """Return sentences on what may be wrong with a run, for people."""
-    if prepared.report()['hand_by_depth']:
-        return ()
-    return (
-        'the hand at the start was fitted without depth: its distance from the camera is guessed '
-        'from its size, and may be off by centimetres. Look at hand_at_start.png and '
-        'robot_at_start.png; if they are wrong, show the hand whole and within the range of the '
-        'depth camera, or change lead',
-    )
+    report, said = prepared.report(), []
+    if not report['hand_by_depth']:
+        said.append(
+            'the hand at the start was fitted without depth: its distance from the camera is '
+            'guessed from its size, and may be off by centimetres. Look at hand_at_start.png and '
+            'robot_at_start.png; if they are wrong, show the hand whole and within the range of '
+            'the depth camera, or change lead'
+        )
+    skipped, steps = report['skipped_steps'], len(prepared.run.trajectory)
+    if skipped > _MANY_SKIPPED * steps:
+        said.append(
+            f'at {skipped} of {steps} steps the robot does not get to where the hand was (out of '
+            'reach, too fast, or the hand is hidden): perhaps its arm cannot move the object as '
+            'shown, and replays and DAPG have little to go by. Show it nearer to the middle of '
+            'the workspace, and turn the hand less'
+        )
+    return tuple(said)
