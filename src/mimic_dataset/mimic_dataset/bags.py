@@ -143,15 +143,21 @@ def images(episode: Episode, topic: str, wanted: IntArray) -> Iterator[Image]:
     """Yield the pictures of a topic with the given numbers, which do not decrease.
 
     Raises:
-        EpisodeError: One is damaged.
+        EpisodeError: One is damaged, or has another size than the first.
     """
-    at = 0
+    at, size = 0, None
     for number, message in enumerate(episode.messages([topic])):
         if at == len(wanted):
             return
         if number != wanted[at]:
             continue
         image = _image(episode, message)
+        size = size or image.shape
+        if image.shape != size:  # scaled to the first one's it would be squeezed
+            raise EpisodeError(
+                f'{episode.path}, {topic} at {message.log_time} ns: pictures change their size '
+                f'from {size[1]} x {size[0]} to {image.shape[1]} x {image.shape[0]}'
+            )
         while at < len(wanted) and wanted[at] == number:
             yield image
             at += 1

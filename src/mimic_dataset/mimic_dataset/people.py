@@ -328,9 +328,17 @@ def _zero() -> float:
 def _frames(source: Source, path: Path) -> Iterator[Frame]:
     """Yield the pictures of a file."""
     source.open()
+    size = None
     try:
         while True:
-            yield source.read()
+            frame = source.read()
+            size = size or frame.color.shape
+            if frame.color.shape != size:
+                raise SourceError(
+                    f'{path}: pictures change their size from {size[1]} x {size[0]} to '
+                    f'{frame.color.shape[1]} x {frame.color.shape[0]}'
+                )
+            yield frame
     except EndOfStreamError:
         return
     except SourceError:

@@ -54,6 +54,7 @@ class BagSpec:
     lag: float = 0.05  # [s] of the measured joints behind the commanded
     names: tuple[str, ...] = MODEL.joint_names
     size: tuple[int, int] = SIZE  # of the pictures [px]
+    other_size_at: float | None = None  # from when on pictures are half as high [s]
     description: str | None = None  # URDF on robot_description
     tags: tuple[str, ...] = ()  # 'arm=iiwa14'
 
@@ -122,10 +123,13 @@ def write_bag(path: Path, spec: BagSpec = BagSpec()) -> Path:
             number = i
             if camera == 'agent' and inside(t, spec.frozen):
                 number = int(spec.frozen[0] * 30)
+            height, width = spec.size
+            if spec.other_size_at is not None and t >= spec.other_size_at:
+                height //= 2
             image = types['sensor_msgs/msg/Image'](
-                header=header(t + spec.pictures_late), height=spec.size[0], width=spec.size[1],
-                encoding='rgb8', is_bigendian=0, step=spec.size[1] * 3,
-                data=picture(number, seed, spec.size).ravel(),
+                header=header(t + spec.pictures_late), height=height, width=width,
+                encoding='rgb8', is_bigendian=0, step=width * 3,
+                data=picture(number, seed, (height, width)).ravel(),
             )  # fmt: skip
             add(t + 0.004, f'/{camera}_camera/color/image_raw', 'sensor_msgs/msg/Image', image)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -104,6 +104,7 @@ def test_joints_are_mapped_by_name(good, tmp_path):
         (BagSpec(camera_gap=(1.5, 2.5)), ['agent_camera', 'nothing within 0.15 s']),
         (BagSpec(command_gap=(1.5, 2.5)), ['commands', 'nothing within 0.15 s']),
         (BagSpec(pictures_late=60.0), ['together for 0.00 s']),
+        (BagSpec(other_size_at=2.0), ['color/image_raw', 'size from 64 x 48 to 64 x 24']),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_a_reason(tmp_path, spec, words):

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mimic_core.camera import Frame, Intrinsics
 from mimic_core.errors import MimicError
 from mimic_dataset import ConvertParams, convert, find_sources, load, make_jobs, people
 from mimic_dataset.convert import convert_one
@@ -141,6 +142,32 @@ def test_what_cannot_be_read_is_no_full_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(people.tempfile, 'TemporaryFile', lambda dir: FULL.open('wb'))
     outcome = convert_one(job)
     assert outcome.fatal and 'cannot be written: [Errno 28]' in outcome.error
+
+
+class Resized:
+    """A camera that is set to another size while it records, and says so in its intrinsics."""
+
+    def __init__(self):
+        sizes = [(120, 160)] * 9 + [(60, 160)]
+        self.frames = [
+            Frame(np.zeros((*size, 3), np.uint8), Intrinsics.from_fov(*size[::-1], 0.8), t, 'c')
+            for t, size in enumerate(sizes)
+        ]
+
+    def open(self):
+        pass
+
+    def read(self):
+        return self.frames.pop(0)
+
+    def close(self):
+        pass
+
+
+def test_pictures_that_change_their_size_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(people, '_source', lambda *_: Resized())
+    with pytest.raises(MimicError, match=r'bag: pictures change .* from 160 x 120 to 160 x 60'):
+        convert_human(tmp_path / 'bag', tmp_path / 'dataset', PARAMS, VIEW, 'bag')
 
 
 def test_a_camera_of_another_size_is_refused(tmp_path):
