@@ -159,7 +159,7 @@ class Training:
             seed=self.settings.seed + 1, threads=1, params=self.settings.practice,
             randomisation=self.settings.randomisation,
         )  # fmt: skip
-        practice.level = 1.0
+        practice.level = self.settings.learning.level  # where practice begins
         shown, self.remark = collect(
             practice, Replay(aware=True), _SHOWN_EPISODES, most=_MOST_EPISODES
         )

@@ -187,6 +187,22 @@ def test_demonstrations_beside_practice(run, settings, tmp_path, monkeypatch):
     parts.close()
 
 
+def test_replays_are_shown_at_the_level_at_which_practice_begins(
+    run, settings, tmp_path, monkeypatch
+):
+    levels = []
+
+    def watched(practice, *rest, **options):
+        levels.append(practice.level)
+        return collect(practice, *rest, **options)
+
+    monkeypatch.setattr('mimic_rl.training._SHOWN_EPISODES', 4)
+    monkeypatch.setattr('mimic_rl.training.collect', watched)
+    learning = dataclasses.replace(SMALL, demonstration=1.0, level=0.2)
+    Training(run, dataclasses.replace(settings, learning=learning), tmp_path, threads=1).close()
+    assert levels == [0.2]
+
+
 def test_the_loss_of_demonstrations_pulls(run, settings, synergies):
     """From the same beginning, with it and without it: it brings the policy to what was shown."""
     lost = {}
