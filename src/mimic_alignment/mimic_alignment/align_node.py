@@ -22,17 +22,17 @@ class AlignmentNode(Node):
     def _on_align(
         self, request: AlignEpisodes.Request, response: AlignEpisodes.Response
     ) -> AlignEpisodes.Response:
-        job = Job(
-            Path(request.dataset).expanduser(),
-            request.method or 'action',
-            Path(request.output).expanduser() if request.output else None,
-            tuple(request.humans),
-            tuple(request.robots),
-            self._params.encoder,
-        )
         try:
+            job = Job(
+                Path(request.dataset).expanduser(),
+                request.method or 'action',
+                Path(request.output).expanduser() if request.output else None,
+                tuple(request.humans),
+                tuple(request.robots),
+                self._params.encoder,
+            )
             done = run_job(job, self._params)
-        except MimicError as error:
+        except (MimicError, OSError, RuntimeError) as error:  # also a home that nobody has
             response.message = str(error)
             self.get_logger().warning(f'not aligned: {error}')
             return response

@@ -62,5 +62,7 @@ def test_a_dataset_is_aligned_on_request(call, tmp_path):
     assert time.monotonic() - started < WAIT
     wrong = call(dataset=str(tmp_path / 'nowhere'))
     assert not wrong.success and 'nowhere' in wrong.message
+    homeless = call(dataset='~nobody_at_all/reach_claw')
+    assert not homeless.success and 'home directory' in homeless.message
     assert not call(dataset=str(folder), method='smell').success
     assert call(dataset=str(folder), method='visual', robots=['r1']).success

@@ -68,7 +68,9 @@ def _run(options: argparse.Namespace, console: Console) -> None:
     checkpoint = read_checkpoint(options.checkpoint)
     meta = PolicyMeta.from_json(checkpoint.document['meta'], checkpoint.where)
     task = options.task or meta.task
-    folder = options.out or checkpoint.folder.parent / f'{checkpoint.folder.name}_{task}'
+    # A task may be the path of a file: its folders are none of the results'.
+    beside = checkpoint.folder.parent / f'{checkpoint.folder.name}_{Path(task).stem}'
+    folder = options.out or beside
     params = RolloutParams(
         task, options.seed, delay=options.delay, longest=options.longest,
         execution=ExecutionParams(),

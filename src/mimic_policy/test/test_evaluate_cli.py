@@ -53,6 +53,17 @@ def test_the_time_is_that_of_the_task_unless_it_is_said(params_of):
     assert params_of('--longest', '12').time_limit == 12.0
 
 
+def test_results_of_a_task_of_a_file_lie_beside_the_checkpoint(params_of, monkeypatch, tmp_path):
+    folders = []
+    monkeypatch.setattr(
+        evaluate_cli, 'show', lambda result, folder, console: folders.append(folder)
+    )
+    for task in ('push', '../../mugs/mug.json', '/lab/mugs/mug.json'):
+        assert params_of('--task', task).task == task
+    names = ['step_00000001_push', 'step_00000001_mug', 'step_00000001_mug']
+    assert folders == [tmp_path / 'run' / name for name in names]
+
+
 def test_a_document_without_its_task_is_named_not_a_traceback(tmp_path):
     folder = save_tiny(tmp_path / 'run')
     file = folder / 'checkpoint.json'
