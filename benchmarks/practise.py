@@ -18,13 +18,14 @@ import torch
 from rich.console import Console
 
 from benchmarks.harness import ROOT, Options, Row, at_least, at_most, info
-from mimic_rl import comparison, load_run, robot_synergies, save_run
+from mimic_rl import comparison, load_run, save_run
 from mimic_rl.checkpoint import TRAINING, Settings
 from mimic_rl.comparison import AWARE, CLONED, GATE, LATE, PHYSICS, REPLAY, STARTS
 from mimic_rl.ppo import Report
 from mimic_rl.practise import TrainingScreen, settings_from
 from mimic_rl.run_folder import RUN_FILE
 from mimic_rl.shown import show
+from mimic_rl.starts import synergies_for
 from mimic_rl.training import Training
 
 FOLDER: Final = ROOT / 'out' / 'practise'
@@ -57,7 +58,7 @@ def _train(
     groups = settings_from(values, run)
     settings = Settings(
         options.seed, groups['practice'], groups['randomisation'], groups['learning'],
-        robot_synergies(run.robot()),
+        synergies_for(run),
     )  # fmt: skip
     minutes = options.minutes or (QUICK_MINUTES if options.quick else MINUTES)
     training = Training(run, settings, folder / name, threads=THREADS)

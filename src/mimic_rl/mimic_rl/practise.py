@@ -24,7 +24,7 @@ from mimic_rl.prepare import command as prepare
 from mimic_rl.run_folder import PracticeRun, load_run, save_run
 from mimic_rl.shapes import object_mesh
 from mimic_rl.shown import known_shown, show
-from mimic_rl.starts import params_for
+from mimic_rl.starts import params_for, synergies_for
 from mimic_rl.stepper import STEPPERS
 
 if TYPE_CHECKING:
@@ -158,25 +158,24 @@ def _train(arguments: argparse.Namespace) -> None:
     import torch
 
     from mimic_rl.checkpoint import SETTINGS, Settings, load_settings
-    from mimic_rl.synergies import robot_synergies
     from mimic_rl.training import Training
 
     run = load_run(arguments.run)
     folder, seed, before = arguments.run / arguments.name, arguments.seed, None
+    synergies = synergies_for(run)
     if (folder / SETTINGS).exists():
         there = load_settings(folder)
-        before = {group: getattr(there, group) for group in _GROUPS}
+        before, synergies = {group: getattr(there, group) for group in _GROUPS}, there.synergies
         seed = there.seed if seed is None else seed
     groups = settings_from(arguments.values, run, before)
     torch.set_num_threads(arguments.threads)
     settings = Settings(
         seed or 0, groups['practice'], groups['randomisation'], groups['learning'],
-        robot_synergies(run.robot()),
+        synergies,
     )  # fmt: skip
     training = Training(
-        run, settings, arguments.run / arguments.name, threads=arguments.threads,
-        physics=arguments.physics,
-    )  # fmt: skip
+        run, settings, folder, threads=arguments.threads, physics=arguments.physics
+    )
     console = Console()
     if training.resumed:
         console.print(f'goes on from step {training.learner.steps:,}')

@@ -12,7 +12,7 @@ from mimic_rl.params import PracticeParams, RandomisationParams
 from mimic_rl.randomisation import multiply_quat, rotvec_quat
 from mimic_rl.rewards import rotation_matrices
 from mimic_rl.run_folder import PracticeRun
-from mimic_rl.synergies import robot_synergies
+from mimic_rl.synergies import Synergies, robot_synergies
 
 _OVERHEAD: Final = 0.22  # [m], palm over the object's origin
 _DOWN: Final = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])  # palm faces down
@@ -20,6 +20,7 @@ _DOWN: Final = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 0.0]])  #
 MISS_DISTANCE, MISS_ANGLE = 0.05, 0.052  # [m], [rad]
 _TRIES: Final = 8
 _ASKED: Final = 400  # places
+_WIDEST: Final = 3.0  # [1], of the synergies' own amplitude
 _MORE_TURN, _MOST_TURN = 0.2, 1.4  # [rad] of the palm: beyond what was shown, to correct; at most
 
 
@@ -169,6 +170,17 @@ def params_for(run: PracticeRun) -> PracticeParams:
     shown = Rotation.from_matrix(palm_R @ palm_R[0].T).as_euler('xyz')
     most = min(float(np.abs(shown).max()) + _MORE_TURN, _MOST_TURN)
     return dataclasses.replace(params, max_turn=max(round(most, 2), params.max_turn))
+
+
+def synergies_for(run: PracticeRun) -> Synergies:
+    """Return the synergies of a run's hand, wide enough for the postures that were shown."""
+    robot = run.robot()
+    found = robot_synergies(robot)
+    if run.demonstration is None:
+        return found
+    moved = (run.demonstration - run.start)[:, len(robot.arm_joints) :]
+    wanted = np.abs(moved @ np.linalg.pinv(found.directions)).max(axis=0)
+    return dataclasses.replace(found, amplitude=found.amplitude * np.clip(wanted, 1.0, _WIDEST))
 
 
 def places_around(run: PracticeRun) -> tuple[FloatArray, BoolArray]:

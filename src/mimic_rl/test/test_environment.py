@@ -12,6 +12,7 @@ from mimic_description import load_robot
 from mimic_rl import Practice, PracticeParams, RandomisationParams, robot_synergies
 from mimic_rl.run_folder import axes_anchors
 from mimic_rl.shown import known_shown, show, shown_task
+from mimic_rl.starts import params_for, synergies_for
 from mimic_rl.surroundings import Surroundings
 from mimic_rl.world import build_world
 
@@ -420,6 +421,40 @@ def test_a_pitcher_is_poured_as_shown(hand, quiet):
         step = practice.step_joints(shown[[min(t + 1, len(shown) - 1)]])
         rewards.append(step.reward[0])
     assert step.ended.success.all() and np.mean(rewards) > 0.6
+
+
+@pytest.mark.parametrize('hand', ['allegro', 'leap', 'fin_ray', 'robotiq_2f85'])
+def test_actions_can_pour_a_pitcher(hand, quiet):
+    """They are not clipped to less than what was shown: turns of the palm, closing of the hand."""
+    run = show('pitcher_pour', 'iiwa14', hand)
+    params, synergies = params_for(run), synergies_for(run)
+    practice = _practice(run, synergies, count=1, randomisation=quiet, params=params)
+    motion, shown = practice.motion, practice.demonstration
+    palms = motion.places(shown)
+    angles = Rotation.from_matrix(palms.palm_R @ palms.palm_R[0].T).as_euler('xyz')
+    hand_start = shown[0, len(practice.robot.arm_joints) :]
+    per_step = practice.params.control_rate
+    most = 0.8 if hand == 'leap' else 1.0  # its fingers push the pitcher out if they close fully
+    for t in range(practice.length):
+        row = min(t + 1, len(shown) - 1)
+        posture = shown[row, len(practice.robot.arm_joints) :] - hand_start
+        action = np.concatenate([
+            (palms.palm[row] - motion.palm[0]) / params.palm_speed * per_step,
+            (angles[row] - motion.angles[0]) / params.palm_turn * per_step,
+            posture @ np.linalg.pinv(synergies.directions),
+        ])  # fmt: skip
+        assert np.abs(action[6:]).max() < 1.0 + 1e-6
+        action[6] = min(action[6], most)
+        step = practice.step(np.clip(action, -1.0, 1.0)[None])
+    assert step.ended.success.all()
+
+
+def test_synergies_are_as_wide_as_the_hand_where_that_is_enough(run):
+    own = robot_synergies(run.robot())
+    assert np.array_equal(synergies_for(run).directions, own.directions)  # box_push: no closing
+    unknown = dataclasses.replace(show('pitcher_pour', 'iiwa14', 'allegro'), demonstration=None)
+    own = robot_synergies(unknown.robot())
+    assert np.array_equal(synergies_for(unknown).directions, own.directions)
 
 
 @pytest.mark.parametrize('task', known_shown())
