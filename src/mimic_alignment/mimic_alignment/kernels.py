@@ -123,7 +123,8 @@ def accumulate(
         counts: (P,) how many of the S cells a step has.
         window: Farthest column from the diagonal between the corners, as dtw-python's
             slantedband; inf: any.
-        open_begin: The way may start at any column of the first row.
+        open_begin: The way may start at any column of the first row, and with any step from a
+            row before it that costs nothing, as dtw-python's.
         steps: (N, M), filled with the number of the step; P at a start, -1 where none leads.
     """
     n, m = cost.shape
@@ -140,9 +141,9 @@ def accumulate(
                 best, chosen = cost[i, j], counts.size
             for p in range(counts.size):
                 a, b = i - int(pattern[p, 0, 0]), j - int(pattern[p, 0, 1])
-                if a < 0 or b < 0:
+                if b < 0 or a < -1 or (a < 0 and not open_begin):
                     continue
-                value = total[a, b]
+                value = total[a, b] if a >= 0 else 0.0
                 for s in range(1, counts[p]):
                     a, b = i - int(pattern[p, s, 0]), j - int(pattern[p, s, 1])
                     value += pattern[p, s, 2] * cost[a, b]
@@ -159,7 +160,7 @@ def backtrack(steps: Steps, pattern: FloatArray, counts: IntArray, end: int) -> 
     n, m = steps.shape
     path = np.empty((2 * (n + m), 2), np.int64)
     i, j, size = n - 1, end, 0
-    while True:
+    while i >= 0:
         path[size] = i, j
         size += 1
         step = steps[i, j]

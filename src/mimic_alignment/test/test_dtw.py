@@ -119,6 +119,8 @@ def _reference(cost, p):
         for cells, added in _came_from(p.step_pattern, lambda a, b: cost[a, b], i, j):
             if min(cells[0]) >= 0 and cells[0] in best:
                 ways.append((best[cells[0]][0] + added, best[cells[0]][1] + cells[1:]))
+            if p.open_begin and cells[0][0] == -1 and cells[0][1] >= 0:
+                ways.append((added, cells[1:]))
         if ways:
             total, path = min(ways)
             best[i, j] = total, [*path, (i, j)]
@@ -152,6 +154,20 @@ def test_windows_and_open_ends_as_a_plain_table(name, window, open_begin, open_e
         assert result.cost == pytest.approx(total, rel=1e-12)
         assert result.normalised == pytest.approx(normalised, rel=1e-12)
         assert [tuple(cell) for cell in result.path.tolist()] == path
+
+
+def test_an_open_begin_may_be_half_a_step():
+    """As dtw-python's: asymmetricP1 may begin with two rows, or two columns of half the weight."""
+    params = WarpParams(step_pattern='asymmetricP1', open_begin=True, open_end=True)
+    cost = np.full((6, 12), 9.0)
+    cost[range(2, 6), range(4, 8)] = 0.0
+    rows, columns = cost.copy(), cost.copy()
+    rows[[0, 1], 3] = 0.0
+    assert warp(rows, params).cost == 0.0
+    assert warp(rows, params).path[:3].tolist() == [[0, 3], [1, 3], [2, 4]]
+    columns[0, 1], columns[0, 2], columns[1, 3] = 0.0, 1.0, 0.0
+    assert warp(columns, params).cost == 0.5
+    assert warp(columns, params).path[:3].tolist() == [[0, 1], [0, 2], [1, 3]]
 
 
 def test_a_narrow_window_holds_both_corners():
