@@ -1,6 +1,7 @@
 """Noise into chunks and out of them again, by diffusers' schedulers."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
@@ -9,6 +10,13 @@ from torch import Tensor
 from mimic_core.errors import ConfigError
 from mimic_core.params import param
 from mimic_policy.networks.policy import PolicyNetwork
+
+# Share of noise [1] of the first and the last of so many steps of the linear schedule; with fewer
+# steps each adds more, or what inference begins with, noise alone, would never have been trained.
+# Source: Ho et al., Denoising Diffusion Probabilistic Models, 2020; Nichol and Dhariwal, 2021.
+LINEAR_STEPS: Final = 1000
+LINEAR_FIRST, LINEAR_LAST = 1e-4, 0.02
+MOST_NOISE: Final = 0.999
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +43,11 @@ class Diffusion:
                 f'{params.train_steps}'
             )
         self.params = params
+        scale = LINEAR_STEPS / params.train_steps
         self.scheduler = DDIMScheduler(
             num_train_timesteps=params.train_steps,
+            beta_start=min(LINEAR_FIRST * scale, MOST_NOISE),
+            beta_end=min(LINEAR_LAST * scale, MOST_NOISE),
             beta_schedule=params.schedule,
             prediction_type=params.prediction,
             clip_sample=True,

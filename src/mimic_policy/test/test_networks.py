@@ -117,6 +117,15 @@ def test_a_resnet_sees_pictures_of_any_size():
     assert net(torch.randn(2, 3, 64, 96)).shape == (2, 16)
 
 
+@pytest.mark.parametrize('schedule', ['squaredcos_cap_v2', 'linear'])
+@pytest.mark.parametrize('steps', [2, 10, 100, 1000])
+def test_at_the_end_of_the_noise_nothing_of_a_chunk_is_left(schedule, steps):
+    """Inference begins with noise alone."""
+    params = DiffusionParams(schedule=schedule, train_steps=steps, inference_steps=2)
+    left = Diffusion(params).scheduler.alphas_cumprod
+    assert 0.0 < left[-1].sqrt() < 0.05 and (left[1:] < left[:-1]).all()
+
+
 @pytest.mark.parametrize('prediction', ['epsilon', 'sample', 'v_prediction'])
 def test_denoising_ends_at_the_chunk_when_the_network_is_right(prediction):
     """A stand-in that knows the chunk, and what noise leads there, is led to it exactly."""
