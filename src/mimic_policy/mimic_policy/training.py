@@ -199,16 +199,19 @@ class _Curve:
 
 
 def read_curve(run: Path) -> list[dict[str, float]]:
-    """Return the entries of a loss curve; a last line that was cut off is left out."""
+    """Return the entries of a loss curve until the first line that is cut off or none."""
     file = run / CURVE
     if not file.exists():
         return []
     entries = []
-    for line in file.read_text().splitlines():
+    for line in file.read_text(errors='replace').splitlines():
         try:
-            entries.append(json.loads(line))
+            entry = json.loads(line)
         except ValueError:
             break
+        if not isinstance(entry, dict) or not isinstance(entry.get('step'), int):
+            break
+        entries.append(entry)
     return entries
 
 

@@ -240,6 +240,17 @@ def test_a_wrong_field_of_the_training_state_is_named(episodes, tmp_path, field,
         _train(episodes, tmp_path, method='robot_only', steps=4)
 
 
+@pytest.mark.parametrize('line', [b'3\n', b'{"loss_robot": 1.0}\n', b'\xff\xfe\n', b'{"step": '])
+def test_a_damaged_line_of_the_curve_stops_no_run(episodes, tmp_path, line):
+    stops = iter([False, False, False, True])
+    _train(episodes, tmp_path, stop=lambda: next(stops))
+    file = tmp_path / CURVE
+    with file.open('ab') as curve:
+        curve.write(line)
+    _train(episodes, tmp_path)
+    assert [entry['step'] for entry in read_curve(tmp_path)] == [2, 4, 6]
+
+
 def test_fresh_begins_again(episodes, tmp_path):
     settings = _settings(method='robot_only')
     data = prepare(episodes, settings.train)
