@@ -63,6 +63,7 @@ def compare(
     threads: int = 2,
     gate: bool = True,
     watch: Watch | None = None,
+    keep: Callable[[Sequence[Row]], None] | None = None,
 ) -> list[Row]:
     """Return a row for each method and setting. In a setting all meet the same starts and physics.
 
@@ -75,6 +76,7 @@ def compare(
         threads: Of the physics.
         gate: Also through the gate in the twin, twice: as it is, and beyond what was practised.
         watch: Called as it goes on.
+        keep: Called with the rows so far whenever there is one more.
 
     Raises:
         ConfigError: A file is missing or wrong, or an ablation is of another run.
@@ -108,6 +110,8 @@ def compare(
 
     def add(row: Row) -> None:
         rows.append(row)
+        if keep is not None:
+            keep(rows)
         if watch is not None:
             watch(f'{row.met}, {row.method}: {100 * row.success:.0f} %', len(rows), total)
 

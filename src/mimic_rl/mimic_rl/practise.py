@@ -277,18 +277,26 @@ class _Rows:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from mimic_rl.comparison import compare
+    from mimic_recording.bag import write_text
+    from mimic_rl.comparison import Row, compare
 
     table = Table(title=f'{arguments.run}, {arguments.episodes} episodes each; medians')
     words = ('met', 'method')
     for column in (*words, 'success', '95 %', 'distance', 'turn'):
         table.add_column(column, justify='left' if column in words else 'right')
+    path = arguments.run / f'evaluation-{arguments.name}.json'
+    part = path.with_suffix('.part.json')
+
+    def keep(rows: Sequence[Row]) -> None:
+        write_text(part, json.dumps([dataclasses.asdict(row) for row in rows], indent=1) + '\n')
+
     with _Rows() as screen:
         rows = compare(
             arguments.run, arguments.name, arguments.ablation, episodes=arguments.episodes,
             seed=arguments.seed, threads=arguments.threads, gate=not arguments.no_gate,
-            watch=screen.show,
+            watch=screen.show, keep=keep,
         )  # fmt: skip
+    part.replace(path)
     for row in rows:
         low, high = row.interval
         table.add_row(
@@ -301,5 +309,3 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     for row in rows:
         if row.remarks:
             console.print(f'{row.met}, {row.method}: {row.remarks}', soft_wrap=True)
-    path = arguments.run / f'evaluation-{arguments.name}.json'
-    path.write_text(json.dumps([dataclasses.asdict(row) for row in rows], indent=1) + '\n')

@@ -17,7 +17,7 @@ torch = pytest.importorskip('torch', reason='what learning needs is not installe
 from mimic_core.errors import ConfigError, LimitError, NotFiniteError, UnknownNameError  # noqa: E402
 from mimic_rl import Practice, load_run, practise, robot_synergies, save_run  # noqa: E402
 from mimic_rl.checkpoint import Settings  # noqa: E402
-from mimic_rl.comparison import GATE, LATE, PHYSICS, STARTS, compare  # noqa: E402
+from mimic_rl.comparison import GATE, LATE, PHYSICS, REPLAY, STARTS, compare  # noqa: E402
 from mimic_rl.evaluation import OUTSIDE, evaluate  # noqa: E402
 from mimic_rl.params import LearningParams, PracticeParams, RandomisationParams  # noqa: E402
 from mimic_rl.policy import ReplayPolicy, load_practice_policy  # noqa: E402
@@ -274,10 +274,31 @@ def test_an_evaluation_tells_how_far_it_is_where_no_terminal_is(folder, monkeypa
     monkeypatch.setattr('mimic_rl.comparison._CLONING_STEPS', 5)
     _call(monkeypatch, 'evaluate', folder, '--episodes', 1, '--threads', 1, '--no-gate')
     (folder / 'evaluation-training.json').unlink()
+    assert not list(folder.glob('*.part.json'))
     said = capsys.readouterr()
     assert 'of 8' not in said.out and '8 of 8, ' in said.err
     assert said.err.splitlines()[0] == 'cloning what replays do'
     assert said.err.splitlines()[1].startswith(f'1 of 8, {STARTS}, learned: ')
+
+
+def test_an_evaluation_that_is_stopped_leaves_its_rows(folder, monkeypatch):
+    monkeypatch.setattr('mimic_rl.comparison._CLONED_EPISODES', 4)
+    monkeypatch.setattr('mimic_rl.comparison._CLONING_STEPS', 5)
+    scored = []
+
+    def stopped(*arguments):
+        scored.append(evaluate(*arguments))
+        if len(scored) == 3:
+            raise KeyboardInterrupt
+        return scored[-1]
+
+    monkeypatch.setattr('mimic_rl.comparison.evaluate', stopped)
+    with pytest.raises(KeyboardInterrupt):
+        _call(monkeypatch, 'evaluate', folder, '--episodes', 1, '--threads', 1, '--no-gate')
+    part = folder / 'evaluation-training.part.json'
+    assert [row['method'] for row in json.loads(part.read_text())] == ['learned', REPLAY]
+    assert not (folder / 'evaluation-training.json').exists()
+    part.unlink()
 
 
 @pytest.mark.parametrize(
