@@ -145,8 +145,8 @@ def settings_from(
 
 
 def _draft(arguments: argparse.Namespace) -> None:
-    check_folder(arguments.run, arguments.arm, arguments.hand)
     run = show(arguments.task, arguments.arm, arguments.hand)
+    check_folder(arguments.run, arguments.arm, arguments.hand)
     thing = dataclasses.replace(run.object, mesh=f'{run.object.name}.obj')
     arguments.run.mkdir(parents=True, exist_ok=True)
     object_mesh(thing).export(arguments.run / thing.mesh)  # for who tracks it
