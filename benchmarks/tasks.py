@@ -331,15 +331,16 @@ def _overlaps(task: str, hand: str, eyes: Path | None) -> dict[str, dict[str, re
 
 
 def _data_of(task: str, hand: str) -> dict[str, Any]:
-    """Return the robot and how many episodes there are: of others it is measured anew."""
+    """Return the robot and how many episodes the table has: of others it is measured anew."""
     from benchmarks.experiment.collect import DISTURBANCES
     from mimic_dataset.parts import part_names
 
     counts: dict[str, Any] = {'robot': load_robot(ARM, hand).digest}
+    most = {'robot': ROBOTS, 'human': VIDEOS}  # further ones are of cells of scaling
     for disturbance in DISTURBANCES:
         folder = dataset_folder(task, hand, DATA, disturbance)
         for domain in ('robot', 'human'):
-            counts[f'{disturbance} {domain}'] = len(part_names(folder, domain))
+            counts[f'{disturbance} {domain}'] = min(len(part_names(folder, domain)), most[domain])
     return counts
 
 

@@ -255,6 +255,22 @@ def test_a_pair_of_another_robot_is_another_pair(monkeypatch):
     assert tasks._data_of('push', 'allegro') != depends
 
 
+def test_demonstrations_of_scaling_cells_do_not_change_what_is_measured(monkeypatch, folder):
+    """Retrieval and distances are of the table's demonstrations, however many there are."""
+    depends = {}
+    for count in (4, 5, 20):
+        names = {'robot': ['x'] * count, 'human': ['x'] * 100}
+        monkeypatch.setattr('mimic_dataset.parts.part_names', lambda _, d, names=names: names[d])
+        depends[count] = tasks._data_of('push', 'allegro')
+    assert depends[4] != depends[5] == depends[20]
+    asked = []
+    monkeypatch.setattr(retrieval, 'shown', lambda _, bags, *__: asked.append(bags) or iter(()))
+    monkeypatch.setattr(collect, 'demonstrations', lambda _: [folder / str(n) for n in range(20)])
+    monkeypatch.setattr(collect, 'videos', lambda _: [])
+    retrieval.measure('push', 'allegro', DataSettings(), {})
+    assert asked == [[folder / str(n) for n in range(settings.ROBOTS)]]
+
+
 def test_a_cell_that_fails_stops_no_other():
     stages = Stages(DataSettings(), 1, Console(quiet=True))
     bad, odd, good, dead = Future(), Future(), Future(), Future()

@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.experiment import collect
 from benchmarks.experiment.ingest import dataset_folder
-from benchmarks.experiment.settings import DataSettings
+from benchmarks.experiment.settings import ROBOTS, DataSettings
 from mimic_alignment import (
     AlignmentParams,
     Encoder,
@@ -164,8 +164,8 @@ def measure(
 ) -> dict[str, dict[str, Overlaps]]:
     """Return overlaps by disturbance and by what is compared.
 
-    What is on disk is measured; disturbances without videos, or without a phase that is shown by
-    a person and by a robot, are left out.
+    The table's demonstrations and all videos on disk are measured; disturbances without videos,
+    or without a phase that is shown by a person and by a robot, are left out.
 
     Args:
         task: Of the episodes.
@@ -175,7 +175,7 @@ def measure(
         size: Height and width of the pictures [px].
     """
     folder = dataset_folder(task, hand, data)
-    bags = collect.demonstrations(collect.robot_folder(task, hand, data.camera))
+    bags = collect.demonstrations(collect.robot_folder(task, hand, data.camera))[:ROBOTS]
     robots = list(shown(folder, bags, 'robot', size))
     table: dict[str, dict[str, Overlaps]] = {}
     for disturbance in collect.DISTURBANCES:
