@@ -271,6 +271,16 @@ def test_demonstrations_of_scaling_cells_do_not_change_what_is_measured(monkeypa
     assert asked == [[folder / str(n) for n in range(settings.ROBOTS)]]
 
 
+def test_pictures_of_the_first_bench_on_a_machine_have_a_folder(monkeypatch, folder):
+    pictures, results = folder / 'pictures', folder / 'not' / 'there'
+    pictures.mkdir(parents=True)
+    (pictures / 'success.png').write_bytes(b'png')
+    monkeypatch.setattr(tasks, 'PICTURES', pictures)
+    monkeypatch.setattr(tasks, 'RESULTS', results)
+    tasks._show_on_page([('push', 'allegro')])
+    assert [file.name for file in results.iterdir()] == ['tasks.png']
+
+
 def test_a_cell_that_fails_stops_no_other():
     stages = Stages(DataSettings(), 1, Console(quiet=True))
     bad, odd, good, dead = Future(), Future(), Future(), Future()

@@ -9,9 +9,9 @@ PRIOR: Final[Mapping[str, float]] = {
     'demonstration': 12.0,
     'video': 4.5,
     'ingest': 3.0,
-    'step robot_only': 0.12,
-    'step': 0.21,
-    'rollout': 9.0,
+    'step robot_only': 0.2,
+    'step': 0.4,
+    'rollout': 4.5,
 }
 
 
