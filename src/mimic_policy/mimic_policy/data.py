@@ -4,12 +4,19 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from mimic_dataset import Dataset
+import numpy as np
+
+from mimic_dataset import Dataset, EpisodeArrays
 from mimic_policy.meta import PolicyMeta, Size
 from mimic_policy.scaling import make_meta, strides, used_episodes
 from mimic_policy.train_params import TrainParams
 from mimic_policy.windows import Windows
+
+PICTURES: Final = 8  # of each camera of an episode that its digest looks at
+
+Contents = Mapping[str, Mapping[str, str]]  # episode -> what it holds -> digest
 
 
 @dataclass(frozen=True)
@@ -21,6 +28,7 @@ class Data:
     human: Windows | None
     dataset: Dataset  # the episodes that are used, for the mapping
     fingerprint: str  # of the episodes' names, lengths and scales
+    contents: Contents  # what tells these episodes from others of the same names and lengths
 
 
 def prepare(
@@ -47,4 +55,34 @@ def prepare(
         Windows(humans, meta, human_stride) if humans else None,
         Dataset(dataset.meta, used),
         hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16],
+        {f'{e.domain} episode {e.name}': contents_of(e) for e in used},
     )
+
+
+def contents_of(episode: EpisodeArrays) -> dict[str, str]:
+    """Return a digest of each array of an episode; of pictures some, since all are gigabytes."""
+    seen = np.linspace(0, len(episode) - 1, PICTURES).round().astype(np.int64)
+    arrays = {
+        'action': episode.action,
+        'state': episode.state,
+        'agent': episode.agent[seen],
+        'wrist': None if episode.wrist is None else episode.wrist[seen],
+    }
+    return {
+        name: hashlib.sha256(np.ascontiguousarray(values)).hexdigest()[:16]
+        for name, values in arrays.items()
+        if values is not None
+    }
+
+
+def difference(then: Contents, now: Contents) -> str:
+    """Return the first thing in which the contents of two datasets differ, or nothing."""
+    for name in (*then, *now):
+        if name not in now:
+            return f'{name} is gone'
+        if name not in then:
+            return f'{name} is new'
+        for what in (*then[name], *now[name]):
+            if then[name].get(what) != now[name].get(what):
+                return f'{what} of {name} is another one'
+    return ''

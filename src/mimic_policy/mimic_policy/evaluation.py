@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import inspect
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,9 @@ from mimic_description import load_robot
 from mimic_policy.interface import Policy
 from mimic_policy.rollout import Moment, Rollout, RolloutParams, roll_out
 from mimic_recording.bag import write_json
+from mimic_sim import tasks
+from mimic_sim.tasks import task_class
+from mimic_sim.tasks.task_file import SUFFIX
 
 SETTINGS: Final = 'settings.json'
 SUMMARY: Final = 'summary.json'
@@ -216,13 +220,19 @@ def _roll_out_all(
 def _settings(params: RolloutParams, policy_digest: str) -> dict[str, Any]:
     values: dict[str, Any] = dataclasses.asdict(params) | {'longest': params.time_limit}
     del values['seed']
-    flat = {'policy': policy_digest}
+    flat = {'policy': policy_digest} | _own_task(params.task)
     for name, value in values.items():
         if isinstance(value, dict):
             flat |= {f'{name}.{inner}': content for inner, content in value.items()}
         else:
             flat[name] = value
     return flat
+
+
+def _own_task(name: str) -> dict[str, str]:
+    """Return the digest of the file of a task that is none of ours: it may change by the day."""
+    file = Path(name) if name.endswith(SUFFIX) else Path(inspect.getfile(task_class(name)))
+    return {} if file.parent == Path(tasks.__file__).parent else {'task_file': digest(file)}
 
 
 def _begin(folder: Path, settings: dict[str, Any]) -> None:

@@ -12,7 +12,6 @@ RANDOM_MAP: Final = 'random_map'
 IMMIMIC_V: Final = 'immimic_v'
 IMMIMIC_A: Final = 'immimic_a'
 METHODS: Final = (ROBOT_ONLY, FINE_TUNE, CO_TRAIN, RANDOM_MAP, IMMIMIC_V, IMMIMIC_A)
-MIXING: Final = (RANDOM_MAP, IMMIMIC_V, IMMIMIC_A)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,7 +30,7 @@ from mimic_policy.checkpoint import (
     save_checkpoint,
     writing,
 )
-from mimic_policy.data import Data
+from mimic_policy.data import Data, difference
 from mimic_policy.diffusion import Diffusion, DiffusionParams
 from mimic_policy.distributed import average_gradients, mean_over_processes
 from mimic_policy.forecast import Forecast
@@ -52,6 +52,7 @@ from mimic_policy.train_params import IMMIMIC_A, IMMIMIC_V, RANDOM_MAP, TrainPar
 from mimic_policy.windows import Batch
 
 MAPPING: Final = 'mapping_visual.json'
+_ANEW: Final = 'choose another folder with --out, or begin again with --fresh'
 _FREE: Final = ('log_every', 'save_every', 'keep')  # may differ when a run goes on
 
 
@@ -257,9 +258,23 @@ class Trainer:
         if self._mapped_by is not None and now is not None and now != self._mapped_by:
             raise ConfigError(
                 f'{self.run}: training.mapping was {self._mapped_by!r} and is {now!r} now: give '
-                'the mapping of then, choose another folder with --out, or begin again with '
-                '--fresh'
+                f'the mapping of then, {_ANEW}'
             )
+
+    def _check_mapping_given(self, training: dict[str, Any], step: int) -> None:
+        """Refuse a mapping that the run began without, and none where it began with one."""
+        p = self.params
+        before = p.method == IMMIMIC_V and step <= mapping_step(p)  # its own is yet to be made
+        given = self._mapping is not None
+        if before and 'mapping' in training and given != (self._mapped_by is not None):
+            had, has = ('none', 'one') if given else ('one', 'none')
+            raise ConfigError(
+                f'{self.run}: training.mapping: {had} was given, and {has} is now: {_ANEW}'
+            )
+        file = self.run / MAPPING
+        if p.method == IMMIMIC_V and not (before or given or file.exists()):
+            raise ConfigError(f'{file} is not there: give the mapping of then, {_ANEW}')
+        self._check_mapped()
 
     def _make_mapping(self) -> Mapping:
         """Return the mapping of the method, made or, where a killed run made it, read."""
@@ -317,6 +332,7 @@ class Trainer:
                 'params': asdict(self.params),
                 'alignment': asdict(self._alignment),
                 'dataset': self.data.fingerprint,
+                'contents': self.data.contents,
                 'processes': self._world,
                 'mapping': None if self._mapping is None else self._mapping.digest,
                 'updates': self._updates,
@@ -348,13 +364,15 @@ class Trainer:
             'processes': self._world,
         }
         for key, value in now.items():
+            if key == 'dataset':
+                self._check_contents(training, checkpoint.where)
             group, _, field = key.partition('.')
             have = training.get(group)
             have = have.get(field) if field and isinstance(have, dict) else have
             if have != value:
                 raise ConfigError(
                     f'{checkpoint.where}: training.{key} was {have!r} and is {value!r} now: '
-                    'choose another folder with --out, or begin again with --fresh'
+                    f'{_ANEW}'
                 )
         mine = network_document(self.data.meta, self._sizes, self._noise)
         for group in ('network', 'diffusion'):
@@ -365,7 +383,7 @@ class Trainer:
                         f'{checkpoint.where}: {group}.{field} was {have!r} and is {value!r} now'
                     )
         self._mapped_by = training.get('mapping')
-        self._check_mapped()
+        self._check_mapping_given(training, checkpoint.step)
         updates, sums = _progress(training, checkpoint.where)
         load_tensors(self._average, checkpoint.tensors(WEIGHTS), str(checkpoint.folder / WEIGHTS))
         where = str(checkpoint.folder / TRAINING)
@@ -374,6 +392,16 @@ class Trainer:
         load_tensors(self.network, own, where)
         self._load_optimiser(state, where)
         self.step_number, self._updates, self._sums = checkpoint.step, updates, sums
+
+    def _check_contents(self, training: dict[str, Any], where: str) -> None:
+        """Refuse episodes of the same names that hold something else than then."""
+        then = training.get('contents')
+        if then is None:  # of a checkpoint from before this was kept
+            return
+        if not isinstance(then, dict) or not all(isinstance(e, dict) for e in then.values()):
+            raise CheckpointError(f'{where}: training.contents is no map of episodes')
+        if changed := difference(then, self.data.contents):
+            raise ConfigError(f'{where}: training.dataset: {changed} now: {_ANEW}')
 
     def _load_optimiser(self, state: dict[str, Tensor], where: str) -> None:
         parameters = dict(self.network.named_parameters())

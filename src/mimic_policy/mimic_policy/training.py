@@ -25,8 +25,8 @@ from mimic_policy.diffusion import DiffusionParams
 from mimic_policy.distributed import any_process, of_all_processes, process_group
 from mimic_policy.networks.params import NetworkParams
 from mimic_policy.presets import PRESETS
-from mimic_policy.schedule import human_share, rate
-from mimic_policy.train_params import MIXING, TrainParams
+from mimic_policy.schedule import human_share, kinds, rate
+from mimic_policy.train_params import TrainParams
 from mimic_policy.trainer import Trainer
 
 CURVE: Final = 'losses.jsonl'
@@ -176,7 +176,7 @@ def _check_shared(run: Path, steps: Sequence[int]) -> None:
 def _entry(trainer: Trainer) -> dict[str, float]:
     p, step = trainer.params, trainer.step_number
     entry: dict[str, float] = {'step': step, 'rate': rate(p, step - 1)}
-    if p.method in MIXING and p.mixing == 'linear':
+    if 'mixed' in kinds(p, step - 1) and p.mixing == 'linear':
         entry['human_share'] = human_share(p, step - 1)
     return {**entry, **{f'loss_{kind}': mean for kind, mean in trainer.averages().items()}}
 

@@ -77,6 +77,39 @@ def test_without_another_word_the_time_is_that_of_the_task(tmp_path, monkeypatch
         evaluate(loaded_again, params, [3], tmp_path)
 
 
+CUBE = {
+    'format': 'mimic task', 'version': 1, 'name': 'cube', 'thing': 'cube', 'mass': 0.1,
+    'parts': [{'form': 'box', 'size': [0.04, 0.04, 0.04]}], 'friction': 1.0, 'fixtures': [],
+    'starts': [[0.5, 0.0, 0.02, 0, 0, 0, 1]], 'target': [0.5, 0.1, 0.02, 0, 0, 0, 1], 'axes': [],
+    'near': 0.03, 'turned': 0.3,
+}  # fmt: skip
+PY_TASK = """
+from mimic_sim.tasks.push import Push
+class Mine(Push):
+    name = 'my_push'
+"""
+
+
+def test_the_file_of_a_task_of_ones_own_is_that_of_then(tmp_path, monkeypatch):
+    monkeypatch.setenv('MIMIC_TASK_PATH', str(tmp_path / 'tasks'))
+    (tmp_path / 'tasks').mkdir()
+    files = {
+        str(tmp_path / 'cube.json'): tmp_path / 'cube.json',
+        'my_push': tmp_path / 'tasks/mine.py',
+    }
+    for task, text, place in zip(files, (json.dumps(CUBE), PY_TASK), 'ab', strict=True):
+        file, params = files[task], RolloutParams(task, 0, longest=0.2)
+        file.write_text(text)
+        first = evaluate(stays_home, params, [3], tmp_path / place)
+        again = evaluate(loaded_again, params, [3], tmp_path / place)
+        assert again.as_map() == first.as_map()
+        file.write_text(text + '\n')
+        with pytest.raises(
+            EvaluationError, match=r'settings\.json: task_file is .*another folder'
+        ):
+            evaluate(loaded_again, params, [3], tmp_path / place)
+
+
 @pytest.mark.parametrize(
     ('content', 'text'),
     [('{"seed": 3', 'damaged'), ('[]', 'not a map'), ('{}', 'seed is missing')],

@@ -158,6 +158,54 @@ def test_a_done_run_is_left_alone_and_another_setting_is_refused_by_name(episode
         _train(dataset(2, 0, seed=9), tmp_path, method='robot_only')
 
 
+@pytest.mark.parametrize(
+    ('name', 'field', 'text'),
+    [
+        ('robot_1', 'action', 'action of robot episode robot_1 is another one now'),
+        ('robot_0', 'state', 'state of robot episode robot_0 is another one now'),
+        ('human_2', 'agent', 'agent of human episode human_2 is another one now'),
+    ],
+)
+def test_a_run_does_not_go_on_when_episodes_hold_something_else(
+    episodes, tmp_path, name, field, text
+):
+    """Names, lengths and scales are those of then."""
+    half = iter([False, False, True]).__next__
+    last = _train(episodes, tmp_path, method='co_train', stop=half)
+    found = [dataclasses.replace(e) for e in episodes.episodes]
+    changed = next(e for e in found if e.name == name)
+    values = getattr(changed, field).copy()
+    values[5] = values[6] if field != 'agent' else values[5]
+    values[:] = values[::-1] if field == 'agent' else values
+    object.__setattr__(changed, field, values)
+    with pytest.raises(
+        ConfigError, match=rf'checkpoint\.json: training\.dataset: {text}.*--fresh'
+    ):
+        _train(dataclasses.replace(episodes, episodes=tuple(found)), tmp_path, method='co_train')
+    document = json.loads((last / 'checkpoint.json').read_text())
+    del document['training']['contents']  # as older checkpoints were
+    (last / 'checkpoint.json').write_text(json.dumps(document))
+    assert _train(episodes, tmp_path, method='co_train').name == 'step_00000006'
+
+
+def test_episodes_that_came_or_went_are_named(episodes, tmp_path):
+    _train(episodes, tmp_path, method='co_train', stop=lambda: True)
+    for kept, text in ((4, 'human episode human_2 is gone'), (5, 'human episode other is new')):
+        found = list(episodes.episodes[:kept])
+        if kept == 5:
+            found.append(dataclasses.replace(found[-1], name='other'))
+        other = dataclasses.replace(episodes, episodes=tuple(found))
+        with pytest.raises(ConfigError, match=f'training.dataset: {text} now'):
+            _train(other, tmp_path, method='co_train')
+
+
+def test_the_share_of_people_is_logged_only_where_they_are_mixed(episodes, tmp_path):
+    _train(episodes, tmp_path, method='immimic_v', log_every=1, visual_share=0.5)
+    curve = read_curve(tmp_path)
+    assert [line['step'] for line in curve if 'human_share' in line] == [4, 5, 6]
+    assert [line['step'] for line in curve if 'loss_mixed' in line] == [4, 5, 6]
+
+
 def test_a_mapping_of_other_episodes_is_refused(episodes, tmp_path):
     settings = _settings(method='immimic_a')
     data = prepare(episodes, settings.train)
@@ -218,9 +266,28 @@ def test_what_immimic_v_saw_is_checked_when_it_goes_on(episodes, tmp_path):
     train(data, settings, tmp_path)
 
 
+def test_immimic_v_goes_on_with_a_mapping_if_it_began_with_one(episodes, tmp_path):
+    """Also before its own would be made, and after."""
+    settings = _settings(method='immimic_v', visual_share=0.5)
+    data = prepare(episodes, settings.train)
+    trainer = Trainer(data, settings.train, settings.network, settings.diffusion, tmp_path)
+    given = trainer._make_mapping()
+    for name, mapping, steps, now, text in (
+        ('none', None, 2, given, 'training.mapping: none was given, and one is now'),
+        ('early', given, 2, None, 'training.mapping: one was given, and none is now'),
+        ('late', given, 5, None, 'mapping_visual.json is not there: give the mapping of then'),
+    ):
+        stops = iter([False] * (steps - 1) + [True]).__next__
+        train(data, settings, tmp_path / name, mapping=mapping, stop=stops)
+        with pytest.raises(ConfigError, match=text):
+            train(data, settings, tmp_path / name, mapping=now)
+        train(data, settings, tmp_path / name, mapping=mapping)
+
+
 @pytest.mark.parametrize(
     ('field', 'value', 'text'),
     [
+        ('contents', 3, r'training\.contents is no map of episodes'),
         ('updates', None, r'training\.updates = None is no count'),
         ('updates', 'many', r"training\.updates = 'many'"),
         ('sums', None, r'training\.sums is missing or wrong'),
