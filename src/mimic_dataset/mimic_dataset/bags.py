@@ -85,42 +85,46 @@ def commands(episode: Episode, robot: RobotModel) -> Series:
     return Series(track.start / NANOSECONDS + track.times, track.points[:, columns])
 
 
-def states(episode: Episode, joints: Sequence[str]) -> Series:
+def states(episode: Episode, joints: Sequence[str] | None) -> Series:
     """Return the measured joints; arm and hand may be measured by different drivers.
 
     Args:
         episode: Open.
-        joints: J names.
+        joints: J names; None: all that were measured.
 
     Raises:
-        EpisodeError: A joint was not measured, or is NaN.
+        EpisodeError: Joints were not measured, or are NaN; names them all.
     """
     topic = episode.find(STATES)
     if topic is None or episode.topics[topic].count == 0:
         raise EpisodeError(f'{episode.path}: has no {STATES}')
-    column = {name: j for j, name in enumerate(joints)}
-    moments: list[list[float]] = [[] for _ in column]
-    values: list[list[float]] = [[] for _ in column]
+    moments: dict[str, list[float]] = {name: [] for name in joints or ()}
+    values: dict[str, list[float]] = {name: [] for name in joints or ()}
     for message, state in episode.read([topic]):
         stamp = state.header.stamp
         now = stamp.sec * NANOSECONDS + stamp.nanosec or message.publish_time or message.log_time
         for name, position in zip(state.name, state.position, strict=False):
-            j = column.get(name)
-            if j is not None and (not moments[j] or now / NANOSECONDS > moments[j][-1]):
-                moments[j].append(now / NANOSECONDS)
-                values[j].append(float(position))
-    for name, j in column.items():
-        if not moments[j]:
-            raise EpisodeError(f'{episode.path}, {topic}: joint {name} was not measured')
-        if not np.isfinite(values[j]).all():
-            raise EpisodeError(f'{episode.path}, {topic}: joint {name} is NaN')
-    times = np.array(max(moments, key=len))
+            if joints is None:
+                moments.setdefault(name, [])
+                values.setdefault(name, [])
+            elif name not in moments:
+                continue
+            if not moments[name] or now / NANOSECONDS > moments[name][-1]:
+                moments[name].append(now / NANOSECONDS)
+                values[name].append(float(position))
+    missing = [name for name, found in moments.items() if not found]
+    broken = [name for name, found in values.items() if not np.isfinite(found).all()]
+    wrong = [f'joints {", ".join(missing)} were not measured'] if missing else []
+    wrong += [f'joints {", ".join(broken)} are NaN or infinite'] if broken else []
+    if wrong or not moments:
+        raise EpisodeError(f'{episode.path}, {topic}: {"; ".join(wrong) or "names no joint"}')
+    times = np.array(max(moments.values(), key=len))
     columns = [
-        resample.linear(np.array(m), np.array(v)[:, None], times)
-        for m, v in zip(moments, values, strict=True)
+        resample.linear(np.array(m), np.array(values[name])[:, None], times)
+        for name, m in moments.items()
     ]
-    first = max(m[0] for m in moments)
-    last = min(m[-1] for m in moments)
+    first = max(m[0] for m in moments.values())
+    last = min(m[-1] for m in moments.values())
     inside = (times >= first) & (times <= last)
     return Series(times[inside], np.hstack(columns)[inside])
 

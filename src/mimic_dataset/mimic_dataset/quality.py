@@ -1,10 +1,11 @@
 """What episodes are worth for training: findings, each with its time, and what to drop."""
 
 import base64
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import cv2
 import numpy as np
@@ -14,9 +15,10 @@ from mimic_core.arrays import BoolArray, FloatArray, Image
 from mimic_core.errors import ConfigError, MimicError
 from mimic_dataset import resample
 from mimic_dataset.arrays import (
+    ACTION_POSE,
     AXIS_ANGLE,
-    DOMAINS,
     POSITION,
+    QUATERNION,
     DatasetMeta,
     Domain,
     EpisodeArrays,
@@ -34,8 +36,9 @@ from mimic_dataset.bags import (
     success_of,
 )
 from mimic_dataset.convert import VIDEOS, find_sources
+from mimic_dataset.errors import DatasetError
 from mimic_dataset.lerobot import domain_meta
-from mimic_dataset.read import stream
+from mimic_dataset.read import Look, look, roots_of
 from mimic_dataset.robots import arms_of
 from mimic_description import RobotModel, known_devices, load_device, load_robot
 from mimic_recording import Episode, check_track, load_track, make_report
@@ -54,6 +57,8 @@ SAME: Final = 0.15  # [0..255] mean difference of pictures that are the same, af
 OFFSET: Final = 0.1  # [s] median latency of a sensor beyond which its clock is doubted
 ALONE: Final = 0.05  # [1] share of pictures without a partner
 FASTEST: Final = 3.0  # [m/s] of a palm
+UNIT: Final = 1e-3  # [1] by which the length of a quaternion may differ from 1
+_POSE: Final = ('x', 'y', 'z')
 TURNING: Final = 15.0  # [rad/s] of a palm
 JUMP: Final = 1.5  # [1] of its largest speed: a late gate sends two commands of the limit at once
 BARE_HAND: Final = 'camera/color/image_raw'  # of a bag without commands
@@ -94,7 +99,9 @@ class Quality:
     thumbnails: tuple[tuple[float, str], ...]  # time [s], JPEG as base64
 
 
-Motion = tuple[FloatArray, FloatArray, FloatArray, list[Finding]]  # (M,), (M, 6), (M, J)
+Motion = tuple[FloatArray, FloatArray, FloatArray]  # (M,), (M, 6), (M, J)
+Result = TypeVar('Result')
+_UNKNOWN: Final[Motion] = (np.zeros(0), np.zeros((0, 6)), np.zeros((0, 0)))
 
 
 def drop_reasons(quality: Quality) -> list[str]:
@@ -120,11 +127,8 @@ def inspect(path: Path, robot: RobotModel | None = None, arm: str = '') -> list[
 
     Raises:
         ConfigError: There is nothing, or only videos.
-        DatasetError: A file of the dataset is damaged.
     """
-    if (path / 'meta' / 'info.json').exists() or any(
-        (path / domain / 'meta').is_dir() for domain in DOMAINS
-    ):
+    if roots_of(path):
         return _of_dataset(path)
     bags = [source for source in find_sources([path]) if source.suffix.lower() not in VIDEOS]
     if not bags:
@@ -141,8 +145,7 @@ def inspect_bag(path: Path, robot: RobotModel | None = None, arm: str = '') -> Q
     try:
         episode = Episode(path)
     except MimicError as error:
-        damaged = Finding('damaged', path.name, str(error), drop=True)
-        return Quality(path.name, str(path), 'robot', 0.0, (damaged,), {}, np.zeros((0, 2)), ())
+        return _damaged(path.name, path, str(error), 'robot')
     with episode:
         if episode.problem:
             findings.append(Finding('damaged', path.name, episode.problem, drop=True))
@@ -159,26 +162,34 @@ def inspect_bag(path: Path, robot: RobotModel | None = None, arm: str = '') -> Q
             times = np.asarray(episode.log_times(name) * 1e-9 - start, dtype=np.float64)
             streams[topic] = times
             findings += gap_findings(topic, times)
-        at, pose, joints = np.zeros(0), np.zeros((0, 6)), np.zeros((0, 0))
-        try:
-            if not bare:
-                robot = robot or robot_of(episode, arm)
-                motion = _joint_motion if robot is None else partial(_bag_motion, robot=robot)
-                at, pose, joints, more = motion(episode, start=start)
-                findings += more
-            for ending in cameras:
-                topic_name = episode.find(ending)
-                if topic_name is None:
-                    continue
-                more, small = _watch(episode, topic_name, ending, start, at, pose, joints)
-                findings += more
-                shown = shown or small  # of the first camera that is there
-            findings += task_findings(success_of(episode))
-        except MimicError as error:
-            findings.append(Finding('damaged', path.name, str(error), drop=True))
+
+        def tried(work: Callable[[], Result]) -> Result | None:
+            try:
+                return work()
+            except MimicError as error:
+                damaged = Finding('damaged', path.name, str(error), drop=True)
+                findings.extend([damaged] if damaged not in findings else [])
+                return None
+
+        moved: Motion = _UNKNOWN
+        if not bare:
+            robot = robot or tried(partial(robot_of, episode, arm))
+            motion = _joint_motion if robot is None else partial(_bag_motion, robot=robot)
+            moved, more = tried(partial(motion, episode, start=start)) or (_UNKNOWN, [])
+            findings += more
+            tried(partial(states, episode, None if robot is None else robot.joint_names))
+        for ending in cameras:
+            topic_name = episode.find(ending)
+            if topic_name is None:
+                continue
+            seen = tried(partial(_watch, episode, topic_name, ending, start, *moved))
+            more, small = seen or ([], [])
+            findings += more
+            shown = shown or small  # of the first camera that is there
+        findings += task_findings(tried(partial(success_of, episode)))
         return Quality(
             path.name, str(path), 'human' if bare else 'robot', episode.duration,
-            tuple(findings), streams, np.zeros((0, 2)) if robot is None else _speed(at, pose),
+            tuple(findings), streams, np.zeros((0, 2)) if robot is None else _speed(*moved[:2]),
             tuple(shown),
         )  # fmt: skip
 
@@ -244,10 +255,9 @@ def gap_findings(stream: str, times: FloatArray) -> list[Finding]:
     ]
 
 
-def _joint_motion(episode: Episode, start: float) -> Motion:
+def _joint_motion(episode: Episode, start: float) -> tuple[Motion, list[Finding]]:
     """Return what `_bag_motion` does, of joints of which no more is known than their names."""
     track = load_track(episode)
-    states(episode, track.names)  # raises when a joint is missing or NaN
     at = track.start / NANOSECONDS - start + track.times
     pose, joints = np.zeros((len(at), 6)), track.points
     text = (
@@ -255,13 +265,12 @@ def _joint_motion(episode: Episode, start: float) -> Motion:
         f'has just the joints {", ".join(track.names)}; --arm and --hand name them'
     )
     found = [Finding('unchecked', 'robot', text), *motion_findings(at, pose, joints)]
-    return at, pose, joints, found
+    return (at, pose, joints), found
 
 
-def _bag_motion(episode: Episode, robot: RobotModel, start: float) -> Motion:
+def _bag_motion(episode: Episode, robot: RobotModel, start: float) -> tuple[Motion, list[Finding]]:
     """Return times (M,), pose (M, 6) and hand joints (M, J) of commands, and what they say."""
     series = commands(episode, robot)
-    states(episode, robot.joint_names)  # raises when a joint is missing or NaN
     found = []
     for deviation in check_track(load_track(episode), robot.joint_names, robot.limits):
         if deviation.kind == 'speed':
@@ -279,7 +288,7 @@ def _bag_motion(episode: Episode, robot: RobotModel, start: float) -> Motion:
     at = at - start
     pose, joints = action[:, :6], action[:, 6:]
     found += motion_findings(at, pose, joints)
-    return at, pose, joints, found
+    return (at, pose, joints), found
 
 
 def _watch(
@@ -312,50 +321,107 @@ def _watch(
 
 
 def _of_dataset(path: Path) -> list[Quality]:
-    meta, episodes = stream(path)
-    notes = _notes(path)
-    return [
-        inspect_arrays(e, meta, notes.get((e.domain, e.name), {}), str(path)) for e in episodes
-    ]
-
-
-def _notes(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    found: dict[tuple[str, str], dict[str, Any]] = {}
-    for root in [path, path / 'robot', path / 'human']:
-        if (root / 'meta' / 'info.json').exists():
-            domain, _, records = domain_meta(root)
-            for record in records:
-                found[domain, str(record.get('name'))] = dict(record.get('notes') or {})
+    found: list[Quality] = []
+    metas: list[DatasetMeta] = []
+    for root in roots_of(path):
+        try:
+            meta, looks = look(root)
+            notes = _notes(root)
+            metas.append(meta)
+            if why := metas[0].difference(meta):
+                raise DatasetError(f'{root} does not fit to the other one, {why}')
+            found += (inspect_arrays(e, meta, notes.get(e.name, {}), str(path)) for e in looks)
+        except MimicError as error:
+            domain: Domain = 'human' if root.name == 'human' else 'robot'
+            found.append(_damaged(root.name, path, str(error), domain))
     return found
 
 
+def _damaged(name: str, path: Path, why: str, domain: Domain) -> Quality:
+    finding = Finding('damaged', name, why, drop=True)
+    return Quality(name, str(path), domain, 0.0, (finding,), {}, np.zeros((0, 2)), ())
+
+
+def _notes(root: Path) -> dict[str, dict[str, Any]]:
+    return {
+        str(record.get('name')): dict(record.get('notes') or {}) for record in domain_meta(root)[2]
+    }
+
+
 def inspect_arrays(
-    episode: EpisodeArrays, meta: DatasetMeta, notes: dict[str, Any], path: str
+    episode: EpisodeArrays | Look, meta: DatasetMeta, notes: dict[str, Any], path: str
 ) -> Quality:
-    """Return the quality of an episode of a dataset."""
+    """Return the quality of an episode of a dataset; what is damaged is a finding."""
     at = episode.stamps
-    pose, joints = episode.action[:, :6], episode.action[:, 6:]
-    findings = motion_findings(at, pose, joints)
-    findings += limit_findings(
-        meta.joint_names, joints, np.array(meta.lower), np.array(meta.upper), drops=False
-    )
+    problems = episode.problems if isinstance(episode, Look) else ()
+    findings = [Finding('damaged', what, why, drop=True) for what, why in problems]
+    if len(at) < 2:
+        text = f'{len(at)} frames are no demonstration'
+        findings.append(Finding('damaged', 'frames', text, drop=True))
+    known = _known(episode, 'action', (*_POSE, 'rx', 'ry', 'rz', *meta.joint_names), findings)
+    state = _known(episode, 'state', (*_POSE, 'qx', 'qy', 'qz', 'qw', *meta.joint_names), findings)
+    if state is not None and len(state):
+        norm = np.linalg.norm(state[:, QUATERNION], axis=1)
+        worst = int(np.argmax(np.abs(norm - 1.0)))
+        if abs(norm[worst] - 1.0) > UNIT:
+            text = f'the quaternion of frame {worst} has length {norm[worst]:.4f}'
+            findings.append(Finding('damaged', 'state', text, drop=True))
+    moved: Motion = _UNKNOWN
+    if known is not None and len(at) > 1:
+        moved = at, known[:, :ACTION_POSE], known[:, ACTION_POSE:]
+        findings += motion_findings(*moved)
+        bounds = np.array(meta.lower), np.array(meta.upper)
+        findings += limit_findings(meta.joint_names, moved[2], *bounds, drops=False)
     for camera in ('agent', 'wrist'):
         frames = getattr(episode, camera)
-        if frames is not None:
-            changed = _changes(frames)
-            findings += frozen_findings(camera, at, changed, at, pose, joints)
+        if frames is not None and len(at):
+            findings += frozen_findings(camera, at, _changes(frames), *moved)
     pictures, between = notes.get('pictures', 0), notes.get('interpolated', 0)
     if pictures and between > INTERPOLATED * pictures:
         text = f'the hand was not seen in {between} of {pictures} pictures and interpolated'
         findings.append(Finding('person', 'hand', text))
     findings += task_findings(episode.success if episode.domain == 'robot' else None)
     numbers = np.linspace(0, len(at) - 1, THUMBNAILS).round().astype(int)
-    shown = tuple((float(at[i]), thumbnail(episode.agent[i])) for i in numbers)
-    streams = {'frames': at}
+    agent = None if len(at) == 0 else episode.agent
+    shown = () if agent is None else tuple((float(at[i]), thumbnail(agent[i])) for i in numbers)
     return Quality(
-        episode.name, path, episode.domain, float(at[-1]), tuple(findings), streams,
-        _speed(at, pose), shown,
+        episode.name, path, episode.domain, float(at[-1]) if len(at) else 0.0, tuple(findings),
+        {'frames': at}, _speed(*moved[:2]), shown,
     )  # fmt: skip
+
+
+def _known(
+    episode: EpisodeArrays | Look, what: str, names: tuple[str, ...], findings: list[Finding]
+) -> FloatArray | None:
+    """Return (T, D) what an episode holds; where it is not finite it is found, and bridged.
+
+    Args:
+        episode: T frames.
+        what: Its action or state.
+        names: D columns.
+        findings: To which those are added that are about it.
+    """
+    values: FloatArray | None = getattr(episode, what)
+    if values is None:
+        return None
+    if values.shape != (len(episode.stamps), len(names)):
+        text = f'has shape {values.shape}, not {(len(episode.stamps), len(names))}'
+        findings.append(Finding('damaged', what, text, drop=True))
+        return None
+    lacks = ~np.isfinite(values)
+    if not lacks.any():
+        return values
+    which = ', '.join(names[j] for j in np.flatnonzero(lacks.any(axis=0)))
+    frames = np.flatnonzero(lacks.any(axis=1))
+    text = f'{which}: NaN or infinite in {len(frames)} of {len(values)} frames'
+    begin, end = episode.stamps[frames[[0, -1]]]
+    findings.append(Finding('damaged', what, text, float(begin), float(end), drop=True))
+    every = np.arange(len(values))
+    columns = [
+        np.interp(every, every[~gap], column[~gap]) if not gap.all() else np.zeros(len(values))
+        for column, gap in zip(values.T, lacks.T, strict=True)
+    ]
+    return np.stack(columns, axis=1)
 
 
 def _changes(frames: Frames) -> BoolArray:

@@ -1,9 +1,11 @@
 """Datasets → arrays for training."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +20,7 @@ from mimic_dataset.arrays import (
     DatasetMeta,
     Domain,
     EpisodeArrays,
+    Frames,
 )
 from mimic_dataset.cache import CACHE, cached_frames
 from mimic_dataset.errors import DatasetError, EpisodeError
@@ -33,6 +36,23 @@ from mimic_dataset.lerobot import (
 from mimic_dataset.parts import PartInfo, as_arrays, load_json
 
 FOLDER_VARIABLE: Final = 'MIMIC_DATASETS'
+
+Result = TypeVar('Result')
+
+
+@dataclass(frozen=True)
+class Look:
+    """What can be read of an episode that may be damaged; names as of `EpisodeArrays`."""
+
+    name: str
+    domain: Domain
+    stamps: FloatArray  # (T,) [s]
+    action: FloatArray | None  # (T, D), NaN where it holds some; None: it cannot be read
+    state: FloatArray | None  # (T, D), as the action; of robots only
+    agent: Frames | None  # None: it cannot be decoded
+    wrist: Frames | None  # None: it cannot be decoded, or there is none
+    success: bool | None
+    problems: tuple[tuple[str, str], ...]  # what cannot be read, and why
 
 
 def default_folder(task: str, hand: str) -> Path:
@@ -70,17 +90,25 @@ def load(
     return Dataset(meta, episodes)
 
 
-def stream(path: Path) -> tuple[DatasetMeta, Iterator[EpisodeArrays]]:
-    """Return what a dataset is of, and its episodes one after the other.
+def roots_of(path: Path) -> list[Path]:
+    """Return the LeRobotDatasets of a dataset: itself, or its folders robot and human."""
+    if (path / 'meta' / 'info.json').exists():
+        return [path]
+    return [path / domain for domain in DOMAINS if (path / domain / 'meta').is_dir()]
+
+
+def look(root: Path) -> tuple[DatasetMeta, Iterator[Look]]:
+    """Return what a LeRobotDataset is of, and its episodes one after the other, damaged ones too.
 
     Pictures are as stored, decoded when their episode is asked for and not kept: for who looks at
     each episode once.
 
     Raises:
-        DatasetError: As `load`; of an episode when it is asked for.
+        DatasetError: What stands in `meta` is damaged; of the list of episodes when one is asked
+            for.
     """
-    meta, readers = _readers(path, None, DOMAINS, pictures=True, cache=False)
-    return meta, (episode for reader in readers for episode in reader.episodes())
+    meta, (reader,) = _readers(root, None, DOMAINS, pictures=True, cache=False)
+    return meta, reader.looks()
 
 
 def _readers(
@@ -91,10 +119,7 @@ def _readers(
     pictures: bool,
     cache: bool,
 ) -> tuple[DatasetMeta, list['_Reader']]:
-    if (path / 'meta' / 'info.json').exists():
-        roots = [path]
-    else:
-        roots = [path / domain for domain in DOMAINS if (path / domain / 'meta').is_dir()]
+    roots = roots_of(path)
     if not roots:
         raise DatasetError(f'{path}: there is no dataset; it needs a folder robot or human')
     found: list[_Reader] = []
@@ -116,6 +141,19 @@ def _readers(
     return DatasetMeta.from_map(meta.as_map() | {'cameras': sizes}, str(path)), found
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where the rows and pictures of an episode are."""
+
+    name: str
+    success: bool | None
+    number: int
+    count: int  # of frames
+    begin: int  # first row
+    data: tuple[int, int]  # chunk and file
+    videos: Mapping[str, tuple[int, int, float]]  # camera -> chunk, file, first moment [s]
+
+
 class _Reader:
     """One LeRobotDataset of ours."""
 
@@ -131,11 +169,56 @@ class _Reader:
     ) -> None:
         self._root, self._domain, self._meta = root, domain, meta
         self._records, self._size, self._cache = records, size, cache
-        self._pictures = pictures
+        self._pictures_wanted = pictures
         self._tables: dict[tuple[int, int], pa.Table] = {}
         self._check_info()
 
     def episodes(self) -> Iterator[EpisodeArrays]:
+        for row, record, file in self._rows():
+            place = self._place(row, record, file)
+            action, state = self._numbers(place)
+            pictures = {camera: self._pictures(camera, place) for camera in place.videos}
+            info = PartInfo(place.name, self._domain, self._meta, place.success)
+            try:
+                yield as_arrays(info, action, state, pictures)
+            except EpisodeError as error:
+                raise DatasetError(f'{self._root}: {error}') from error
+
+    def looks(self) -> Iterator[Look]:
+        for row, record, file in self._rows():
+            yield self._look(row, record, file)
+
+    def _look(self, row: dict[str, Any], record: dict[str, Any], file: Path) -> Look:
+        problems: list[tuple[str, str]] = []
+
+        def tried(what: str, read: Callable[[], Result]) -> Result | None:
+            try:
+                return read()
+            except DatasetError as error:
+                problems.append((what, str(error)))
+                return None
+
+        place = tried('meta', partial(self._place, row, record, file))
+        if place is None:
+            name = str(record.get('name'))
+            return Look(
+                name, self._domain, np.zeros(0), None, None, None, None, None, tuple(problems)
+            )
+        action, state = tried('data', partial(self._numbers, place)) or (None, None)
+        agent, wrist = (
+            tried(camera, partial(self._pictures, camera, place))
+            if camera in place.videos
+            else None
+            for camera in ('agent', 'wrist')
+        )
+        stamps = np.arange(place.count) / self._meta.fps
+        return Look(
+            place.name, self._domain, stamps, action, state, agent, wrist, place.success,
+            tuple(problems),
+        )  # fmt: skip
+
+    def _rows(self) -> Iterator[tuple[dict[str, Any], dict[str, Any], Path]]:
+        """Yield what the list of episodes and what `EXTRA` say of each, and the former's file."""
         files = sorted((self._root / 'meta' / 'episodes').glob('*/*.parquet'))
         if not files:
             raise DatasetError(f'{self._root / "meta/episodes"}: no parquet file')
@@ -150,7 +233,7 @@ class _Reader:
                 f'{len(self._records)}'
             )
         for row, record in zip(rows, self._records, strict=True):
-            yield self._episode(row, record, files[0])
+            yield row, record, files[0]
 
     def _check_info(self) -> None:
         path = self._root / 'meta' / 'info.json'
@@ -173,46 +256,44 @@ class _Reader:
                     f'{path}, {name}: joints {own} are not {list(joints)} of meta/mimic.json'
                 )
 
-    def _episode(self, row: dict[str, Any], record: dict[str, Any], file: Path) -> EpisodeArrays:
+    def _place(self, row: dict[str, Any], record: dict[str, Any], file: Path) -> '_Place':
         try:
-            number, count = int(row['episode_index']), int(row['length'])
-            begin = int(row['dataset_from_index'])
-            data = (int(row['data/chunk_index']), int(row['data/file_index']))
-            videos = {
-                camera: (
-                    int(row[f'videos/{IMAGES}{camera}/chunk_index']),
-                    int(row[f'videos/{IMAGES}{camera}/file_index']),
-                    float(row[f'videos/{IMAGES}{camera}/from_timestamp']),
-                )
-                for camera in self._meta.cameras
-            }
-            name, success = str(record['name']), record['success']
+            if int(row['length']) != int(row['dataset_to_index']) - int(row['dataset_from_index']):
+                raise ValueError(f'length = {row["length"]} is not that of its rows')
+            return _Place(
+                name=str(record['name']),
+                success=record['success'],
+                number=int(row['episode_index']),
+                count=int(row['length']),
+                begin=int(row['dataset_from_index']),
+                data=(int(row['data/chunk_index']), int(row['data/file_index'])),
+                videos={
+                    camera: (
+                        int(row[f'videos/{IMAGES}{camera}/chunk_index']),
+                        int(row[f'videos/{IMAGES}{camera}/file_index']),
+                        float(row[f'videos/{IMAGES}{camera}/from_timestamp']),
+                    )
+                    for camera in self._meta.cameras
+                },
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise DatasetError(f'{file}: {error!r}') from error
-        action, state = self._numbers(data, number, begin, count)
-        pictures = {}
-        for camera, (chunk, index, start) in videos.items():
-            path = self._root / VIDEO_PATH.format(
-                video_key=IMAGES + camera, chunk_index=chunk, file_index=index
-            )
-            if not path.is_file():
-                raise DatasetError(f'{path}: missing')
-            first = round(start * self._meta.fps)
-            size = self._size or self._meta.cameras[camera]
-            pictures[camera] = (
-                cached_frames(path, first, count, self._meta.fps, size, self._cache)
-                if self._pictures
-                else np.broadcast_to(np.uint8(0), (count, *size, 3))
-            )
-        info = PartInfo(name, self._domain, self._meta, success)
-        try:
-            return as_arrays(info, action, state, pictures)
-        except EpisodeError as error:
-            raise DatasetError(f'{self._root}: {error}') from error
 
-    def _numbers(
-        self, data: tuple[int, int], number: int, begin: int, count: int
-    ) -> tuple[FloatArray, FloatArray | None]:
+    def _pictures(self, camera: str, place: '_Place') -> Frames:
+        chunk, index, start = place.videos[camera]
+        path = self._root / VIDEO_PATH.format(
+            video_key=IMAGES + camera, chunk_index=chunk, file_index=index
+        )
+        if not path.is_file():
+            raise DatasetError(f'{path}: missing')
+        size = self._size or self._meta.cameras[camera]
+        if not self._pictures_wanted:
+            return np.broadcast_to(np.uint8(0), (place.count, *size, 3))
+        first = round(start * self._meta.fps)
+        return cached_frames(path, first, place.count, self._meta.fps, size, self._cache)
+
+    def _numbers(self, place: '_Place') -> tuple[FloatArray, FloatArray | None]:
+        data, number, count = place.data, place.number, place.count
         path = self._root / DATA_PATH.format(chunk_index=data[0], file_index=data[1])
         if data not in self._tables:
             self._tables.clear()  # files come in order
@@ -225,7 +306,7 @@ class _Reader:
                 raise DatasetError(f'{path}, {name}: missing')
         index = table['index'].to_numpy()
         rows = np.flatnonzero(table['episode_index'].to_numpy() == number)
-        if len(rows) != count or not np.array_equal(index[rows], begin + np.arange(count)):
+        if len(rows) != count or not np.array_equal(index[rows], place.begin + np.arange(count)):
             raise DatasetError(
                 f'{path}, index: episode {number} has {len(rows)} of {count} rows, or not in order'
             )

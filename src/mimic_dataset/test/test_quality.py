@@ -2,13 +2,16 @@ import dataclasses
 import shutil
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from mimic_dataset import ConvertParams, convert, load, make_jobs
 from mimic_dataset import quality as quality_module
-from mimic_dataset.bags import success_of
+from mimic_dataset.bags import states, success_of
 from mimic_dataset.command import main
+from mimic_dataset.errors import EpisodeError
 from mimic_dataset.quality import (
     drop_reasons,
     inspect,
@@ -178,6 +181,62 @@ def test_episodes_of_a_dataset_are_inspected_too(dataset, tmp_path):
     assert text.count('<section') == 5 and text.count('data:image/jpeg') == 40
     assert main(['validate', str(folder)]) == 0
     assert not list(folder.rglob('.cache'))  # who only looks leaves nothing behind
+
+
+def rewritten(file, change):
+    """Change the columns of a parquet file, each a list of rows."""
+    table = pq.read_table(file)
+    columns = table.to_pydict()
+    change(columns)
+    pq.write_table(pa.table(columns, schema=table.schema), file)
+
+
+def test_everything_that_is_wrong_in_a_dataset_is_found(dataset, capsys):
+    """One episode after the other, and each to its end."""
+    folder, _ = dataset
+
+    def harm(columns):
+        for row, joint in ((3, 7), (4, 0), (6, 7)):  # of r0, which has 20 frames
+            columns['action'][row][joint] = np.nan
+        columns['observation.state'][5][8] = np.inf
+        columns['observation.state'][25][3:7] = [0.0, 0.0, 0.0, 0.5]  # of r1, which has 21
+        for row in range(30, 41):
+            columns['action'][row][1] += 2.0
+
+    rewritten(folder / 'robot/data/chunk-000/file-000.parquet', harm)
+    (folder / 'robot/videos/observation.images.wrist/chunk-000/file-000.mp4').unlink()
+    human = folder / 'human/data/chunk-000/file-000.parquet'
+    human.write_bytes(human.read_bytes()[:300])
+    found = {q.name: q for q in inspect(folder)}
+    assert list(found) == ['r0', 'r1', 'r2', 'h0', 'h1']
+    said = {name: [str(f) for f in q.findings if f.drop] for name, q in found.items()}
+    for name in ('r0', 'r1', 'r2'):
+        assert 'damaged: wrist: ' in said[name][0] and 'missing' in said[name][0]
+    action = 'damaged: action: x, b: NaN or infinite in 3 of 20 frames at 0.30 to 0.60 s'
+    assert said['r0'][1:] == [action, 'damaged: state: b: NaN or infinite in 1 of 20 frames']
+    assert 'damaged: state: the quaternion of frame 5 has length 0.5000' in said['r1'][1]
+    assert 'jump: action: palm at ' in said['r1'][2] and len(said['r2']) == 1
+    assert 'file-000.parquet: the parquet file is damaged' in said['h0'][0]
+    assert all(len(q.thumbnails) == 8 for q in found.values())
+    (folder / 'robot/meta/mimic.json').write_text('{')
+    assert main(['validate', str(folder)]) == 1
+    text = capsys.readouterr().out
+    assert 'drop robot' in text and 'mimic.json: not JSON' in text and 'drop h1' in text
+
+
+def test_what_is_wrong_with_a_bag_is_found_to_its_end(tmp_path):
+    bag = write_bag(tmp_path / 'bag', BagSpec(nan_at=2.0, states=False, camera_gap=(1.5, 2.5)))
+    for robot in (load_robot(*ROBOT), None):
+        (quality,) = inspect(bag, robot)
+        damaged = [f.text for f in quality.findings if f.kind == 'damaged']
+        assert len(damaged) == 2, damaged
+        assert 'points[0, 2] is nan' in damaged[0] and 'has no joint_states' in damaged[1]
+        assert any(f.kind == 'gap' for f in quality.findings) and len(quality.thumbnails) == 8
+    names = tuple(MODEL.joint_names)
+    with Episode(write_bag(tmp_path / 'other', BagSpec(duration=0.5))) as opened:
+        assert states(opened, None).values.shape[1] == len(names)
+        with pytest.raises(EpisodeError, match='joints a, b were not measured'):
+            states(opened, ('a', *names, 'b'))
 
 
 def test_videos_are_no_damaged_bags(good, tmp_path, capsys):

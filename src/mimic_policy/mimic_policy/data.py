@@ -69,7 +69,7 @@ def contents_of(episode: EpisodeArrays) -> dict[str, str]:
         'wrist': None if episode.wrist is None else episode.wrist[seen],
     }
     return {
-        name: hashlib.sha256(np.ascontiguousarray(values)).hexdigest()[:16]
+        name: hashlib.sha256(values.tobytes()).hexdigest()[:16]
         for name, values in arrays.items()
         if values is not None
     }
