@@ -35,6 +35,7 @@ from mimic_hand_tracking.tracker import HandTracker
 from mimic_retargeting import RetargetingParams, Shadow
 
 SETTLE: Final = 0.2  # [s] after the clutch closed the target is still on its way to the hand
+BRIDGE: Final = 1.0  # [s] a hand that was away for longer may have done anything meanwhile
 BLOCK: Final = 8  # [pictures] that are tracked at once: saves time, see HandTracker.process_frames
 
 
@@ -100,12 +101,13 @@ def _finish(
     begin, end = longest_piece(track.stamps[track.valid], params.max_gap)
     length = float(track.stamps[-1] - track.stamps[0])
     seen = int(track.valid.sum())
-    if seen == 0 or end - begin < max(params.min_duration, params.min_share * length):
+    needed = max(params.min_duration, params.min_share * length)
+    if seen == 0 or end - begin < needed:
         why = ', '.join(f'{reason} ({n})' for reason, n in track.reasons.most_common(2))
         raise EpisodeError(
             f'{path}: a hand could be followed in {seen} of {len(track.stamps)} pictures, longest '
             f'without a gap for {max(end - begin, 0.0):.1f} of {length:.1f} s; needed are '
-            f'{max(params.min_duration, params.min_share * length):.1f} s; {why}'
+            f'{needed:.1f} s; {why}{gaps_of(track, params.max_gap, needed)}'
         )
     used = track.valid & (track.stamps >= begin) & (track.stamps <= end)
     stamps, position = track.stamps[used], track.position[used]
@@ -154,6 +156,27 @@ def longest_piece(stamps: FloatArray, max_gap: float) -> tuple[float, float]:
     ends = stamps[np.concatenate([cuts, [len(stamps) - 1]])]
     best = int(np.argmax(ends - begins))
     return float(begins[best]), float(ends[best])
+
+
+def gaps_of(track: Track, max_gap: float, needed: float) -> str:
+    """Return what to say of the gaps that split a video: how long, and what would join its parts.
+
+    Args:
+        track: Of the video.
+        max_gap: Longest gap that is bridged [s].
+        needed: Shortest piece [s] that would do.
+    """
+    said = ''
+    apart = np.diff(track.stamps)
+    if apart.max() > max_gap:
+        said = f'; its pictures are {np.median(apart):.2f} s apart, at most {apart.max():.2f} s'
+    stamps = track.stamps[track.valid]
+    for gap in np.unique(np.diff(stamps)):
+        begin, end = longest_piece(stamps, gap)
+        if max_gap < gap <= BRIDGE and end - begin >= needed:
+            option = np.ceil(20.0 * gap + 0.1) / 20.0
+            return f'{said}; gaps of {gap:.2f} s split it: --max-gap {option:.2f} bridges them'
+    return said
 
 
 class _Spool:

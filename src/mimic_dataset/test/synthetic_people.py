@@ -48,13 +48,23 @@ def keypoints_at(t: float) -> np.ndarray:
 
 
 def write_video(
-    path: Path, duration: float = 4.0, hidden: tuple[tuple[float, float], ...] = ()
+    path: Path,
+    duration: float = 4.0,
+    hidden: tuple[tuple[float, float], ...] = (),
+    every: int = 1,
+    absent: tuple[tuple[float, float], ...] = (),
 ) -> Path:
-    """Write a video in which the hand is hidden for some spans of time [s]."""
+    """Write a video in which the hand is hidden for some spans of time [s].
+
+    It has one picture of `every` so many, and none at all in the spans of `absent`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with VideoWriter(path, RATE, (CAMERA.height, CAMERA.width), 1) as video:
-        for number in range(int(duration * RATE)):
+        for number in range(0, int(duration * RATE), every):
             t = number / RATE
+            if any(begin <= t < end for begin, end in absent):
+                continue
+            video.count = number  # when it is shown
             image = np.zeros((CAMERA.height, CAMERA.width, 3), np.uint8)
             image[:, :80] = 20 + number // 10 * 10  # tens
             image[:, 80:] = 20 + number % 10 * 10  # ones

@@ -88,6 +88,33 @@ def test_a_hand_seen_too_rarely_is_refused_with_numbers(tmp_path, hidden, words)
     assert not list((tmp_path / 'dataset').rglob('episode.json'))
 
 
+@pytest.mark.parametrize(
+    ('options', 'words', 'gap'),
+    [
+        ({'every': 6, 'hidden': ((2.0, 2.1),)}, 'gaps of 0.40 s split it', 0.45),
+        ({'every': 12}, 'pictures are 0.40 s apart, at most 0.40 s; gaps of 0.40 s', 0.45),
+        # the target is on its way to the hand for 0.2 s after
+        ({'absent': ((1.5, 2.0),)}, 'apart, at most 0.53 s; gaps of 0.77 s split it', 0.8),
+        ({'every': 60, 'duration': 6.0}, 'its pictures are 2.00 s apart, at most 2.00 s', None),
+        ({'hidden': ((1.0, 1.6), (2.2, 2.8))}, 'needed are 2.0 s', 0.0),
+    ],
+)
+def test_what_would_bridge_the_gaps_of_few_pictures_is_said_and_does(
+    tmp_path, options, words, gap
+):
+    video = write_video(tmp_path / 'video.mp4', **options)
+    with pytest.raises(MimicError) as error:
+        convert_human(video, tmp_path / 'dataset', PARAMS, VIEW, 'video')
+    text = str(error.value)
+    assert words in text and ('--max-gap' in text) == (gap is not None), text
+    if gap is not None:
+        said = float(text.split('--max-gap ')[1].split()[0])
+        assert said == gap or gap == 0.0
+        params = dataclasses.replace(PARAMS, max_gap=said)
+        notes = convert_human(video, tmp_path / 'dataset', params, VIEW, 'video')
+        assert notes['duration'] > 2.0
+
+
 def test_the_other_hand_is_no_demonstration(tmp_path):
     params = dataclasses.replace(PARAMS, side='left')
     video = write_video(tmp_path / 'video.mp4')
