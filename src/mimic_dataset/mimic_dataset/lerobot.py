@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from av.error import FFmpegError
 
-from mimic_dataset.arrays import ACTION_POSE, DOMAINS, STATE_POSE, DatasetMeta, Domain
+from mimic_dataset.arrays import DOMAINS, DatasetMeta, Domain
 from mimic_dataset.errors import DatasetError, WriteError
 from mimic_dataset.parts import (
     Part,
@@ -34,7 +34,6 @@ EPISODES_PATH: Final = 'meta/episodes/chunk-000/file-000.parquet'
 IMAGES: Final = 'observation.images.'
 STATE, ACTION = 'observation.state', 'action'
 EXTRA: Final = 'meta/mimic.json'  # what the format has no place for; readers of the format skip it
-_POSITION: Final = ['x', 'y', 'z']
 _INDICES: Final = ('frame_index', 'episode_index', 'index', 'task_index')
 
 
@@ -231,7 +230,7 @@ class _Writer:
         write_json(self._root / EXTRA, extra)
 
     def _features(self) -> dict[str, Any]:
-        joints = list(self._meta.joint_names)
+        joints = self._meta.joint_names
         found: dict[str, Any] = {}
         for camera, size in self._meta.cameras.items():
             video = self._root / self._path(VIDEO_PATH, 0, video_key=IMAGES + camera)
@@ -242,17 +241,16 @@ class _Writer:
                 'info': describe(video),
             }
         if self._first.state is not None:
-            names = [*_POSITION, 'qx', 'qy', 'qz', 'qw', *joints]
-            found[STATE] = _vector(STATE_POSE + len(joints), names)
-        found[ACTION] = _vector(ACTION_POSE + len(joints), [*_POSITION, 'rx', 'ry', 'rz', *joints])
+            found[STATE] = _vector(names_of(STATE, joints))
+        found[ACTION] = _vector(names_of(ACTION, joints))
         found['timestamp'] = {'dtype': 'float32', 'shape': [1], 'names': None}
         for name in _INDICES:
             found[name] = {'dtype': 'int64', 'shape': [1], 'names': None}
         return found
 
 
-def _vector(size: int, names: list[str]) -> dict[str, Any]:
-    return {'dtype': 'float32', 'shape': [size], 'names': names}
+def _vector(names: list[str]) -> dict[str, Any]:
+    return {'dtype': 'float32', 'shape': [len(names)], 'names': names}
 
 
 def _data_schema(part: Part) -> pa.Schema:
@@ -321,7 +319,21 @@ def domain_meta(root: Path) -> tuple[Domain, DatasetMeta, list[dict[str, Any]]]:
         raise DatasetError(f"{path}, domain: '{domain}' is not robot or human")
     if not isinstance(episodes, list):
         raise DatasetError(f'{path}, episodes: missing')
+    names: set[str] = set()
     for number, record in enumerate(episodes):
+        where = f'{path}, episodes, {number}'
         if not isinstance(record, dict) or not isinstance(record.get('notes') or {}, dict):
-            raise DatasetError(f'{path}, episodes, {number}: no map with a map of notes')
+            raise DatasetError(f'{where}: no map with a map of notes')
+        name, success = record.get('name'), record.get('success')
+        if not isinstance(name, str) or name in names:
+            raise DatasetError(f'{where}, name: {name!r} is no name, or that of another one')
+        if success not in (True, False, None):
+            raise DatasetError(f'{where}, success: {success!r} is not true, false or null')
+        names.add(name)
     return domain, meta, episodes
+
+
+def names_of(feature: str, joints: Sequence[str]) -> list[str]:
+    """Return the columns of an action or a state of a hand with these joints."""
+    turn = ['rx', 'ry', 'rz'] if feature == ACTION else ['qx', 'qy', 'qz', 'qw']
+    return ['x', 'y', 'z', *turn, *joints]

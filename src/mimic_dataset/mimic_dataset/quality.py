@@ -1,7 +1,7 @@
 """What episodes are worth for training: findings, each with its time, and what to drop."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -37,7 +37,7 @@ from mimic_dataset.bags import (
 )
 from mimic_dataset.convert import VIDEOS, find_sources
 from mimic_dataset.errors import DatasetError
-from mimic_dataset.lerobot import domain_meta
+from mimic_dataset.lerobot import ACTION, STATE, domain_meta, names_of
 from mimic_dataset.read import Look, look, roots_of
 from mimic_dataset.robots import arms_of
 from mimic_description import RobotModel, known_devices, load_device, load_robot
@@ -58,7 +58,6 @@ OFFSET: Final = 0.1  # [s] median latency of a sensor beyond which its clock is 
 ALONE: Final = 0.05  # [1] share of pictures without a partner
 FASTEST: Final = 3.0  # [m/s] of a palm
 UNIT: Final = 1e-3  # [1] by which the length of a quaternion may differ from 1
-_POSE: Final = ('x', 'y', 'z')
 TURNING: Final = 15.0  # [rad/s] of a palm
 JUMP: Final = 1.5  # [1] of its largest speed: a late gate sends two commands of the limit at once
 BARE_HAND: Final = 'camera/color/image_raw'  # of a bag without commands
@@ -358,8 +357,8 @@ def inspect_arrays(
     if len(at) < 2:
         text = f'{len(at)} frames are no demonstration'
         findings.append(Finding('damaged', 'frames', text, drop=True))
-    known = _known(episode, 'action', (*_POSE, 'rx', 'ry', 'rz', *meta.joint_names), findings)
-    state = _known(episode, 'state', (*_POSE, 'qx', 'qy', 'qz', 'qw', *meta.joint_names), findings)
+    known = _known(episode, 'action', names_of(ACTION, meta.joint_names), findings)
+    state = _known(episode, 'state', names_of(STATE, meta.joint_names), findings)
     if state is not None and len(state):
         norm = np.linalg.norm(state[:, QUATERNION], axis=1)
         worst = int(np.argmax(np.abs(norm - 1.0)))
@@ -391,7 +390,7 @@ def inspect_arrays(
 
 
 def _known(
-    episode: EpisodeArrays | Look, what: str, names: tuple[str, ...], findings: list[Finding]
+    episode: EpisodeArrays | Look, what: str, names: Sequence[str], findings: list[Finding]
 ) -> FloatArray | None:
     """Return (T, D) what an episode holds; where it is not finite it is found, and bridged.
 
@@ -411,7 +410,7 @@ def _known(
     lacks = ~np.isfinite(values)
     if not lacks.any():
         return values
-    which = ', '.join(names[j] for j in np.flatnonzero(lacks.any(axis=0)))
+    which = ', '.join(names[int(j)] for j in np.flatnonzero(lacks.any(axis=0)))
     frames = np.flatnonzero(lacks.any(axis=1))
     text = f'{which}: NaN or infinite in {len(frames)} of {len(values)} frames'
     begin, end = episode.stamps[frames[[0, -1]]]

@@ -32,6 +32,7 @@ from mimic_dataset.lerobot import (
     VERSION,
     VIDEO_PATH,
     domain_meta,
+    names_of,
 )
 from mimic_dataset.parts import PartInfo, as_arrays, load_json
 
@@ -244,17 +245,24 @@ class _Reader:
         features = info.get('features')
         if not isinstance(features, dict):
             raise DatasetError(f'{path}, features: missing')
-        joints = self._meta.joint_names
+        if info.get('fps') != round(self._meta.fps):
+            raise DatasetError(
+                f'{path}, fps: {info.get("fps")!r} is not {self._meta.fps:g} of meta/mimic.json'
+            )
         for name, pose in ((ACTION, ACTION_POSE), (STATE, STATE_POSE)):
             if name == STATE and self._domain == 'human':
                 continue
             feature = features.get(name)
-            names = feature.get('names') if isinstance(feature, dict) else None
-            own = names[pose:] if isinstance(names, list) else names
-            if own != list(joints):
+            found = feature.get('names') if isinstance(feature, dict) else None
+            wanted = names_of(name, self._meta.joint_names)
+            if found == wanted:
+                continue
+            joints = found[pose:] if isinstance(found, list) else found
+            if not isinstance(found, list) or joints != wanted[pose:]:
                 raise DatasetError(
-                    f'{path}, {name}: joints {own} are not {list(joints)} of meta/mimic.json'
+                    f'{path}, {name}: joints {joints} are not {wanted[pose:]} of meta/mimic.json'
                 )
+            raise DatasetError(f'{path}, {name}: begins with {found[:pose]}, not {wanted[:pose]}')
 
     def _place(self, row: dict[str, Any], record: dict[str, Any], file: Path) -> '_Place':
         try:

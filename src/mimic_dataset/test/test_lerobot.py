@@ -275,6 +275,12 @@ def test_a_wrong_field_is_named(dataset):
         (info, lambda v: v['features']['action']['names'].reverse(), 'action: joints'),
         (info, lambda v: v['features'].update(action=None), 'action: joints None'),
         (info, lambda v: v['features']['action'].update(names=7), 'action: joints 7'),
+        (info, lambda v: v['features']['action']['names'].insert(0, v['features']['action'][
+            'names'].pop(1)), "action: begins with ['y', 'x', 'z', 'rx', 'ry', 'rz'], not ['x', "),
+        (info, lambda v: v.update(fps=30), 'info.json, fps: 30 is not 10 of meta/mimic.json'),
+        (extra, lambda v: v['episodes'][1].update(name='r0'), "episodes, 1, name: 'r0' is no na"),
+        (extra, lambda v: v['episodes'][1].pop('name'), 'episodes, 1, name: None is no name'),
+        (extra, lambda v: v['episodes'][1].update(success='no'), "1, success: 'no' is not true"),
         (extra, lambda v: v['episodes'].__setitem__(1, 'r1'), 'mimic.json, episodes, 1: no map'),
         (extra, lambda v: v['episodes'][2].update(notes=3), 'mimic.json, episodes, 2: no map'),
         (extra, lambda v: v.pop('hand'), 'mimic.json, hand: missing'),
@@ -282,7 +288,7 @@ def test_a_wrong_field_is_named(dataset):
         (extra, lambda v: v.update(domain='ape'), "domain: 'ape'"),
         (extra, lambda v: v.update(joint_names=['b', 'a']), 'action: joints'),
         (extra, lambda v: v.update(hand='three'), 'does not fit to'),
-    ]
+    ]  # fmt: skip
     for path, change, words in cases:
         edit(path, change)
         with pytest.raises(MimicError) as error:

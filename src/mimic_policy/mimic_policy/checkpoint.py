@@ -185,6 +185,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
                         ('diffusion', dict)):  # fmt: skip
         if not isinstance(document.get(field), kind):
             raise CheckpointError(f'{file_path}: {field} is missing or wrong')
+    if isinstance(document['step'], bool) or document['step'] < 0:
+        raise CheckpointError(f'{file_path}: step = {document["step"]!r} is no count of steps')
     return Checkpoint(folder, document)
 
 

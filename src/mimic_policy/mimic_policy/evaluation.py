@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_type_hints
 
 import numpy as np
 
@@ -121,7 +121,7 @@ def evaluate(
     for seed in dict.fromkeys(seeds):
         if folder is None or (video and not _video(folder, seed).exists()):
             continue
-        if (earlier := _read(_file(folder, seed))) is not None:
+        if (earlier := _read(_file(folder, seed), seed)) is not None:
             done[seed] = earlier
             if progress is not None:
                 progress(earlier)
@@ -238,12 +238,17 @@ def _own_task(name: str) -> dict[str, str]:
 def _begin(folder: Path, settings: dict[str, Any]) -> None:
     """Make the folder, or see that it is of the same evaluation."""
     file = folder / SETTINGS
-    if not file.exists():
+    if not any(folder.glob('rollout_*.json')):  # perhaps of a policy that could not be loaded
         with _writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         _write(file, settings)
         return
-    have = _json(file)
+    if not file.exists():
+        raise EvaluationError(
+            f'{file} is missing: of what the rollouts beside it are is not known; give another '
+            'folder, or delete this one'
+        )
+    have = _json(file, 'give another folder')
     for name, value in settings.items():
         if name not in have or have[name] != value:
             raise EvaluationError(
@@ -260,28 +265,34 @@ def _video(folder: Path, seed: int) -> Path:
     return _file(folder, seed).with_suffix('.mp4')
 
 
-def _read(file: Path) -> Rollout | None:
+def _read(file: Path, seed: int) -> Rollout | None:
     """Return a rollout that was finished earlier, None if there is none."""
     if not file.exists():
         return None
     values = _json(file)
-    for field in dataclasses.fields(Rollout):
-        if field.name not in values:
-            raise EvaluationError(f'{file}: {field.name} is missing; delete the file')
-    if values['sparc'] is None:
+    if values.get('sparc', 0.0) is None:
         values['sparc'] = math.nan
+    for name, kind in get_type_hints(Rollout).items():
+        if name not in values:
+            raise EvaluationError(f'{file}: {name} is missing; delete the file')
+        value = values[name]
+        number = kind is float and type(value) is int
+        if type(value) is not kind and not number:
+            raise EvaluationError(f'{file}: {name} = {value!r} is wrong; delete the file')
+    if values['seed'] != seed:
+        raise EvaluationError(f'{file}: seed = {values["seed"]} is another one; delete the file')
     return Rollout(**{field.name: values[field.name] for field in dataclasses.fields(Rollout)})
 
 
-def _json(file: Path) -> dict[str, Any]:
+def _json(file: Path, remedy: str = 'delete it') -> dict[str, Any]:
     try:
         values = json.loads(file.read_text())
     except OSError as error:
         raise EvaluationError(f'{file} cannot be read: {error.strerror}') from error
     except ValueError as error:
-        raise EvaluationError(f'{file} is damaged: {error}; delete it') from error
+        raise EvaluationError(f'{file} is damaged: {error}; {remedy}') from error
     if not isinstance(values, dict):
-        raise EvaluationError(f'{file} is damaged: not a map; delete it')
+        raise EvaluationError(f'{file} is damaged: not a map; {remedy}')
     return values
 
 

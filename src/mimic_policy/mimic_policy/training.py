@@ -3,7 +3,8 @@
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -15,6 +16,7 @@ from mimic_core.errors import ConfigError
 from mimic_core.events import EVENT_FILES
 from mimic_core.params import from_mapping
 from mimic_policy.checkpoint import (
+    CheckpointError,
     checkpoints,
     read_checkpoint,
     remove_checkpoint,
@@ -127,10 +129,12 @@ def train(
         if fresh and rank == 0:
             _clear(run)
         found = [] if fresh else checkpoints(run)
-        begun = read_checkpoint(found[-1]) if found else None
+        with _saying_what_to_do(found):
+            begun = read_checkpoint(found[-1]) if found else None
         _check_shared(run, of_all_processes(0 if begun is None else begun.step, place, world))
         if begun is not None:
-            trainer.resume(begun)
+            with _saying_what_to_do(found):
+                trainer.resume(begun)
         curve = _Curve(run, trainer.step_number) if rank == 0 else None
         last = found[-1] if found else run
         while not trainer.done:
@@ -152,6 +156,16 @@ def train(
             if ending:
                 break
         return last
+
+
+@contextmanager
+def _saying_what_to_do(found: Sequence[Path]) -> Iterator[None]:
+    """Add to the error of a damaged checkpoint, the last one of these, what is there besides."""
+    try:
+        yield
+    except CheckpointError as error:
+        rest = f'to go on from {found[-2].name}' if len(found) > 1 else 'to begin again'
+        raise CheckpointError(f'{error}; remove {found[-1]} {rest}') from error
 
 
 def _check_shared(run: Path, steps: Sequence[int]) -> None:

@@ -120,6 +120,8 @@ def test_a_damaged_document_is_named(tmp_path):
         ('[]', 'format is None'),
         (json.dumps({**document, 'format': 9}), 'format is 9'),
         (json.dumps({**document, 'files': 3}), 'files is missing or wrong'),
+        (json.dumps({**document, 'step': -3}), 'step = -3 is no count of steps'),
+        (json.dumps({**document, 'step': True}), 'step = True is no count of steps'),
         (json.dumps({**document, 'meta': {**document['meta'], 'fps': 'x'}}), r'meta\.fps'),
         (json.dumps({**document, 'network': {'kernel': 4}}), 'network: .*kernel'),
         (json.dumps({**document, 'network': {'pickle': 4}}), 'network: .*pickle'),

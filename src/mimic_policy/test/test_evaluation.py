@@ -110,13 +110,36 @@ def test_the_file_of_a_task_of_ones_own_is_that_of_then(tmp_path, monkeypatch):
             evaluate(loaded_again, params, [3], tmp_path / place)
 
 
+def test_results_whose_settings_are_not_known_are_none(finished, tmp_path):
+    """A folder without results, as after a policy that could not be loaded, is taken over."""
+    _, folder = finished
+    (folder / 'settings.json').write_text('{')
+    with pytest.raises(EvaluationError, match=r'settings\.json is damaged.*give another folder'):
+        evaluate(loaded_again, SHORT, [3], folder)
+    (folder / 'settings.json').unlink()
+    with pytest.raises(EvaluationError, match=r'settings\.json is missing.*another folder'):
+        evaluate(loaded_again, SHORT, [3], folder)
+    with pytest.raises(ConfigError, match='damaged'):
+        evaluate(damaged, SHORT, [3], tmp_path / 'new')
+    assert evaluate(stays_home, SHORT, [3], tmp_path / 'new', policy_digest='mended').rollouts
+
+
 @pytest.mark.parametrize(
     ('content', 'text'),
-    [('{"seed": 3', 'damaged'), ('[]', 'not a map'), ('{}', 'seed is missing')],
+    [
+        ('{"seed": 3', 'damaged'),
+        ('[]', 'not a map'),
+        ('{}', 'seed is missing'),
+        ({'success': 'no'}, "success = 'no' is wrong"),
+        ({'duration': None}, 'duration = None is wrong'),
+        ({'seed': 5}, 'seed = 5 is another one'),
+    ],
 )
 def test_damaged_results_are_named(finished, content, text):
     _, folder = finished
     file = folder / 'rollout_000003.json'
+    if isinstance(content, dict):
+        content = json.dumps(json.loads(file.read_text()) | content)
     file.write_text(content)
     with pytest.raises(EvaluationError, match=text) as caught:
         evaluate(stays_home, SHORT, [3, 5], folder)

@@ -388,9 +388,19 @@ def test_a_damaged_training_state_is_named(episodes, tmp_path):
     last = _train(episodes, tmp_path, method='robot_only', steps=4)
     file = last / 'training.safetensors'
     file.write_bytes(file.read_bytes()[:-10])
-    with pytest.raises(CheckpointError, match=r'training\.safetensors: damaged'):
+    first = checkpoints(tmp_path)[0]
+    words = (
+        r'training\.safetensors: damaged.*; remove .*/step_00000004 to go on from step_00000002'
+    )
+    with pytest.raises(CheckpointError, match=words):
         _train(episodes, tmp_path, method='robot_only', steps=4)
-    assert load_policy(checkpoints(tmp_path)[0])
+    assert load_policy(first)
+    shutil.rmtree(last)
+    assert _train(episodes, tmp_path, method='robot_only', steps=4) == last
+    shutil.rmtree(first)
+    (last / 'checkpoint.json').write_text('{')
+    with pytest.raises(CheckpointError, match=r'not JSON.*; remove .*_00000004 to begin again'):
+        _train(episodes, tmp_path, method='robot_only', steps=4)
 
 
 @pytest.mark.parametrize(
