@@ -3,14 +3,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mimic_core.frames import PALM, apply, rotation_angle, transform
+from mimic_core.frames import PALM, apply, from_xyz_quat, rotation_angle, transform
 from mimic_core.hand import TrackedHand
 from mimic_core.keypoints import INDEX
 from mimic_description import load_robot
 from mimic_retargeting import observe
 from mimic_rl.prepare.params import PrepareParams
 from mimic_rl.prepare.posture import BlockedStartError, Clearance, Postures, UnreachableStartError
-from mimic_rl.prepare.retarget import retarget
+from mimic_rl.prepare.retarget import palms, retarget
 from mimic_rl.shown import show
 from mimic_sim.demonstrator_motion import grasp_rotation
 from mimic_sim.hand_model import HandModel
@@ -120,3 +120,49 @@ def test_the_motion_skips_jumps_and_keeps_to_the_speed(runs):
     assert slow.slowed > moved.slowed
     wild = retarget(postures, humans, start.q, dataclasses.replace(PARAMS, max_jump=3.0))
     assert wild.used.sum() >= moved.used.sum()
+
+
+def test_an_arm_that_does_not_reach_a_palm_gives_up_its_place_and_not_its_turn():
+    """As a hand that pours was shown: 24 deg off, where the place is kept, and 41 mm otherwise."""
+    robot = load_robot('iiwa14', 'allegro')
+    postures = Postures(robot, PARAMS)
+    quat_xyzw = np.array([-0.505, 0.713, -0.181, 0.451])
+    target = from_xyz_quat(np.array([0.472, 0.05, 0.32]), quat_xyzw)
+    _, place, angle = postures.arm(target, robot.home[:7], 24, np.random.default_rng(0))
+    assert postures.accepted(place, angle)
+
+
+def test_a_hand_that_is_too_fast_is_followed_late_but_turned_as_shown(runs):
+    robot = load_robot('iiwa14', 'allegro')
+    postures = Postures(robot, PARAMS)
+    humans = [human_at((0.55, -0.24 + 0.03 * i, 0.12)) for i in range(8)]
+    start = postures.start(humans[0], runs['allegro'], robot.home, np.random.default_rng(0))
+    moved = retarget(postures, humans, start.q, PARAMS)
+    assert moved.used.all() and moved.slowed > 3
+    for human, q in zip(humans, moved.q, strict=True):
+        assert postures.errors(postures.target(human), q[:7])[1] <= PARAMS.accept_angle
+
+
+def test_a_start_is_chosen_from_which_the_motion_can_be_followed(runs):
+    robot = load_robot('iiwa14', 'robotiq_2f85')
+    postures = Postures(robot, PARAMS)
+    args = (human_at((0.55, -0.24, 0.12)), runs['robotiq_2f85'], robot.home)
+
+    def start(skipped):
+        return postures.start(*args, np.random.default_rng(0), skipped).q[:7]
+
+    nearest = start(lambda arm: 0.0)
+    assert np.array_equal(start(lambda arm: 1.0), nearest)
+    other = start(lambda arm: float(np.abs(arm - nearest).max() < 0.5))
+    assert np.abs(other - nearest).max() >= 0.5
+
+
+def test_a_gripper_keeps_its_place_in_a_hand_whose_tips_are_guessed():
+    postures = Postures(load_robot('iiwa14', 'robotiq_2f85'), PARAMS)
+    seen = human_at((0.55, -0.24, 0.12))
+    points, confidence = seen.points.copy(), seen.confidence.copy()
+    points[INDEX['index_tip']], confidence[INDEX['index_tip']] = points[INDEX['wrist']], 0.1
+    guessed = dataclasses.replace(seen, points=points, confidence=confidence)
+    first, hidden, none = palms(postures, [seen, guessed, None])
+    assert np.allclose(hidden, first) and none is None
+    assert not np.allclose(postures.target(guessed), first)

@@ -1,36 +1,30 @@
 """Which steps of a person's motion are taken over, with an arm that goes where it is told."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 from mimic_rl.prepare.params import PrepareParams
-from mimic_rl.prepare.retarget import retarget
+from mimic_rl.prepare.retarget import follow
 
-PARAMS = PrepareParams(joint_speed=6.0)
+PARAMS = PrepareParams()
 
 
 class OneJoint:
-    """The postures of an arm with one joint, whose humans are angles [rad], and no hand."""
+    """The postures of an arm with one joint, whose palms are angles [rad]."""
 
-    def __init__(self):
-        limits = SimpleNamespace(lower=np.full(1, -9.0), upper=np.full(1, 9.0))
-        self.robot = SimpleNamespace(arm_joints=('a',), limits=limits)
-
-    def target(self, human):
-        return human
-
-    def arm(self, target, near, starts, rng):
+    def nearby(self, target, start):
         return np.array([target]), 0.0, 0.0
 
-    def fingers(self, human, arm, last):
-        return last, np.nan
+    def arm(self, target, near, starts, rng):
+        return self.nearby(target, near)
+
+    def accepted(self, place, angle):
+        return True
 
 
 def used(angles, params=PARAMS):
     """Return which steps are taken over."""
-    return retarget(OneJoint(), angles, np.zeros(1), params).used.tolist()
+    return np.isfinite(follow(OneJoint(), angles, np.zeros(1), params)[:, 0]).tolist()
 
 
 def test_a_step_that_jumps_is_skipped():

@@ -1,5 +1,6 @@
 """Postures of the robot for a hand: arm to the middle knuckle, then fingers to the finger tips."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,7 +22,9 @@ from mimic_core.frames import (
 from mimic_core.keypoints import INDEX
 from mimic_description import RobotModel
 from mimic_planning import Scene, SceneParams
-from mimic_retargeting import ArmIK, Gripper, HandSolver, HumanHand
+from mimic_retargeting import ArmIK, Gripper, HandSolver, HumanHand, arm_kernels
+from mimic_retargeting.compiled import plain
+from mimic_retargeting.tables import build_chain
 from mimic_rl.prepare.params import PrepareParams
 from mimic_rl.run_folder import PracticeRun
 from mimic_rl.world import World, build_world
@@ -33,9 +36,13 @@ _SHARES: Final = (0.0, 0.25, 0.5, 0.75, 1.0)  # [1] of what is accepted, tried i
 _SEEDS: Final = 3  # postures of the arm for each target
 _OPENING_COST: Final = 0.08  # [m] of an open hand
 _POSTURE_COST: Final = 0.004  # [m/rad] of an arm that is far from where it should be near
+_SKIP_COST: Final = 0.2  # [m] of an arm that cannot follow any of the motion from there
 _OPENINGS: Final = (0.0, -0.2, 0.2, -0.4, 0.4, 0.6)  # [1] of the way to open; < 0: to closed
 _LEAST_WEIGHT: Final = 0.1  # [1] of a tip that is guessed from the rest of the hand
 _STEP: Final = 1.0 / 60.0  # [s], of a model that is only looked at
+_SEEN: Final = 0.25  # [1] confidence of a tip of which more is known than the hand's model says
+_EXACT: Final = 1e-3  # [m], [rad] that counts as met where nothing may be missed
+_ITERATIONS: Final = 60  # of the search from one posture
 
 
 class UnreachableStartError(MimicError):
@@ -70,7 +77,10 @@ class Postures:
             raise ConfigError('practice needs an arm, and a hand with a retargeting entry')
         self.robot: Final = robot
         self._params, self._arm = params, len(robot.arm_joints)
+        accepted = np.maximum([params.accept_distance, params.accept_angle], _EXACT)
+        self._stiff: Final = accepted**-2.0  # (2,) [1/m²], [1/rad²]
         self._ik: Final = ArmIK(robot, PALM)
+        self._chain: Final = build_chain(robot, robot.arm_joints, BASE, [PALM])
         parallel = hand.grasp is not None and hand.grasp.kind == 'parallel'
         self._gripper: Final = Gripper(robot) if parallel else None
         tips = {f: link for f, link in robot.tip_frames().items() if f'{f}_tip' in INDEX}
@@ -105,17 +115,59 @@ class Postures:
             rotation = np.stack([x, np.cross(z, x), z], axis=1)
         return transform(rotation, place - rotation @ self._held)
 
+    def guessed(self, human: HumanHand) -> bool:
+        """Tell whether what turns the gripper, the line between two tips, is not really seen."""
+        tips = human.confidence[[_THUMB_TIP, _INDEX_TIP]]
+        return self._gripper is not None and float(tips.min()) < _SEEN
+
     def arm(self, target: FloatArray, near: FloatArray, starts: int, rng: np.random.Generator
             ) -> tuple[FloatArray, float, float]:  # fmt: skip
         """Return (A,) joints for base_T_palm near joints (A,), and the errors [m], [rad].
 
-        The error of place is that of the knuckle or grasp centre.
+        The error of place is that of the knuckle or grasp centre. A pose that is not reached is
+        missed as `nearby` does, not by its turn alone.
         """
         result = self._ik.solve(
             target, near, rng=rng, max_starts=max(starts, 2), position_tolerance=5e-4,
             rotation_tolerance=5e-3,
         )  # fmt: skip
-        return result.q, *self.errors(target, result.q)
+        if result.reached:
+            return result.q, *self.errors(target, result.q)
+        found = [self.nearby(target, start) for start in (near, result.q)]
+        return min(found, key=lambda item: float(self._stiff @ np.square(item[1:])))
+
+    def nearby(
+        self,
+        target: FloatArray,
+        start: FloatArray,
+        most: float = np.inf,
+        towards: FloatArray | None = None,
+    ) -> tuple[FloatArray, float, float]:
+        """Return the posture of the arm (A,) into which one (A,) goes over, and its errors.
+
+        Place and turn of base_T_palm count in shares of what is accepted: where the arm does not
+        reach the pose, it gives up centimetres of the place rather than degrees of the turn.
+
+        Args:
+            target: (4, 4) base_T_palm.
+            start: (A,) joints from where it goes.
+            most: By which a joint may turn [rad].
+            towards: (A,) joints to which it is drawn: 1 rad counts as all that is accepted.
+        """
+        lower = plain(np.maximum(self._ik.limits.lower, start - most))
+        upper = plain(np.minimum(self._ik.limits.upper, start + most))
+        q, error = plain(np.clip(start if towards is None else towards, lower, upper)), np.empty(6)
+        goal, pull = (q, 0.0) if towards is None else (plain(towards), 1.0)
+        arm_kernels.pose_in_box(
+            self._chain, q, lower, upper, plain(self._held), plain(target[:3, :3]),
+            plain(target[:3, :3] @ self._held + target[:3, 3]), np.array([*self._stiff, pull]),
+            goal, q, np.empty((0, self._arm)), np.empty(0), 0.0, 0.0, _ITERATIONS, error,
+        )  # fmt: skip
+        return q, *self.errors(target, q)
+
+    def accepted(self, place: float, angle: float) -> bool:
+        """Tell whether a posture may miss its palm by so much [m], [rad]."""
+        return place <= self._params.accept_distance and angle <= self._params.accept_angle
 
     def errors(self, target: FloatArray, arm: FloatArray) -> tuple[float, float]:
         """Return by how much a posture of the arm (A,) misses base_T_palm: [m], [rad]."""
@@ -155,7 +207,12 @@ class Postures:
         return best.q, float(best.errors[weights > 0.0].mean())
 
     def start(
-        self, human: HumanHand, run: PracticeRun, near: FloatArray, rng: np.random.Generator
+        self,
+        human: HumanHand,
+        run: PracticeRun,
+        near: FloatArray,
+        rng: np.random.Generator,
+        skipped: Callable[[FloatArray], float] = lambda arm: 0.0,
     ) -> Posture:
         """Return the posture before the manipulation.
 
@@ -164,6 +221,7 @@ class Postures:
             run: The table, what stands on it and the object; its start does not matter.
             near: (J,) posture to which the found one should be near.
             rng: Draws seeds.
+            skipped: Share of the motion [1] that cannot be followed from joints of the arm (A,).
 
         Raises:
             UnreachableStartError: The arm misses it by more than is accepted.
@@ -184,10 +242,7 @@ class Postures:
                 arm, *_ = self.arm(target, arm_near, self._params.starts, rng)
                 errors = self.errors(exact, arm)
                 least = min(least, errors)
-                if (
-                    errors[0] > self._params.accept_distance
-                    or errors[1] > self._params.accept_angle
-                ):
+                if not self.accepted(*errors):
                     continue
                 fingers, tip_error = self.fingers(human, arm, near[self._arm :])
                 for opening in _OPENINGS:
@@ -202,7 +257,7 @@ class Postures:
                     blocked = reason
         if not found:
             raise self._error(exact, least, blocked)
-        return min(found, key=lambda item: item[0])[1]
+        return _that_follows(found, lambda posture: skipped(posture.q[: self._arm]))
 
     def _targets(
         self,
@@ -278,6 +333,21 @@ class Postures:
             f'{np.degrees(self._params.accept_angle):.1f} deg); show the task nearer to the '
             'middle of the workspace, or choose another --arm'
         )
+
+
+def _that_follows(
+    found: list[tuple[float, Posture]], skipped: Callable[[Posture], float]
+) -> Posture:
+    """Return the cheapest of postures with their costs [m], what cannot be followed included."""
+    found = sorted(found, key=lambda item: item[0])
+    best, least = found[0][1], np.inf
+    for cost, posture in found:
+        if cost >= least:
+            break
+        total = cost + _SKIP_COST * skipped(posture)
+        if total < least:
+            best, least = posture, total
+    return best
 
 
 class Clearance:

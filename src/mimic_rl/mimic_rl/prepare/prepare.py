@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -22,7 +23,7 @@ from mimic_rl.prepare.params import PrepareParams
 from mimic_rl.prepare.path import ObjectPath, object_path
 from mimic_rl.prepare.posture import BlockedStartError, Posture, Postures
 from mimic_rl.prepare.primitives import Fit, fit_primitives
-from mimic_rl.prepare.retarget import Retargeted, human_at, retarget
+from mimic_rl.prepare.retarget import Retargeted, follow, human_at, palms, retarget
 from mimic_rl.prepare.video import DemonstrationVideo
 from mimic_rl.prepare.watch import HandNotSeenError, Watched, hand_at, hand_motion, watch
 from mimic_rl.run_folder import (
@@ -229,7 +230,11 @@ def _begin(seen: _Seen, draft: PracticeRun, postures: Postures) -> _Begun:
             hand, humans = seen.hands(path)
             assert humans[0] is not None  # `hands` looked
             run = replace(draft, trajectory=_rows(path.poses))
-            posture = postures.start(humans[0], run, home, np.random.default_rng(0))
+            targets = palms(postures, humans)
+            posture = postures.start(
+                humans[0], run, home, np.random.default_rng(0),
+                partial(_skipped, postures, targets, params),
+            )  # fmt: skip
             return _Begun(path, lowest, hand, humans, posture)
         except MimicError as error:
             first = first or error
@@ -237,6 +242,13 @@ def _begin(seen: _Seen, draft: PracticeRun, postures: Postures) -> _Begun:
                 raise
     assert first is not None  # the asked lead was tried
     raise first
+
+
+def _skipped(
+    postures: Postures, targets: list[FloatArray | None], params: PrepareParams, arm: FloatArray
+) -> float:
+    """Return the share of the palms' steps [1] that the arm (A,) cannot follow."""
+    return float(np.isnan(follow(postures, targets, arm, params)[:, 0]).mean())
 
 
 def write_run(
