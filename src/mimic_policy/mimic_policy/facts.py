@@ -46,6 +46,12 @@ def fact_of(checkpoint: Path, name: str) -> str:
 
 def _practised(folder: Path, name: str) -> str:
     file = folder / RUN_FILE
+    whole = folder.absolute().parent
+    if (whole / RUN_FILE).exists():  # each training has a copy
+        raise ConfigError(
+            f'{folder} is a training in a run folder: give checkpoint:={whole} '
+            f'training:={folder.name}'
+        )
     if name == 'kind':
         return PRACTISED
     if name == SCENE:

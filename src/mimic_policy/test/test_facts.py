@@ -48,6 +48,14 @@ def test_facts_of_a_run_folder(tmp_path):
         fact_of(run_folder(tmp_path / 'torn', object=None), 'mesh')
 
 
+def test_a_training_in_a_run_folder_is_told_how_to_be_launched(tmp_path):
+    """It has a copy of run.json, but not the files that this names."""
+    run = run_folder(tmp_path / 'run')
+    run_folder(run / 'dapg')
+    with pytest.raises(ConfigError, match=f'give checkpoint:={run} training:=dapg'):
+        fact_of(run / 'dapg', 'kind')
+
+
 def test_what_is_no_checkpoint_is_named(tmp_path):
     with pytest.raises(ConfigError, match='no checkpoint'):
         fact_of(tmp_path, 'arm')
