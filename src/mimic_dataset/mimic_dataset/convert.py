@@ -22,7 +22,7 @@ from mimic_dataset.parts import (
     origin_of,
     part_folder,
     part_names,
-    read_part,
+    read_info,
     set_aside,
     take_back,
 )
@@ -179,23 +179,23 @@ def set_odd_aside(dataset: Path, domain: Domain) -> list[Outcome]:
         DatasetError: A part is damaged.
     """
     cameras: dict[Path, tuple[tuple[str, tuple[int, int]], ...]] = {}
-    for name in part_names(dataset, domain):  # one at a time in memory
-        part = read_part(part_folder(dataset, domain, name))
-        cameras[part.folder] = tuple(sorted(part.info.meta.cameras.items()))
+    for name in part_names(dataset, domain):
+        folder = part_folder(dataset, domain, name)
+        cameras[folder] = tuple(sorted(read_info(folder).meta.cameras.items()))
     if len(set(cameras.values())) < 2:
         return []
     usual = Counter(cameras.values()).most_common(1)[0][0]
     found = []
     for folder, own in cameras.items():
         if own != usual:
-            part = read_part(folder)
+            info = read_info(folder)
             set_aside(folder)
-            source = part.info.origin or part.info.source or part.info.name
+            source = info.origin or info.source or info.name
             text = (
                 f'{source}: pictures of {_sizes(own)}, most episodes have {_sizes(usual)}; '
                 'one dataset has one size: give it one of its own (--out), or crop it'
             )
-            found.append(Outcome(part.info.name, domain, source, error=text))
+            found.append(Outcome(info.name, domain, source, error=text))
     return found
 
 

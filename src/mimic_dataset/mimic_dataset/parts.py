@@ -17,10 +17,10 @@ import numpy as np
 
 from mimic_core.arrays import FloatArray, Image
 from mimic_core.errors import MimicError
-from mimic_dataset.arrays import DatasetMeta, Domain, EpisodeArrays
+from mimic_dataset.arrays import DatasetMeta, Domain, EpisodeArrays, Frames
 from mimic_dataset.errors import DatasetError, EpisodeError, WriteError
 from mimic_dataset.statistics import ImageStats, Stats, as_lists, from_lists
-from mimic_dataset.video import VideoWriter, resized, stored_size
+from mimic_dataset.video import VideoWriter, frames_of, resized, stored_size
 from mimic_recording.bag import check_name, sync_folder, write_json
 
 PARTS: Final = '.parts'
@@ -150,9 +150,7 @@ def write_part(
     check_name(info.name)
     count = len(action)
     sizes = {camera: stored_size(height, size) for camera, size in info.meta.cameras.items()}
-    blank = {c: np.lib.stride_tricks.as_strided(np.zeros(1, np.uint8), (count, *s, 3), (0,) * 4)
-             for c, s in sizes.items()}  # fmt: skip
-    checked = as_arrays(info, action, state, blank)  # the checks of every field
+    checked = as_arrays(info, action, state, _blank(sizes, count))  # the checks of every field
     check_action(info.name, checked.action)
     final = part_folder(dataset, info.domain, info.name)
     draft = final.with_name(f'.{info.name}.partial')
@@ -203,6 +201,11 @@ def write_part(
         shutil.rmtree(draft, ignore_errors=True)
         raise
     return final
+
+
+def _blank(sizes: Mapping[str, tuple[int, int]], count: int) -> dict[str, Frames]:
+    """Return pictures that need no memory, to check the rest of an episode."""
+    return {c: np.broadcast_to(np.uint8(0), (count, *s, 3)) for c, s in sizes.items()}
 
 
 def _write_video(
@@ -285,8 +288,45 @@ def read_part(folder: Path) -> Part:
     """Return a finished part.
 
     Raises:
-        DatasetError: A file of it is missing or damaged.
+        DatasetError: A file of it is missing or damaged; says what to do.
     """
+    try:
+        part = _read_part(folder)
+        _check_part(part)
+    except MimicError as error:
+        raise DatasetError(
+            f'{error}: delete {folder}; converting its source makes it anew'
+        ) from error
+    return part
+
+
+def _check_part(part: Part) -> None:
+    """Refuse a part of which something is missing."""
+    folder, info = part.folder, part.info
+    if info.domain == 'robot' and part.state is None:
+        raise DatasetError(f'{folder / "state.npy"}: missing')
+    try:
+        as_arrays(info, part.action, part.state, _blank(info.meta.cameras, part.frames))
+    except EpisodeError as error:
+        raise DatasetError(f'{folder}: {error}') from error
+    for camera in info.meta.cameras:
+        if camera not in part.image_stats:
+            raise DatasetError(f'{folder / RECORD}, image_stats: no {camera}')
+        if (count := frames_of(part.video(camera))) != part.frames:
+            raise DatasetError(f'{part.video(camera)}: {count} of {part.frames} frames')
+
+
+def read_info(folder: Path) -> PartInfo:
+    """Return what is kept with a finished part; its numbers and pictures are not looked at.
+
+    Raises:
+        DatasetError: The record is missing or damaged.
+    """
+    return _read_record(folder)[0]
+
+
+def _read_record(folder: Path) -> tuple[PartInfo, int, dict[str, Stats]]:
+    """Return what is kept with a part, how many frames it has, and statistics of its pictures."""
     record = folder / RECORD
     values = load_json(record)
     try:
@@ -295,10 +335,13 @@ def read_part(folder: Path) -> Part:
             values['name'], values['domain'], meta, values['success'],
             values['source'], values['key'], dict(values['notes']), values.get('origin', ''),
         )  # fmt: skip
-        frames = int(values['frames'])
-        stats = from_lists(values['image_stats'])
+        return info, int(values['frames']), from_lists(values['image_stats'])
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise DatasetError(f'{record}: {error!r}') from error
+
+
+def _read_part(folder: Path) -> Part:
+    info, frames, stats = _read_record(folder)
     action = _load(folder / 'action.npy')
     state = _load(folder / 'state.npy') if (folder / 'state.npy').exists() else None
     if len(action) != frames:
@@ -321,7 +364,7 @@ def origin_of(folder: Path) -> str:
     if not folder.is_dir():
         return ''
     try:
-        return read_part(folder).info.origin
+        return read_info(folder).origin
     except MimicError:
         return ''
 

@@ -178,6 +178,19 @@ def join(paths: Sequence[Path], target: Path) -> None:
                 raise DatasetError(f'{path}: cannot be read as a video: {error}') from error
 
 
+def frames_of(path: Path) -> int:
+    """Return how many frames a video of `VideoWriter` says that it has; none is decoded.
+
+    Raises:
+        DatasetError: It cannot be read.
+    """
+    try:
+        with av.open(str(path)) as file:
+            return int(file.streams.video[0].frames)
+    except (av.error.FFmpegError, OSError, IndexError) as error:
+        raise DatasetError(f'{path}: cannot be read as a video: {error}') from error
+
+
 def describe(path: Path) -> dict[str, Any]:
     """Return what info.json says about a video.
 

@@ -10,7 +10,7 @@ from mimic_core.errors import MimicError
 from mimic_dataset import DatasetError, add_episode, assemble, load
 from mimic_dataset.errors import WriteError
 from mimic_dataset.lerobot import restore
-from mimic_dataset.parts import natural, read_part
+from mimic_dataset.parts import is_done, natural, read_part
 from mimic_dataset.video import VideoWriter, read_frames, stored_size
 
 from .conftest import META, episode
@@ -335,6 +335,39 @@ def test_an_episode_of_one_frame_in_the_files_is_refused_by_name(dataset):
 def test_no_dataset_is_an_error(tmp_path):
     with pytest.raises(DatasetError, match='there is no dataset'):
         load(tmp_path)
+
+
+def rows_short(path):
+    np.save(path, np.load(path)[:, :3])
+
+
+def not_numbers(path):
+    np.save(path, np.full_like(np.load(path), np.nan))
+
+
+@pytest.mark.parametrize(
+    ('file', 'harm', 'words'),
+    [
+        ('agent.mp4', cut, r'agent\.mp4: cannot be read as a video'),
+        ('wrist.mp4', lambda p: p.unlink(), r'wrist\.mp4: cannot be read as a video'),
+        ('action.npy', rows_short, r'action: action has shape \(20, 3\), not \(20, 8\)'),
+        ('action.npy', not_numbers, r'action: action\[0, 0\] is nan'),
+        ('state.npy', lambda p: p.unlink(), r'state\.npy: missing'),
+        ('state.npy', rows_short, r'state has shape \(20, 3\), not \(20, 9\)'),
+        ('episode.json', lambda p: edit(p, lambda v: v['image_stats'].pop('wrist')), 'no wrist'),
+        ('episode.json', lambda p: edit(p, lambda v: v['meta'].pop('fps')), 'fps: missing'),
+    ],
+)
+def test_a_part_of_which_something_is_gone_is_not_done(dataset, file, harm, words):
+    """It is made anew from its source; without that its folder is named, and the rest stays."""
+    folder, _ = dataset
+    part = folder / '.parts/robot/r0'
+    assert is_done(part, '')
+    harm(part / file)
+    assert not is_done(part, '')
+    with pytest.raises(DatasetError, match=rf'{words}.*: delete {part}; converting its source'):
+        assemble(folder, 'robot')
+    assert len(load(folder, pictures=False).of('robot')) == 3
 
 
 @pytest.mark.parametrize(
