@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from mimic_core.errors import ConfigError, MimicError
 from mimic_dataset.arrays import DOMAINS, Domain
-from mimic_dataset.bags import convert_robot
+from mimic_dataset.bags import convert_robot, meta_of
 from mimic_dataset.errors import EpisodeError, WriteError
 from mimic_dataset.lerobot import assemble, restore
 from mimic_dataset.params import ConvertParams
@@ -153,7 +153,9 @@ def convert(
     dataset = jobs[0].dataset
     restore(dataset)
     outcomes = []
-    for outcome in spread(convert_one, jobs, workers, count):
+    if why := _misfit(jobs):  # nothing of the dataset is touched
+        every = [Outcome(j.name, j.domain, str(j.source), f'{j.source}: {why}') for j in jobs]
+    for outcome in every if why else spread(convert_one, jobs, workers, count):
         outcomes.append(outcome)
         if done is not None:
             done(outcome)
@@ -167,6 +169,32 @@ def convert(
     folders = [assemble(dataset, domain) for domain in DOMAINS if domain in made]
     outcomes.sort(key=lambda o: (o.domain, natural(o.name)))
     return Converted(tuple(outcomes), tuple(f for f in folders if f is not None))
+
+
+def _misfit(jobs: Sequence[Job]) -> str:
+    """Return why the episodes of jobs would not fit to finished ones that they do not make anew.
+
+    A finished episode is not made anew for another task, arm or hand either: it would be lost.
+    """
+    dataset, params = jobs[0].dataset, jobs[0].params
+    meta = meta_of(load_robot(params.arm, params.hand), params)
+    made = {(job.domain, job.name) for job in jobs}
+    domains = {job.domain for job in jobs}
+    for domain in DOMAINS:
+        for name in part_names(dataset, domain):
+            folder = part_folder(dataset, domain, name)
+            try:
+                own = read_info(folder).meta
+            except MimicError:
+                continue  # damaged: it is made anew, or named when all are put together
+            other = any(getattr(own, f) != getattr(meta, f) for f in ('task', 'arm', 'hand'))
+            stays = domain in domains and (domain, name) not in made
+            if (why := own.difference(meta)) and (other or stays):
+                return (
+                    f'{folder} does not fit, {why}; one dataset is one task with one hand at one '
+                    f'rate: give another folder with --out, or delete {dataset}'
+                )
+    return ''
 
 
 def set_odd_aside(dataset: Path, domain: Domain) -> list[Outcome]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mimic_core.arrays import FloatArray
+from mimic_core.errors import ConfigError
 from mimic_dataset.arrays import (
     ACTION_POSE,
     DOMAINS,
@@ -60,7 +61,13 @@ def default_folder(task: str, hand: str) -> Path:
     """Return the folder of a dataset that commands use unless another is given.
 
     It is `<task>_<hand>` in the folder that MIMIC_DATASETS names, else in `out/datasets`.
+
+    Raises:
+        ConfigError: One of the names is empty or a path: the folder would be somewhere else.
     """
+    for what, name in (('task', task), ('hand', hand)):
+        if not name or name != Path(name).name:
+            raise ConfigError(f'{what} {name!r}: not a name that a folder may have')
     return Path(os.environ.get(FOLDER_VARIABLE, 'out/datasets')) / f'{task}_{hand}'
 
 

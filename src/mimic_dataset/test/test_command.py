@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import yaml
 
-from mimic_dataset import load
+from mimic_core.errors import ConfigError
+from mimic_dataset import default_folder, load
 from mimic_dataset.command import (
     convert_recorded,
     dataset_of,
@@ -167,3 +168,10 @@ def test_what_failed_and_what_a_bare_hand_showed_does_not_join(tmp_path, capsys)
     assert '1 episodes of another task, arm or hand are passed over' in said
     assert '1 episodes whose task failed are passed over' in said
     assert [e.name for e in load(out).of('robot')] == ['good']
+
+
+@pytest.mark.parametrize(('task', 'hand'), [('../push', 'two'), ('', 'two'), ('push', '/two')])
+def test_a_name_is_no_path(task, hand):
+    """The dataset would lie where nobody looks for it."""
+    with pytest.raises(ConfigError, match='not a name that a folder may have'):
+        default_folder(task, hand)

@@ -1,5 +1,6 @@
 """Conversion as a whole: skipped, spread, killed, out of room."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -221,6 +222,36 @@ def test_few_jobs_wait_at_once():
 
     assert sorted(spread(abs, list(range(-50, 0)), Slow(2), 2)) == list(range(1, 51))
     assert max(running) <= 4
+
+
+@pytest.mark.parametrize(
+    ('names', 'changes', 'words'),
+    [
+        (('e1', 'e2'), {'hand': 'allegro'}, 'hand: robotiq_2f85 is not allegro'),
+        (('e1', 'e2'), {'task': 'flip'}, 'task: push is not flip'),
+        (('e1',), {'fps': 15}, 'fps: 10.0 is not 15.0'),
+    ],
+)
+def test_another_hand_in_one_dataset_is_refused_before_anything_is_lost(
+    bags, tmp_path, names, changes, words
+):
+    folder = tmp_path / 'dataset'
+    convert(make_jobs([bags / 'e1', bags / 'e2'], folder, 'robot', PARAMS))
+    before = contents(folder)
+    params = dataclasses.replace(PARAMS, **changes)
+    result = convert(make_jobs([bags / name for name in names], folder, 'robot', params))
+    assert [outcome.name for outcome in result.failed] == list(names)
+    assert f' does not fit, {words}; one dataset' in result.failed[0].error
+    assert '--out' in result.failed[0].error
+    assert contents(folder) == before
+
+
+def test_another_rate_for_all_episodes_makes_them_anew(bags, tmp_path):
+    folder = tmp_path / 'dataset'
+    for fps in (10, 15):
+        params = dataclasses.replace(PARAMS, fps=fps)
+        convert(make_jobs([bags / 'e1'], folder, 'robot', params))
+        assert load(folder, pictures=False).meta.fps == fps
 
 
 def test_two_files_of_one_name_are_refused(bags, tmp_path):
