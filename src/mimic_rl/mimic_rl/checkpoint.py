@@ -218,6 +218,11 @@ def load_actor(folder: Path) -> Actor:
     path = folder / POLICY
     if not path.exists() and _old(path).exists():
         path = _old(path)  # killed between two renames: the policy before is whole
+    if not path.exists():
+        raise ConfigError(
+            f'there is no {path}, what was learned: ./mimic practise train goes on, and writes it '
+            'now and then and at its end'
+        )
     document = _read_json(path / DOCUMENT)
     try:
         actor = Actor(
@@ -227,6 +232,8 @@ def load_actor(folder: Path) -> Actor:
         actor.load_state_dict(load_file(path / TENSORS))
     except KeyError as error:
         raise ConfigError(f'{path / DOCUMENT}: field {error} is missing') from error
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f'{path / DOCUMENT}: a field is of the wrong kind: {error}') from error
     except (SafetensorError, OSError, RuntimeError) as error:
         raise ConfigError(f'{path / TENSORS}: {error}') from error
     return actor.eval()
@@ -263,6 +270,8 @@ def _restore(
         raise ConfigError(f'{path}: {error} is missing') from error
     except RuntimeError as error:
         raise ConfigError(f'{path} is of another training: {error}') from error
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f'{path / DOCUMENT}: a field is of the wrong kind: {error}') from error
     learner.look_again()
 
 

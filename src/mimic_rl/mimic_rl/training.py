@@ -1,6 +1,7 @@
 """Training of a run: goes on where it stopped, keeps curves and films, leaves a policy."""
 
 import fcntl
+import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -105,6 +106,9 @@ class Training:
             save_every: Updates between checkpoints.
             film_every: Steps between films; 0: none.
             report: Called after each update; False ends the training.
+
+        Raises:
+            ConfigError: The folder was moved or removed meanwhile.
         """
         learner = self.learner
         while learner.steps < steps:
@@ -114,15 +118,13 @@ class Training:
                 result.steps, {f'practice/{k}': float(v) for k, v in asdict(result).items()}
             )
             if learner.updates % save_every == 0:
-                save_checkpoint(learner, self.folder)
-                save_policy(learner, self.folder)
+                self._save()
             wanted = film_every and before // film_every != learner.steps // film_every
             if wanted and not self.no_films:
                 self._try_to_film()
             if report is not None and not report(result):
                 break
-        save_checkpoint(learner, self.folder)
-        save_policy(learner, self.folder)
+        self._save()
 
     def film(self, path: Path) -> None:
         """Write a film of one episode of the present policy; training does not notice."""
@@ -141,6 +143,17 @@ class Training:
         camera.close()
         practice.close()
         write_film(pictures, path, self.settings.practice.control_rate)
+
+    def _save(self) -> None:
+        """Write checkpoint and policy, unless they would be the only files of another folder."""
+        lock = self.folder / _LOCK
+        if not lock.exists() or not os.path.samestat(lock.stat(), os.fstat(self._lock.fileno())):
+            raise ConfigError(
+                f'{self.folder} was moved or removed while it was practised: the training goes on '
+                'from the last checkpoint with ./mimic practise train and the new name'
+            )
+        save_checkpoint(self.learner, self.folder)
+        save_policy(self.learner, self.folder)
 
     def _try_to_film(self) -> None:
         """Film if that is possible here; a training does not end for want of pictures."""

@@ -285,8 +285,38 @@ def test_a_training_whose_checkpoints_are_all_torn_does_not_begin_anew(run, sett
 
 
 def test_a_policy_that_is_missing_or_torn_is_named(tmp_path):
-    with pytest.raises(ConfigError, match='policy'):
+    with pytest.raises(ConfigError, match=r'policy.*practise train goes on'):
         load_actor(tmp_path)
+
+
+@pytest.mark.parametrize('field', ['steps', 'recent', 'practice'])
+def test_a_checkpoint_with_a_field_of_the_wrong_kind_is_named(run, settings, tmp_path, field):
+    training = Training(run, settings, tmp_path, threads=1)
+    training.run(32)
+    training.close()
+    (path,) = tmp_path.glob('checkpoint-*/state.json')
+    path.write_text(json.dumps(json.loads(path.read_text()) | {field: None}))
+    with pytest.raises(ConfigError, match=rf'{path}: a field is of the wrong kind'):
+        Training(run, settings, tmp_path, threads=1)
+    path = tmp_path / 'policy' / 'state.json'
+    path.write_text(json.dumps(json.loads(path.read_text()) | {'inputs': None}))
+    with pytest.raises(ConfigError, match=rf'{path}: a field is of the wrong kind'):
+        load_actor(tmp_path)
+
+
+def test_a_training_whose_folder_is_moved_ends_and_goes_on_under_the_new_name(
+    run, settings, tmp_path
+):
+    training = Training(run, settings, tmp_path / 'old', threads=1)
+    training.run(32)
+    (tmp_path / 'old').rename(tmp_path / 'new')
+    with pytest.raises(ConfigError, match=r'old was moved or removed .* the new name'):
+        training.run(64)
+    training.close()
+    assert not (tmp_path / 'old').exists()
+    again = Training(run, settings, tmp_path / 'new', threads=1)
+    assert again.resumed and again.learner.steps == 32
+    again.close()
 
 
 def test_killed_between_two_renames_the_policy_before_is_read(run, settings, tmp_path):
