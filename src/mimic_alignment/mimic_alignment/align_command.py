@@ -134,11 +134,18 @@ def write_plots(done: Done, params: AlignmentParams, folder: Path) -> list[Path]
     h, r = (int(i) for i in np.unravel_index(np.argmin(costs), costs.shape))
     warp = done.alignment.warps[h][r]
     local = local_costs(done.humans, done.robots, params, done.encoder)(h, r)
-    folder.mkdir(parents=True, exist_ok=True)
     names = (done.alignment.humans[h], done.alignment.robots[r])
     files = [folder / 'warped_pair.png', folder / 'paths.png']
-    draw_warp(local, warp, humans[h], robots[r], names).savefig(files[0], dpi=110)
-    draw_paths(humans, robots, (h, r, warp)).savefig(files[1], dpi=110)
+    pictures = (
+        draw_warp(local, warp, humans[h], robots[r], names),
+        draw_paths(humans, robots, (h, r, warp)),
+    )
+    for file, picture in zip(files, pictures, strict=True):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            picture.savefig(file, dpi=110)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(file)) from error
     return files
 
 

@@ -153,6 +153,18 @@ def test_no_dataset_and_no_room(dataset, tmp_path, capsys):
         run_job(Job(dataset, 'smell', None, (), (), 'thumbnail'), AlignmentParams())
 
 
+def test_a_picture_that_cannot_be_written_is_named(dataset, tmp_path, capsys, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr('matplotlib.figure.Figure.savefig', full)
+    plots, output = tmp_path / 'plots', tmp_path / 'mapping.json'
+    assert main([str(dataset), '--output', str(output), '--plots', str(plots)]) == 2
+    said = capsys.readouterr().err
+    assert f"No space left on device: '{plots}/warped_pair.png'" in said
+    assert Mapping.load(output).frames
+
+
 def test_a_mapping_that_was_whole_stays_so_when_the_next_fails(dataset, tmp_path):
     output = tmp_path / 'm.json'
     job = Job(dataset, 'action', output, (), (), 'thumbnail')

@@ -154,6 +154,9 @@ def inspect_bag(path: Path, robot: RobotModel | None = None, arm: str = '') -> Q
         findings += _sync_findings(episode)
         bare = is_of_bare_hand(episode)
         cameras = (BARE_HAND, *CAMERAS.values()) if bare else tuple(CAMERAS.values())
+        if bare and not any((t := episode.find(c)) and episode.topics[t].count for c in cameras):
+            text = 'holds neither commands nor pictures'
+            findings.append(Finding('damaged', path.name, text, drop=True))
         for topic in [*cameras, STATES, *GATE_TOPICS]:
             name = episode.find(topic)
             if name is None:

@@ -13,6 +13,8 @@ mask/train                names of all demos: a mapping between two files counts
 """
 
 import json
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +40,7 @@ from mimic_dataset.errors import DatasetError, EpisodeError, WriteError
 from mimic_dataset.parts import PartInfo, as_arrays
 
 IMAGES: Final = {'agent': 'agentview_image', 'wrist': 'wrist_image'}
+OVERHEAD: Final = 512  # [B] of the file for each frame, beside its numbers and pictures
 POSE: Final = 'eef_pose_w_gripper'
 _WXYZ: Final = [3, 0, 1, 2]
 _XYZW: Final = [1, 2, 3, 0]
@@ -60,6 +63,7 @@ def write_robomimic(dataset: Dataset, domain: Domain, path: Path) -> int:
     draft = path.with_name(f'.{path.name}.partial')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _check_room(path, episodes)
         with h5py.File(draft, 'w', track_order=False) as file:
             data = file.create_group('data')
             for number, episode in enumerate(episodes):
@@ -80,6 +84,24 @@ def write_robomimic(dataset: Dataset, domain: Domain, path: Path) -> int:
     finally:
         draft.unlink(missing_ok=True)
     return len(episodes)
+
+
+def _check_room(path: Path, episodes: Sequence[EpisodeArrays]) -> None:
+    """Refuse to begin without room: on a full disk HDF5 ends the process.
+
+    Raises:
+        WriteError: There is not enough; says how much is needed.
+    """
+    needed = 2**20
+    for e in episodes:
+        arrays = (e.agent, e.wrist, e.state, e.action, e.action)
+        needed += sum(a.nbytes for a in arrays if a is not None) + OVERHEAD * len(e)
+    free = shutil.disk_usage(path.parent).free
+    if free < needed:
+        raise WriteError(
+            f'{path}: cannot be written: the disk is full: {needed / 2**20:.0f} MB are needed, '
+            f'{free / 2**20:.0f} MB are free'
+        )
 
 
 def _write_demo(

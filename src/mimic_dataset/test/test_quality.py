@@ -133,6 +133,11 @@ def test_a_bag_of_a_bare_hand_is_no_damaged_robot(tmp_path):
     assert quality.domain == 'robot' and 'no commands' in drop_reasons(quality)[0]
 
 
+def test_a_bag_of_nothing_is_not_kept(tmp_path):
+    (quality,) = inspect(write_bag(tmp_path / 'bag', BagSpec(duration=0.0)))
+    assert drop_reasons(quality) == ['damaged: bag: holds neither commands nor pictures']
+
+
 def test_a_gate_that_was_late_is_no_jump(good, monkeypatch):
     """It sends what is due at once, each command within its limit."""
     late = Deviation('iiwa_joint_2', 'speed', 1.3, 1.0, 2.0)

@@ -1,4 +1,6 @@
 import json
+import shutil
+import types
 
 import h5py
 import numpy as np
@@ -6,6 +8,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from mimic_dataset import DatasetError, load, load_robomimic, write_robomimic
+from mimic_dataset.command import main
 
 from .conftest import fill
 
@@ -134,3 +137,16 @@ def test_damage_and_wrong_hands_are_named(file):
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(DatasetError, match=r'robot\.hdf5: cannot be read as HDF5'):
         load_robomimic(path)
+
+
+def test_a_full_disk_is_said_before_it_is_written(dataset, tmp_path, monkeypatch, capsys):
+    """HDF5 ends the process with a fault of its memory when it finds no room."""
+    folder, _ = dataset
+    assert main(['export', str(folder), '--out', str(tmp_path / 'out')]) == 0
+    written = (tmp_path / 'out' / 'robot.hdf5').stat().st_size
+    nearly = types.SimpleNamespace(free=written - 1)
+    monkeypatch.setattr(shutil, 'disk_usage', lambda _: nearly)
+    assert main(['export', str(folder), '--out', str(tmp_path / 'full')]) == 2
+    said = capsys.readouterr().err
+    assert 'full/robot.hdf5: cannot be written: the disk is full: ' in said and ' are free' in said
+    assert not list((tmp_path / 'full').iterdir())
