@@ -70,7 +70,9 @@ def test_a_palm_may_turn_as_it_was_shown(task, least, most):
 def test_a_draft_spares_the_run_of_another_robot(folder, tmp_path, monkeypatch, capsys):
     before = (folder / 'run.json').read_text()
     assert _call(monkeypatch, 'draft', folder, '--hand', 'allegro') == 2
-    assert 'the run is of iiwa14 with robotiq_2f85, not of' in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f'{folder}: the run is of iiwa14 with robotiq_2f85, not of' in said
+    assert said.endswith(': choose another folder\n')
     assert (folder / 'run.json').read_text() == before
     (tmp_path / 'notes.txt').write_text('mine')
     assert _call(monkeypatch, 'draft', tmp_path) == 2

@@ -31,6 +31,7 @@ from mimic_rl.run_folder import (
     RUN_FILE,
     PracticeObject,
     PracticeRun,
+    WrongRobotError,
     axes_anchors,
     load_run,
     save_run,
@@ -306,7 +307,10 @@ def check_folder(folder: Path, arm: str, hand: str) -> None:
         ConfigError: The folder holds something else.
     """
     if (folder / RUN_FILE).exists():
-        load_run(folder).check_robot(arm, hand)
+        try:
+            load_run(folder).check_robot(arm, hand)
+        except WrongRobotError as error:
+            raise WrongRobotError(f'{folder}: {error}: choose another folder') from None
     elif folder.exists() and any(folder.iterdir()):
         raise ConfigError(f'{folder} holds something else than a run: choose another --out')
 
