@@ -169,7 +169,6 @@ def test_a_done_run_is_left_alone_and_another_setting_is_refused_by_name(episode
 def test_a_run_does_not_go_on_when_episodes_hold_something_else(
     episodes, tmp_path, name, field, text
 ):
-    """Names, lengths and scales are those of then."""
     half = iter([False, False, True]).__next__
     last = _train(episodes, tmp_path, method='co_train', stop=half)
     found = [dataclasses.replace(e) for e in episodes.episodes]
@@ -186,17 +185,6 @@ def test_a_run_does_not_go_on_when_episodes_hold_something_else(
     del document['training']['contents']  # as older checkpoints were
     (last / 'checkpoint.json').write_text(json.dumps(document))
     assert _train(episodes, tmp_path, method='co_train').name == 'step_00000006'
-
-
-def test_episodes_that_came_or_went_are_named(episodes, tmp_path):
-    _train(episodes, tmp_path, method='co_train', stop=lambda: True)
-    for kept, text in ((4, 'human episode human_2 is gone'), (5, 'human episode other is new')):
-        found = list(episodes.episodes[:kept])
-        if kept == 5:
-            found.append(dataclasses.replace(found[-1], name='other'))
-        other = dataclasses.replace(episodes, episodes=tuple(found))
-        with pytest.raises(ConfigError, match=f'training.dataset: {text} now'):
-            _train(other, tmp_path, method='co_train')
 
 
 def test_the_share_of_people_is_logged_only_where_they_are_mixed(episodes, tmp_path):
