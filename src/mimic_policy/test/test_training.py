@@ -212,7 +212,6 @@ def test_a_mapping_of_other_episodes_is_refused(episodes, tmp_path):
 
 
 def test_a_run_goes_on_with_its_own_mapping_only(episodes, tmp_path):
-    """Another file, or none: the curve would be that of neither."""
     settings = _settings(method='immimic_a')
     data = prepare(episodes, settings.train)
     made = Trainer(
@@ -255,7 +254,6 @@ def test_what_immimic_v_saw_is_checked_when_it_goes_on(episodes, tmp_path):
 
 
 def test_immimic_v_goes_on_with_a_mapping_if_it_began_with_one(episodes, tmp_path):
-    """Also before its own would be made, and after."""
     settings = _settings(method='immimic_v', visual_share=0.5)
     data = prepare(episodes, settings.train)
     trainer = Trainer(data, settings.train, settings.network, settings.diffusion, tmp_path)
@@ -454,7 +452,6 @@ def test_reduced_precision_learns_too(episodes, tmp_path):
 
 
 def test_shares_of_the_human_may_be_drawn(episodes, tmp_path):
-    """From Beta(b, b), one for each sample, at any step; a small b mixes little."""
     middles = {}
     for b in (0.1, 20.0):
         settings = _settings(method='immimic_a', mixing='beta', mixing_beta=b, batch=400)
