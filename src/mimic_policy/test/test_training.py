@@ -1,6 +1,5 @@
 import dataclasses
 import errno
-import json
 import multiprocessing
 import os
 import shutil
@@ -14,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 from reaching import SIDE, dataset
+from training_runs import QUICK, settings_of, train_run
 
-from mimic_alignment import Mapping
 from mimic_core.errors import ConfigError
 from mimic_policy import Observation
 from mimic_policy.checkpoint import CheckpointError, checkpoints, load_policy, read_checkpoint
@@ -25,29 +24,10 @@ from mimic_policy.train_params import METHODS
 from mimic_policy.trainer import Trainer, TrainingError
 from mimic_policy.training import CURVE, Settings, read_curve, train
 
-QUICK = dict(
-    steps=6, batch=4, horizon=8, warm_up=2, height=SIDE, width=SIDE, log_every=2, save_every=2,
-    channels=8, keypoints=8, feature=16, state_feature=16, widths=(16, 32), crop=4,
-)  # fmt: skip
-
-
-@pytest.fixture(scope='module')
-def episodes():
-    return dataset(robots=2, humans=3)
-
-
-def _settings(**changes):
-    return Settings.of('small', {**QUICK, **changes})
-
-
-def _train(episodes, run, *, stop=lambda: False, **changes):
-    settings = _settings(**changes)
-    return train(prepare(episodes, settings.train), settings, run, stop=stop)
-
 
 @pytest.mark.parametrize('method', METHODS)
 def test_each_method_trains_and_its_checkpoint_predicts(episodes, tmp_path, method):
-    last = _train(episodes, tmp_path, method=method)
+    last = train_run(episodes, tmp_path, method=method)
     policy = load_policy(last)
     assert policy.meta.method == method
     assert policy.meta.cameras == {'agent': (SIDE, SIDE)}
@@ -75,8 +55,8 @@ class _Killed(BaseException):
 @pytest.mark.parametrize('steps', [3, 5])
 def test_a_killed_run_goes_on_with_the_same_numbers(episodes, tmp_path, method, steps):
     """Killed between two checkpoints: curve and weights are those of a run that was not."""
-    whole = _train(episodes, tmp_path / 'whole', method=method)
-    settings = _settings(method=method)
+    whole = train_run(episodes, tmp_path / 'whole', method=method)
+    settings = settings_of(method=method)
     data = prepare(episodes, settings.train)
 
     def kill(trainer, entry):
@@ -136,195 +116,14 @@ def test_after_sigkill_the_loss_curve_is_that_of_a_run_that_was_not_killed(episo
 def test_the_same_seed_gives_the_same_and_another_seed_another(episodes, tmp_path):
     curves = []
     for name, seed in (('a', 0), ('b', 0), ('c', 1)):
-        _train(episodes, tmp_path / name, method='immimic_a', seed=seed)
+        train_run(episodes, tmp_path / name, method='immimic_a', seed=seed)
         curves.append(read_curve(tmp_path / name))
     assert curves[0] == curves[1]
     assert curves[0] != curves[2]
 
 
-def test_a_done_run_is_left_alone_and_another_setting_is_refused_by_name(episodes, tmp_path):
-    last = _train(episodes, tmp_path, method='robot_only')
-    before = last.stat().st_mtime_ns
-    assert _train(episodes, tmp_path, method='robot_only') == last
-    assert last.stat().st_mtime_ns == before
-    for changes, field in (
-        ({'seed': 4}, r'params\.seed was 0 and is 4'),
-        ({'feature': 24}, r'network\.feature was 16 and is 24'),
-        ({'prediction': 'epsilon'}, r'diffusion\.prediction'),
-    ):
-        with pytest.raises(ConfigError, match=field):
-            _train(episodes, tmp_path, method='robot_only', **changes)
-    with pytest.raises(ConfigError, match=r'training\.dataset'):
-        _train(dataset(2, 0, seed=9), tmp_path, method='robot_only')
-
-
-@pytest.mark.parametrize(
-    ('name', 'field', 'text'),
-    [
-        ('robot_1', 'action', 'action of robot episode robot_1 is another one now'),
-        ('robot_0', 'state', 'state of robot episode robot_0 is another one now'),
-        ('human_2', 'agent', 'agent of human episode human_2 is another one now'),
-    ],
-)
-def test_a_run_does_not_go_on_when_episodes_hold_something_else(
-    episodes, tmp_path, name, field, text
-):
-    half = iter([False, False, True]).__next__
-    last = _train(episodes, tmp_path, method='co_train', stop=half)
-    found = [dataclasses.replace(e) for e in episodes.episodes]
-    changed = next(e for e in found if e.name == name)
-    values = getattr(changed, field).copy()
-    values[5] = values[6] if field != 'agent' else values[5]
-    values[:] = values[::-1] if field == 'agent' else values
-    object.__setattr__(changed, field, values)
-    with pytest.raises(
-        ConfigError, match=rf'checkpoint\.json: training\.dataset: {text}.*--fresh'
-    ):
-        _train(dataclasses.replace(episodes, episodes=tuple(found)), tmp_path, method='co_train')
-    document = json.loads((last / 'checkpoint.json').read_text())
-    del document['training']['contents']  # as older checkpoints were
-    (last / 'checkpoint.json').write_text(json.dumps(document))
-    assert _train(episodes, tmp_path, method='co_train').name == 'step_00000006'
-
-
-def test_the_share_of_people_is_logged_only_where_they_are_mixed(episodes, tmp_path):
-    _train(episodes, tmp_path, method='immimic_v', log_every=1, visual_share=0.5)
-    curve = read_curve(tmp_path)
-    assert [line['step'] for line in curve if 'human_share' in line] == [4, 5, 6]
-    assert [line['step'] for line in curve if 'loss_mixed' in line] == [4, 5, 6]
-
-
-def test_a_mapping_of_other_episodes_is_refused(episodes, tmp_path):
-    settings = _settings(method='immimic_a')
-    data = prepare(episodes, settings.train)
-    whole = Trainer(data, settings.train, settings.network, settings.diffusion, tmp_path)
-    mapping = whole._make_mapping()
-    rows = mapping.frames
-    for wrong, text in (
-        (rows[:2], 'of 2 human episodes, 3 are trained on'),
-        (tuple(row[:1] for row in rows), 'of 1 robot episodes, 2 are trained on'),
-        (tuple(tuple(f[1:] for f in row) for row in rows), 'human episode 0 on robot episode 0'),
-        (tuple(tuple(f + 99 for f in row) for row in rows), 'align it again'),
-    ):
-        with pytest.raises(ConfigError, match=text):
-            train(data, settings, tmp_path, mapping=type(mapping)(wrong))
-    assert not checkpoints(tmp_path)
-
-
-def test_a_run_goes_on_with_its_own_mapping_only(episodes, tmp_path):
-    settings = _settings(method='immimic_a')
-    data = prepare(episodes, settings.train)
-    made = Trainer(
-        data, settings.train, settings.network, settings.diffusion, tmp_path
-    )._make_mapping()
-    first = tuple(tuple(0 * frames for frames in row) for row in made.frames)
-    other = Mapping(first)
-    half = iter([False, False, True]).__next__
-    train(data, settings, tmp_path / 'own', stop=half, mapping=other)
-    assert read_checkpoint(tmp_path / 'own').document['training']['mapping'] == other.digest
-    for wrong in (made, None):
-        with pytest.raises(ConfigError, match=r'own: training\.mapping was'):
-            train(data, settings, tmp_path / 'own', mapping=wrong)
-    train(data, settings, tmp_path / 'own', mapping=Mapping(first))
-    assert read_checkpoint(tmp_path / 'own').step == 6
-    # The same mapping may come from a file, or be made anew
-    half = iter([False, False, True]).__next__
-    train(data, settings, tmp_path / 'made', stop=half)
-    train(data, settings, tmp_path / 'made', mapping=made)
-    with pytest.raises(ConfigError, match='mapping: co_train uses none'):
-        settings = _settings(method='co_train')
-        train(data, settings, tmp_path / 'unused', mapping=made)
-
-
-def test_what_immimic_v_saw_is_checked_when_it_goes_on(episodes, tmp_path):
-    settings = _settings(method='immimic_v')
-    data = prepare(episodes, settings.train)
-    train(data, settings, tmp_path, stop=iter([False] * 3 + [True]).__next__)
-    file = tmp_path / 'mapping_visual.json'
-    good = Mapping.load(file)
-    for frames, text in (
-        (good.frames[:1], r'mapping_visual\.json: of 1 human episodes, 3 are trained on'),
-        (tuple(tuple(0 * f for f in row) for row in good.frames), r'training\.mapping was'),
-    ):
-        Mapping(frames).save(file)
-        with pytest.raises(ConfigError, match=text):
-            train(data, settings, tmp_path)
-    good.save(file)
-    train(data, settings, tmp_path)
-
-
-def test_immimic_v_goes_on_with_a_mapping_if_it_began_with_one(episodes, tmp_path):
-    settings = _settings(method='immimic_v', visual_share=0.5)
-    data = prepare(episodes, settings.train)
-    trainer = Trainer(data, settings.train, settings.network, settings.diffusion, tmp_path)
-    given = trainer._make_mapping()
-    for name, mapping, steps, now, text in (
-        ('none', None, 2, given, 'training.mapping: none was given, and one is now'),
-        ('early', given, 2, None, 'training.mapping: one was given, and none is now'),
-        ('late', given, 5, None, 'mapping_visual.json is not there: give the mapping of then'),
-    ):
-        stops = iter([False] * (steps - 1) + [True]).__next__
-        train(data, settings, tmp_path / name, mapping=mapping, stop=stops)
-        with pytest.raises(ConfigError, match=text):
-            train(data, settings, tmp_path / name, mapping=now)
-        train(data, settings, tmp_path / name, mapping=mapping)
-
-
-@pytest.mark.parametrize(
-    ('field', 'value', 'text'),
-    [
-        ('contents', 3, r'training\.contents is no map of episodes'),
-        ('updates', None, r'training\.updates = None is no count'),
-        ('updates', 'many', r"training\.updates = 'many'"),
-        ('sums', None, r'training\.sums is missing or wrong'),
-        ('sums', {'robot': [1.0]}, r'training\.sums\.robot = \[1\.0\]'),
-    ],
-)
-def test_a_wrong_field_of_the_training_state_is_named(episodes, tmp_path, field, value, text):
-    last = _train(episodes, tmp_path, method='robot_only', steps=4, stop=lambda: True)
-    file = last / 'checkpoint.json'
-    document = json.loads(file.read_text())
-    if value is None:
-        del document['training'][field]
-    else:
-        document['training'][field] = value
-    file.write_text(json.dumps(document))
-    with pytest.raises(CheckpointError, match=rf'checkpoint\.json: {text}'):
-        _train(episodes, tmp_path, method='robot_only', steps=4)
-
-
-@pytest.mark.parametrize('line', [b'3\n', b'{"loss_robot": 1.0}\n', b'\xff\xfe\n', b'{"step": '])
-def test_a_damaged_line_of_the_curve_stops_no_run(episodes, tmp_path, line):
-    stops = iter([False, False, False, True])
-    _train(episodes, tmp_path, stop=lambda: next(stops))
-    file = tmp_path / CURVE
-    with file.open('ab') as curve:
-        curve.write(line)
-    _train(episodes, tmp_path)
-    assert [entry['step'] for entry in read_curve(tmp_path)] == [2, 4, 6]
-
-
-def test_fresh_begins_again(episodes, tmp_path):
-    settings = _settings(method='robot_only')
-    data = prepare(episodes, settings.train)
-    train(data, settings, tmp_path)
-    changed = _settings(method='robot_only', seed=3)
-    train(prepare(episodes, changed.train), changed, tmp_path, fresh=True)
-    assert [line['step'] for line in read_curve(tmp_path)] == [2, 4, 6]
-    assert load_policy(tmp_path).meta.method == 'robot_only'
-
-
-def test_a_person_may_stop_it_and_go_on(episodes, tmp_path):
-    settings = _settings(method='robot_only', save_every=100)
-    data = prepare(episodes, settings.train)
-    train(data, settings, tmp_path, stop=iter([False, False, True]).__next__)
-    assert read_checkpoint(tmp_path).step == 3
-    train(data, settings, tmp_path)
-    assert read_checkpoint(tmp_path).step == 6
-
-
 def test_a_loss_that_is_not_finite_ends_it_and_leaves_the_last_checkpoint(episodes, tmp_path):
-    settings = _settings(method='robot_only')
+    settings = settings_of(method='robot_only')
     data = prepare(episodes, settings.train)
 
     def break_it(trainer, entry):
@@ -341,7 +140,7 @@ def test_a_loss_that_is_not_finite_ends_it_and_leaves_the_last_checkpoint(episod
 @pytest.mark.parametrize('bad', ['nan', 'inf'])
 def test_a_gradient_that_is_not_finite_ends_it_before_the_weights_change(episodes, tmp_path, bad):
     """Its loss is finite, and the step at which it comes would write a checkpoint."""
-    settings = _settings(method='robot_only')
+    settings = settings_of(method='robot_only')
     data = prepare(episodes, settings.train)
 
     def break_it(trainer, entry):
@@ -358,8 +157,8 @@ def test_a_gradient_that_is_not_finite_ends_it_before_the_weights_change(episode
 @pytest.mark.filterwarnings('ignore:.*copying from a non-meta parameter')
 def test_all_of_the_optimiser_goes_on_where_its_parameters_are(episodes, tmp_path):
     """The fused kernel of an accelerator wants the count of steps there too."""
-    last = _train(episodes, tmp_path, method='robot_only', steps=4)
-    settings = _settings(method='robot_only', steps=4)
+    last = train_run(episodes, tmp_path, method='robot_only', steps=4)
+    settings = settings_of(method='robot_only', steps=4)
     trainer = Trainer(
         prepare(episodes, settings.train), settings.train, settings.network, settings.diffusion,
         tmp_path, device=torch.device('meta'),
@@ -371,7 +170,7 @@ def test_all_of_the_optimiser_goes_on_where_its_parameters_are(episodes, tmp_pat
 
 
 def test_a_damaged_training_state_is_named(episodes, tmp_path):
-    last = _train(episodes, tmp_path, method='robot_only', steps=4)
+    last = train_run(episodes, tmp_path, method='robot_only', steps=4)
     file = last / 'training.safetensors'
     file.write_bytes(file.read_bytes()[:-10])
     first = checkpoints(tmp_path)[0]
@@ -379,14 +178,14 @@ def test_a_damaged_training_state_is_named(episodes, tmp_path):
         r'training\.safetensors: damaged.*; remove .*/step_00000004 to go on from step_00000002'
     )
     with pytest.raises(CheckpointError, match=words):
-        _train(episodes, tmp_path, method='robot_only', steps=4)
+        train_run(episodes, tmp_path, method='robot_only', steps=4)
     assert load_policy(first)
     shutil.rmtree(last)
-    assert _train(episodes, tmp_path, method='robot_only', steps=4) == last
+    assert train_run(episodes, tmp_path, method='robot_only', steps=4) == last
     shutil.rmtree(first)
     (last / 'checkpoint.json').write_text('{')
     with pytest.raises(CheckpointError, match=r'not JSON.*; remove .*_00000004 to begin again'):
-        _train(episodes, tmp_path, method='robot_only', steps=4)
+        train_run(episodes, tmp_path, method='robot_only', steps=4)
 
 
 @pytest.mark.parametrize(
@@ -399,7 +198,7 @@ def test_a_damaged_training_state_is_named(episodes, tmp_path):
 )
 def test_an_empty_dataset_is_refused(tmp_path, robots, humans, method, message):
     with pytest.raises(ConfigError, match=message):
-        _train(dataset(robots, humans), tmp_path, method=method)
+        train_run(dataset(robots, humans), tmp_path, method=method)
 
 
 @pytest.mark.parametrize(
@@ -417,7 +216,7 @@ def test_an_empty_dataset_is_refused(tmp_path, robots, humans, method, message):
 )
 def test_settings_that_cannot_be_are_refused_by_name(episodes, tmp_path, changes, message):
     with pytest.raises(ConfigError, match=message):
-        _train(episodes, tmp_path, **{'method': 'robot_only', **changes})
+        train_run(episodes, tmp_path, **{'method': 'robot_only', **changes})
 
 
 def test_actions_that_never_change_are_learned_as_they_are(tmp_path):
@@ -426,7 +225,7 @@ def test_actions_that_never_change_are_learned_as_they_are(tmp_path):
         dataclasses.replace(e, action=np.tile(data.episodes[0].action[:1], (len(e), 1)))
         for e in data.episodes
     )
-    last = _train(dataclasses.replace(data, episodes=still), tmp_path, method='robot_only')
+    last = train_run(dataclasses.replace(data, episodes=still), tmp_path, method='robot_only')
     policy = load_policy(last)
     episode = still[0]
     seen = Observation(episode.agent[:1], None, episode.state[:1])
@@ -440,12 +239,12 @@ def test_a_full_disk_stops_it_with_the_file(episodes, tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, 'fsync', full)
     with pytest.raises(CheckpointError, match=r'step_00000002.*the disk is full'):
-        _train(episodes, tmp_path, method='robot_only')
+        train_run(episodes, tmp_path, method='robot_only')
 
 
 def test_reduced_precision_learns_too(episodes, tmp_path):
-    _train(episodes, tmp_path / 'a', method='immimic_a', precision='bf16')
-    _train(episodes, tmp_path / 'b', method='immimic_a', precision='fp32')
+    train_run(episodes, tmp_path / 'a', method='immimic_a', precision='bf16')
+    train_run(episodes, tmp_path / 'b', method='immimic_a', precision='fp32')
     low, full = (read_curve(tmp_path / name)[-1]['loss_robot'] for name in 'ab')
     assert low != full
     assert low == pytest.approx(full, rel=0.1)
@@ -454,7 +253,7 @@ def test_reduced_precision_learns_too(episodes, tmp_path):
 def test_shares_of_the_human_may_be_drawn(episodes, tmp_path):
     middles = {}
     for b in (0.1, 20.0):
-        settings = _settings(method='immimic_a', mixing='beta', mixing_beta=b, batch=400)
+        settings = settings_of(method='immimic_a', mixing='beta', mixing_beta=b, batch=400)
         data = prepare(episodes, settings.train)
         trainer = Trainer(data, settings.train, settings.network, settings.diffusion, tmp_path)
         first, last = (trainer._share(t, np.random.default_rng(0)).numpy() for t in (0, 5))
@@ -465,7 +264,7 @@ def test_shares_of_the_human_may_be_drawn(episodes, tmp_path):
     assert middles[0.1] < 0.2 and middles[20.0] > 0.95
     curves = []
     for name, changes in (('beta', {'mixing': 'beta'}), ('linear', {})):
-        last = _train(episodes, tmp_path / name, method='immimic_a', **changes)
+        last = train_run(episodes, tmp_path / name, method='immimic_a', **changes)
         load_policy(last)
         curves.append([line['loss_mixed'] for line in read_curve(tmp_path / name)])
     assert np.isfinite(curves).all() and curves[0] != curves[1]
@@ -510,7 +309,7 @@ def test_the_preset_of_the_paper_trains_and_predicts(episodes, tmp_path):
     ],
 )
 def test_a_run_in_bf16_goes_on_and_predicts_where_it_was_trained(episodes, tmp_path, place):
-    settings = _settings(method='immimic_a', steps=4, precision='bf16')
+    settings = settings_of(method='immimic_a', steps=4, precision='bf16')
     data = prepare(episodes, settings.train)
     device = torch.device(place)
     train(data, settings, tmp_path, device=device, stop=iter([False, True]).__next__)
@@ -532,7 +331,7 @@ def _worker(rank, port, run, refused):
         'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': str(port),
     }  # fmt: skip
     with pytest.raises(ConfigError, match=refused) if refused else nullcontext():
-        _train(dataset(robots=2, humans=3), run, **_PAIR)
+        train_run(dataset(robots=2, humans=3), run, **_PAIR)
 
 
 def _train_together(*runs, refused=''):
@@ -570,7 +369,7 @@ def test_two_processes_train_one_policy(tmp_path):
     assert read_checkpoint(tmp_path).document['training']['processes'] == 2
     curve = read_curve(tmp_path)
     assert [line['step'] for line in curve] == [1, 2]
-    settings = _settings(**_PAIR)
+    settings = settings_of(**_PAIR)
     data = prepare(dataset(robots=2, humans=3), settings.train)
     alone = [
         Trainer(data, settings.train, settings.network, settings.diffusion, tmp_path, rank=rank)
@@ -596,4 +395,4 @@ def test_when_one_process_is_stopped_all_of_them_end_at_the_same_step(monkeypatc
 def test_torchrun_that_is_half_there_is_refused(episodes, tmp_path, monkeypatch):
     monkeypatch.setenv('WORLD_SIZE', '2')
     with pytest.raises(ConfigError, match='RANK is not: start it with torchrun'):
-        _train(episodes, tmp_path, method='robot_only')
+        train_run(episodes, tmp_path, method='robot_only')
