@@ -29,9 +29,15 @@ class Tried:
     def hands(self, path):
         if isinstance(self._errors[self._lead], HandNotSeenError):
             raise self._errors[self._lead]
-        return 'hand', [f'hand at {self._lead}']
+        return 'hand', [SimpleNamespace(lead=self._lead, base_T_hand=np.eye(4))]
 
-    def start(self, human, run, near, rng):
+    def guessed(self, human):
+        return False
+
+    def target(self, human):
+        return np.eye(4)
+
+    def start(self, human, run, near, rng, skipped):
         if self._errors[self._lead] is not None:
             raise self._errors[self._lead]
         return human
@@ -62,7 +68,7 @@ def test_a_start_that_is_not_free_is_told_whatever_is_wrong_earlier(draft, later
 
 def test_an_earlier_start_that_is_free_is_taken(draft):
     tried = Tried({30: BLOCKED, 35: HandNotSeenError('no hand'), 40: None})
-    assert _begin(tried, draft, tried).posture == 'hand at 40'
+    assert _begin(tried, draft, tried).posture.lead == 40
 
 
 @pytest.mark.parametrize('error', [HandNotSeenError('no hand'), UnreachableStartError('too far')])
