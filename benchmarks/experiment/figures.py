@@ -88,7 +88,7 @@ def draw_scaling(results: Results, task: str = TASKS[0]) -> Figure:
                     results, ROBOT_COUNTS, 'robots', task=task, hand=hand, method=method,
                     videos=videos,
                 )  # fmt: skip
-                if points:
+                if len(points) > 1:  # else only the table's cell
                     left.plot(*zip(*points, strict=True), style, marker='o', color=colour)
             points = _points(
                 results, VIDEO_COUNTS, 'videos', task=task, hand=hand, method='immimic_a',
@@ -103,7 +103,8 @@ def draw_scaling(results: Results, task: str = TASKS[0]) -> Figure:
                 right.plot(*zip(*points, strict=True), marker='o', color=colour, label=hand)
         left.set_xlabel(f'robot demonstrations; solid: {VIDEOS} videos, dashed: none')
         right.set_xlabel(f'human videos, with {ROBOTS} robot demonstrations')
-        for axes in (left, right):
+        for axes, counts in ((left, ROBOT_COUNTS), (right, VIDEO_COUNTS)):
+            axes.set_xticks(counts)
             axes.set_ylim(-0.02, 1.05)
             axes.set_ylabel('success')
         right.legend(frameon=False)

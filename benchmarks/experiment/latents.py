@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.experiment.ingest import training_set
-from benchmarks.experiment.settings import FOLDER, DataSettings
+from benchmarks.experiment.settings import FOLDER, ROBOTS, DataSettings
 from mimic_alignment import encode
 from mimic_core.arrays import FloatArray
 from mimic_dataset import Dataset
@@ -98,4 +98,4 @@ def figure_of(
 
     policies = {name: FOLDER / checkpoint for name, checkpoint in checkpoints.items()}
     size = picture_size(next(iter(policies.values())))
-    return draw(policies, training_set(task, hand, data, EPISODES, EPISODES, size), seed)
+    return draw(policies, training_set(task, hand, data, ROBOTS, EPISODES, size), seed)
