@@ -12,9 +12,8 @@ obs/eef_pose_w_gripper  (T, 7 + J) position 3 [m], quaternion wxyz, hand joints;
 mask/train                names of all demos: a mapping between two files counts them
 """
 
+import io
 import json
-import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,7 +39,6 @@ from mimic_dataset.errors import DatasetError, EpisodeError, WriteError
 from mimic_dataset.parts import PartInfo, as_arrays
 
 IMAGES: Final = {'agent': 'agentview_image', 'wrist': 'wrist_image'}
-OVERHEAD: Final = 512  # [B] of the file for each frame, beside its numbers and pictures
 POSE: Final = 'eef_pose_w_gripper'
 _WXYZ: Final = [3, 0, 1, 2]
 _XYZW: Final = [1, 2, 3, 0]
@@ -63,21 +61,24 @@ def write_robomimic(dataset: Dataset, domain: Domain, path: Path) -> int:
     draft = path.with_name(f'.{path.name}.partial')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _check_room(path, episodes)
-        with h5py.File(draft, 'w', track_order=False) as file:
-            data = file.create_group('data')
-            for number, episode in enumerate(episodes):
-                _write_demo(data.create_group(f'demo_{number}'), episode, low, high)
-            data.attrs['total'] = sum(len(e) for e in episodes)
-            data.attrs['env_args'] = json.dumps(
-                {'env_name': f'mimic_{dataset.meta.task}', 'env_type': 2, 'env_kwargs': {}}
-            )
-            about = dataset.meta.as_map() | {
-                'domain': domain, 'action_low': low.tolist(), 'action_high': high.tolist(),
-            }  # fmt: skip
-            data.attrs['mimic'] = json.dumps(about)
-            names = [f'demo_{i}' for i in range(len(episodes))]
-            file['mask/train'] = np.array(names, dtype='S')
+        with draft.open('w+b', buffering=0) as raw:
+            target = _Target(raw)
+            with h5py.File(target, 'w', track_order=False) as file:
+                data = file.create_group('data')
+                for number, episode in enumerate(episodes):
+                    _write_demo(data.create_group(f'demo_{number}'), episode, low, high)
+                    target.check()
+                data.attrs['total'] = sum(len(e) for e in episodes)
+                data.attrs['env_args'] = json.dumps(
+                    {'env_name': f'mimic_{dataset.meta.task}', 'env_type': 2, 'env_kwargs': {}}
+                )
+                about = dataset.meta.as_map() | {
+                    'domain': domain, 'action_low': low.tolist(), 'action_high': high.tolist(),
+                }  # fmt: skip
+                data.attrs['mimic'] = json.dumps(about)
+                names = [f'demo_{i}' for i in range(len(episodes))]
+                file['mask/train'] = np.array(names, dtype='S')
+            target.check()
         draft.replace(path)
     except OSError as error:
         raise WriteError(f'{path}: cannot be written: {error}') from error
@@ -86,22 +87,51 @@ def write_robomimic(dataset: Dataset, domain: Domain, path: Path) -> int:
     return len(episodes)
 
 
-def _check_room(path: Path, episodes: Sequence[EpisodeArrays]) -> None:
-    """Refuse to begin without room: on a full disk HDF5 ends the process.
+class _Target(io.RawIOBase):
+    """A file for HDF5 that hides a full disk: a process in which HDF5 meets one is ended.
 
-    Raises:
-        WriteError: There is not enough; says how much is needed.
+    Nothing is written from the first error on; `check` raises it.
     """
-    needed = 2**20
-    for e in episodes:
-        arrays = (e.agent, e.wrist, e.state, e.action, e.action)
-        needed += sum(a.nbytes for a in arrays if a is not None) + OVERHEAD * len(e)
-    free = shutil.disk_usage(path.parent).free
-    if free < needed:
-        raise WriteError(
-            f'{path}: cannot be written: the disk is full: {needed / 2**20:.0f} MB are needed, '
-            f'{free / 2**20:.0f} MB are free'
-        )
+
+    def __init__(self, file: io.FileIO) -> None:
+        super().__init__()
+        self._file = file
+        self._error: OSError | None = None
+
+    def check(self) -> None:
+        """Raise what went wrong.
+
+        Raises:
+            OSError: The disk is full, or broken.
+        """
+        if self._error is not None:
+            raise self._error
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        return self._file.readinto(buffer)
+
+    def write(self, data: Any, /) -> int:
+        rest = memoryview(data)
+        size = len(rest)
+        try:
+            while self._error is None and len(rest):
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            self._error = error
+        return size
+
+    def truncate(self, size: int | None = None, /) -> int:
+        try:
+            return self._file.truncate(size)
+        except OSError as error:
+            self._error = self._error or error
+            return self._file.tell() if size is None else size
 
 
 def _write_demo(

@@ -1,6 +1,6 @@
 import json
-import shutil
-import types
+import subprocess
+import sys
 
 import h5py
 import numpy as np
@@ -8,7 +8,6 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from mimic_dataset import DatasetError, load, load_robomimic, write_robomimic
-from mimic_dataset.command import main
 
 from .conftest import fill
 
@@ -139,14 +138,23 @@ def test_damage_and_wrong_hands_are_named(file):
         load_robomimic(path)
 
 
-def test_a_full_disk_is_said_before_it_is_written(dataset, tmp_path, monkeypatch, capsys):
+_EXPORT = """
+import resource, signal, sys
+from mimic_dataset.command import main
+folder, out, *rooms = sys.argv[1:]
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+for room in rooms:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(room), resource.RLIM_INFINITY))
+    assert main(['export', folder, '--out', out]) == 2, room
+"""
+
+
+def test_a_disk_that_fills_up_is_said(file, dataset, tmp_path):
     """HDF5 ends the process with a fault of its memory when it finds no room."""
-    folder, _ = dataset
-    assert main(['export', str(folder), '--out', str(tmp_path / 'out')]) == 0
-    written = (tmp_path / 'out' / 'robot.hdf5').stat().st_size
-    nearly = types.SimpleNamespace(free=written - 1)
-    monkeypatch.setattr(shutil, 'disk_usage', lambda _: nearly)
-    assert main(['export', str(folder), '--out', str(tmp_path / 'full')]) == 2
-    said = capsys.readouterr().err
-    assert 'full/robot.hdf5: cannot be written: the disk is full: ' in said and ' are free' in said
-    assert not list((tmp_path / 'full').iterdir())
+    size, out = file[0].stat().st_size, tmp_path / 'out'
+    rooms = [str(int(share * size)) for share in (0.0, 0.01, 0.5, 0.99)]
+    asked = [sys.executable, '-c', _EXPORT, str(dataset[0]), str(out), *rooms]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count('out/robot.hdf5: cannot be written: ') == len(rooms)
+    assert not list(out.iterdir())
