@@ -18,6 +18,7 @@ from rich.table import Table
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / 'benchmarks' / 'results'
 _NOTES = '<!-- notes: what stands below is written by people -->\n'
+_LONG = 40  # rows of a table that is folded on its page
 
 
 @dataclass(frozen=True)
@@ -100,9 +101,9 @@ def machine() -> str:
 def publish(path: Path) -> Path:
     """Write the page docs/results/<bench>.md of a result; return its path.
 
-    What people wrote on the page below its table stays. Pictures of the same name go with it,
-    those of `<bench>-….png` too where an earlier run made them, and what a bench keeps for its
-    next run on another machine.
+    A long table is folded, below the pictures. What people wrote on the page stays. Pictures of
+    the same name go with it, those of `<bench>-….png` too where an earlier run made them, and
+    what a bench keeps for its next run on another machine.
     """
     result = json.loads(path.read_text())
     page = ROOT / 'docs' / 'results' / f'{result["bench"]}.md'
@@ -116,24 +117,45 @@ def publish(path: Path) -> Path:
         f'`./mimic bench {result["bench"]}{options}`, commit {result["commit"]}, '
         f'{result["date"]}, {result["duration"]:.0f} s, {result["machine"]}',
         '',
-        '| what | value | unit | target | met |',
-        '| --- | --- | --- | --- | --- |',
     ]
-    for row in result['rows']:
-        met = '' if row['met'] is None else 'yes' if row['met'] else '**no**'
-        value = f'{row["value"]:.4g}'
-        lines.append(
-            f'| {row["name"]} | {value} | {row["unit"]} | {row["target"] or ""} | {met} |'
-        )
     for picture in (path.with_suffix('.png'), *path.parent.glob(f'{path.stem}-*.png')):
         if picture.exists():
             shutil.copyfile(picture, page.with_name(picture.name))
     there = [page.with_suffix('.png'), *sorted(page.parent.glob(f'{page.stem}-*.png'))]
-    lines += [f'\n![{p.stem}]({p.name})' for p in there if p.exists()]
+    pictures = [f'\n![{p.stem}]({p.name})' for p in there if p.exists()]
+    lines += _body([Row(**row) for row in result['rows']], pictures)
     if (kept := path.with_name(f'{path.stem}_kept.json')).exists():
         shutil.copyfile(kept, page.with_name(kept.name))
     page.write_text('\n'.join(lines) + '\n\n' + _NOTES + notes)
     return page
+
+
+def _body(rows: Sequence[Row], pictures: Sequence[str]) -> list[str]:
+    table = _table(rows)
+    if len(rows) <= _LONG:
+        return [*table, *pictures]
+    summary = f'\n<details><summary>All {len(rows)} values</summary>\n'
+    return [*_targets(rows), *pictures, summary, *table, '\n</details>']
+
+
+def _table(rows: Sequence[Row]) -> list[str]:
+    lines = ['| what | value | unit | target | met |', '| --- | --- | --- | --- | --- |']
+    for row in rows:
+        met = '' if row.met is None else 'yes' if row.met else '**no**'
+        lines.append(f'| {row.name} | {row.value:.4g} | {row.unit} | {row.target or ""} | {met} |')
+    return lines
+
+
+def _targets(rows: Sequence[Row]) -> list[str]:
+    """Return what a long table comes to: how many targets are met, and those that are missed."""
+    judged = [row for row in rows if row.met is not None]
+    missed = [row for row in judged if not row.met]
+    if not judged:
+        return [f'{len(rows)} values, none with a target.']
+    count = f'{len(judged) - len(missed)} of {len(judged)} targets are met'
+    return (
+        [f'**{count}**, these are missed:', '', *_table(missed)] if missed else [f'**{count}**.']
+    )
 
 
 def save(bench: str, options: Options, rows: Sequence[Row], started: float) -> Path:

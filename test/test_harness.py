@@ -42,6 +42,18 @@ def test_a_page_keeps_what_people_wrote(root):
     assert _page(harness.Options(), root)[1].endswith('\nSeen by eye.\n')
 
 
+def test_a_long_table_is_folded_and_what_is_missed_leads(root):
+    rows = [harness.info(f'count {i}', i, '') for i in range(40)]
+    rows += [harness.at_least('rate', 3.0, 'Hz', 4.0), harness.at_most('error', 1.0, 'mm', 5.0)]
+    path = harness.save('some', harness.Options(), rows, time.perf_counter())
+    path.with_suffix('.png').write_bytes(b'picture')
+    before, _, folded = harness.publish(path).read_text().partition('<details>')
+    assert '**1 of 2 targets are met**, these are missed:' in before and '![some](' in before
+    assert before.count('\n| ') == 3 and '| rate | 3 | Hz | ≥ 4 | **no** |' in before
+    assert '<summary>All 42 values</summary>' in folded
+    assert all(f'\n| {row.name} |' in folded for row in rows) and '\n</details>\n' in folded
+
+
 def test_a_picture_goes_with_its_page(root):
     path, text = _page(harness.Options(), root)
     assert '![' not in text
