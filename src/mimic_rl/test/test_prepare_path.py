@@ -8,6 +8,7 @@ from mimic_rl.prepare.path import (
     ObjectNotSeenError,
     object_path,
     poses_at,
+    smooth,
     smooth_poses,
 )
 from mimic_rl.run_folder import axes_anchors
@@ -57,6 +58,30 @@ def test_smoothing_lowers_noise_and_keeps_rotations_and_parabolas():
     assert np.std(smoothed[:, :3, 3] - clean[:, :3, 3]) < 0.6 * np.std(noise)
     turns = smoothed[:, :3, :3]
     assert np.allclose(turns @ turns.transpose(0, 2, 1), np.eye(3), atol=1e-12)
+
+
+@pytest.mark.parametrize('lost', [range(72, 77), range(72, 90), range(62, 110, 2)])
+def test_frames_that_were_lost_bend_nothing(lost):
+    """Measured before smoothing knew of stamps: 56 mm and twice the speed for 18 lost frames."""
+    kept = np.delete(np.arange(len(STAMPS)), lost)
+    poses = pushed(speed=0.25)
+    angle = np.clip(STAMPS - MOVES, 0.0, 1.5) * 0.6
+    poses[:, 0, 0] = poses[:, 1, 1] = np.cos(angle)
+    poses[:, 1, 0], poses[:, 0, 1] = np.sin(angle), -np.sin(angle)
+    path = object_path(STAMPS[kept], poses[kept], axes_anchors(), PARAMS)
+    truth = poses_at(STAMPS, poses, path.stamps)
+    # Smoothing alone rounds the corner at the beginning by 3 mm.
+    assert np.abs(path.poses[:, :3, 3] - truth[:, :3, 3]).max() < 0.005
+    assert np.abs(path.poses[:, :3, :3] - truth[:, :3, :3]).max() < 0.02
+    assert np.abs(np.diff(path.poses[:, 1, 3])).max() * PARAMS.rate < 0.27  # [m/s]
+    turns = path.poses[:, :3, :3]
+    assert np.allclose(turns @ turns.transpose(0, 2, 1), np.eye(3), atol=1e-9)
+
+
+def test_the_hand_is_smoothed_over_lost_frames_too():
+    kept = np.delete(np.arange(len(STAMPS)), np.arange(72, 90))
+    way = pushed(speed=0.25)[kept, :3, 3]
+    assert np.abs(smooth(STAMPS[kept], way, 0.3) - way).max() < 0.005
 
 
 def test_poses_between_and_beyond():

@@ -40,24 +40,42 @@ class ObjectPath:
 
 
 def smooth(stamps: FloatArray, values: FloatArray, window: float) -> FloatArray:
-    """Return values (N, D) smoothed without delay by local polynomials over a window [s]."""
-    period = float(np.median(np.diff(stamps)))
-    length = 2 * int(0.5 * window / period) + 1
-    if length <= _ORDER + 1 or len(values) < length:
+    """Return values (N, D) smoothed without delay by local polynomials over a window [s].
+
+    Between stamps (N,) [s] may lie lost frames: an even grid is smoothed, values go there and
+    back by straight lines.
+    """
+    even, length = _grid(stamps, window)
+    if length <= _ORDER + 1:
         return values
-    result: FloatArray = savgol_filter(values, length, _ORDER, axis=0, mode='interp')
-    return result
+    dense = np.stack([np.interp(even, stamps, column) for column in values.T], axis=1)
+    dense = savgol_filter(dense, length, _ORDER, axis=0, mode='interp')
+    return np.stack([np.interp(stamps, even, column) for column in dense.T], axis=1)
 
 
 def smooth_poses(stamps: FloatArray, poses: FloatArray, window: float) -> FloatArray:
     """Return poses (N, 4, 4) smoothed likewise; turns by their matrices, made rotations again."""
-    result = poses.copy()
-    result[:, :3, 3] = smooth(stamps, poses[:, :3, 3], window)
-    turns = smooth(stamps, poses[:, :3, :3].reshape(-1, 9), window).reshape(-1, 3, 3)
-    left, _, right = np.linalg.svd(turns)
+    even, length = _grid(stamps, window)
+    if length <= _ORDER + 1:
+        return poses.copy()
+    dense = poses_at(stamps, poses, even)
+    rows = savgol_filter(dense[:, :3].reshape(-1, 12), length, _ORDER, axis=0, mode='interp')
+    dense[:, :3] = rows.reshape(-1, 3, 4)
+    left, _, right = np.linalg.svd(dense[:, :3, :3])
     left[:, :, 2] *= np.linalg.det(left @ right)[:, None]
-    result[:, :3, :3] = left @ right
-    return result
+    dense[:, :3, :3] = left @ right
+    return poses_at(even, dense, stamps)
+
+
+def _grid(stamps: FloatArray, window: float) -> tuple[FloatArray, int]:
+    """Return even times (M,) [s] as dense as most stamps (N,), and how many fill a window.
+
+    Where they fill none the count is 1: there is nothing to smooth.
+    """
+    span, period = float(stamps[-1] - stamps[0]), float(np.median(np.diff(stamps)))
+    even = np.linspace(stamps[0], stamps[-1], round(span / period) + 1)
+    length = 2 * int(0.5 * window / period) + 1
+    return even, length if length <= len(even) else 1
 
 
 def poses_at(stamps: FloatArray, poses: FloatArray, when: FloatArray) -> FloatArray:
