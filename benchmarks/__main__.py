@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from benchmarks.harness import Options, publish, save
+from mimic_core.arguments import at_least
 from mimic_core.errors import MimicError
 
 NOT_BENCHES = {'__init__', '__main__', 'harness'}
@@ -25,12 +26,14 @@ def main() -> int:
     }
     parser = argparse.ArgumentParser(prog='./mimic bench', description='Measure and compare.')
     parser.add_argument('names', nargs='*', metavar='NAME', help=', '.join(known))
-    parser.add_argument('--seed', type=int, default=0, help='of every random choice')
+    parser.add_argument('--seed', type=at_least(0), default=0, help='of every random choice')
     parser.add_argument('--quick', action='store_true', help='fewer repetitions')
-    parser.add_argument('--minutes', type=float, default=0.0, help='of benches that run for long')
+    parser.add_argument(
+        '--minutes', type=at_least(0, float), default=0.0, help='of benches that run for long'
+    )
     parser.add_argument(
         '--only', nargs='+', default=[], metavar='NAME',
-        help='tasks, policy_launch, practise: some tasks, hands, methods',
+        help='tasks, policy_launch, practise, prepare: some tasks, hands, methods',
     )  # fmt: skip
     parser.add_argument('--publish', action='store_true', help='write docs/results/NAME.md too')
     arguments = parser.parse_args()

@@ -5,7 +5,7 @@ import platform
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,8 @@ from typing import SupportsFloat
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+
+from mimic_core.errors import UnknownNameError
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / 'benchmarks' / 'results'
@@ -29,6 +31,17 @@ class Options:
     quick: bool = False
     minutes: float = 0.0  # of benches that run for a time; 0: theirs
     only: tuple[str, ...] = ()  # of benches with cells: tasks, hands, methods; empty: all
+
+
+def check_names(what: str, names: Sequence[str], known: Collection[str]) -> None:
+    """Check the names of `--only`, before anything is done.
+
+    Raises:
+        UnknownNameError: One of them is none of the known ones; `what` says what those are.
+    """
+    for name in names:
+        if name not in known:
+            raise UnknownNameError(what, name, known)
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,17 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.experiment.settings import FOLDER, HANDS, METHODS, TASKS, Cell, usual
-from benchmarks.harness import Options, Row, at_least, git_commit, info, timings
+from benchmarks.harness import (
+    Options,
+    Row,
+    at_least,
+    check_names,
+    git_commit,
+    info,
+    timings,
+)
 from mimic_bringup.graph import graph, isolate
-from mimic_core.errors import ConfigError, UnknownNameError
+from mimic_core.errors import ConfigError
 from mimic_core.statistics import wilson
 from mimic_policy.rollout import SETTLED
 
@@ -110,10 +118,7 @@ def chosen(
         UnknownNameError: A name is none of them.
         ConfigError: There is no such cell; says what to do.
     """
-    known = (*TASKS, *HANDS, *METHODS)
-    for name in only:
-        if name not in known:
-            raise UnknownNameError('task, hand or method', name, known)
+    check_names('task, hand or method', only, (*TASKS, *HANDS, *METHODS))
     tasks = [name for name in only if name in TASKS] or [TASK]
     hands = [name for name in only if name in HANDS] or [HAND]
     methods = [name for name in only if name in METHODS] or [*WANTED]

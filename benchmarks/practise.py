@@ -3,7 +3,7 @@
 Trainings are kept in out/practise and go on where they were stopped: `--minutes` says how long
 each of them trains in sum (60), `--only` which tasks, hands or ablations. What counts is what
 reaches the robot: targets are of the policy through the gate in the twin, and in practice. Scores
-of an unchanged training and code are kept beside it.
+of an unchanged training, code and robot are kept beside it.
 """
 
 import dataclasses
@@ -17,7 +17,9 @@ from typing import Final
 import torch
 from rich.console import Console
 
-from benchmarks.harness import ROOT, Options, Row, at_least, at_most, info
+from benchmarks.harness import ROOT, Options, Row, at_least, at_most, check_names, info
+from mimic_description import load_robot
+from mimic_recording.bag import write_text
 from mimic_rl import comparison, load_run, save_run
 from mimic_rl.checkpoint import TRAINING, Settings
 from mimic_rl.comparison import AWARE, CLONED, GATE, LATE, PHYSICS, REPLAY, STARTS
@@ -42,8 +44,7 @@ MINUTES: Final = 60.0
 QUICK_MINUTES: Final = 0.5
 EPISODES, QUICK_EPISODES = 50, 10
 THREADS: Final = 2
-# What scores depend on.
-_MEASURED: Final = ('mimic_rl', 'mimic_control', 'mimic_sim', 'mimic_description', 'mimic_core')
+ARM: Final = 'iiwa14'
 
 
 def _train(
@@ -78,28 +79,44 @@ def _train(
     return learner.seconds / 60.0, learner.processor / 60.0, learner.steps
 
 
-def _compared(
-    folder: Path, ablations: list[str], episodes: int, steps: Mapping[str, int]
-) -> list[comparison.Row]:
-    """Return what `compare` does, from a file if training and code are those of the last time."""
+def _code() -> str:
+    """Return a digest of all packages, without their tests."""
     code = hashlib.sha256()
-    for package in _MEASURED:
-        for path in sorted((ROOT / 'src' / package / package).rglob('*.py')):
+    for package in sorted((ROOT / 'src').iterdir()):
+        for path in sorted((package / package.name).rglob('*.py')):
             code.update(path.read_bytes())
-    key = [steps, episodes, code.hexdigest()]
+    return code.hexdigest()
+
+
+def _compared(
+    folder: Path, hand: str, ablations: list[str], episodes: int, steps: Mapping[str, int]
+) -> list[comparison.Row]:
+    """Return what `compare` does.
+
+    From a file if training, code and robot are those of the last time. An evaluation that is
+    stopped leaves its rows so far beside it.
+    """
+    key = [steps, episodes, _code(), load_robot(ARM, hand).digest]
     file = folder / 'scores.json'
+    part = file.with_suffix('.part.json')
     if file.exists() and (known := json.loads(file.read_text()))['key'] == key:
         return [comparison.Row(**row) for row in known['rows']]
-    rows = comparison.compare(folder, TRAINING, ablations, episodes=episodes, threads=THREADS)
-    document = {'key': key, 'rows': [dataclasses.asdict(row) for row in rows]}
-    file.write_text(json.dumps(document, indent=1) + '\n')
+
+    def keep(rows: Sequence[comparison.Row]) -> None:
+        document = {'key': key, 'rows': [dataclasses.asdict(row) for row in rows]}
+        write_text(part, json.dumps(document, indent=1) + '\n')
+
+    rows = comparison.compare(
+        folder, TRAINING, ablations, episodes=episodes, threads=THREADS, keep=keep
+    )
+    part.replace(file)
     return rows
 
 
 def _measure(task: str, hand: str, options: Options) -> list[Row]:
     folder = FOLDER / f'{task}-{hand}-{options.seed}{"-quick" if options.quick else ""}'
     if not (folder / RUN_FILE).exists():
-        save_run(show(task, 'iiwa14', hand), folder)
+        save_run(show(task, ARM, hand), folder)
     name, wanted = f'{task}, {hand}', task in TARGETS and hand == 'allegro'
     spent, processor, count = _train(folder, TRAINING, (), options)
     steps = {TRAINING: count}
@@ -107,7 +124,7 @@ def _measure(task: str, hand: str, options: Options) -> list[Row]:
     for ablation in ablations:
         steps[ablation] = _train(folder, ablation, (ABLATIONS[ablation],), options)[2]
     episodes = QUICK_EPISODES if options.quick else EPISODES
-    scores = _compared(folder, ablations, episodes, steps)
+    scores = _compared(folder, hand, ablations, episodes, steps)
     rows = [
         at_most(f'{name}: training', spent, 'min', 60.5),
         at_most(f'{name}: training, time of processors', processor, 'min', 121.0),
@@ -159,6 +176,8 @@ def rated_rows(
 
 def run(options: Options) -> list[Row]:
     """Train and compare the chosen tasks and hands; by default those with a target."""
+    known = (*TARGETS, *OTHERS, *HANDS, *ABLATIONS)
+    check_names('task, hand or ablation', options.only, known)
     torch.set_num_threads(THREADS)
     tasks = [t for t in (*TARGETS, *OTHERS) if t in options.only]
     hands = [h for h in HANDS if h in options.only]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.harness import Options, Row, at_least, at_most, info
+from benchmarks.harness import Options, Row, at_least, at_most, check_names, info
 from mimic_core.errors import MimicError
 from mimic_core.frames import apply, hand_frame, rotation_angle
 from mimic_core.keypoints import INDEX
@@ -25,6 +25,7 @@ TIPS = [INDEX[f'{finger}_tip'] for finger in ('thumb', 'index', 'middle', 'ring'
 
 def run(options: Options) -> list[Row]:
     """Return rows for each task, and in it for each hand; --quick takes half of the pictures."""
+    check_names('task', options.only, known_shown())
     rows: list[Row] = []
     for task in known_shown():
         if options.only and task not in options.only:

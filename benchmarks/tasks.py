@@ -26,6 +26,7 @@ from benchmarks.experiment.kept import Kept, Pair, Result, pair_key, pairs_of
 from benchmarks.experiment.settings import (
     ARM,
     BASE_METHODS,
+    FINISHED,
     FOLDER,
     HANDS,
     ROBOT_COUNTS,
@@ -37,6 +38,7 @@ from benchmarks.experiment.settings import (
     RolloutSettings,
     TrainSettings,
     cells_of,
+    evaluation_seeds,
     key_of,
     usual,
 )
@@ -53,7 +55,6 @@ STEPS, STEPS_QUICK = 2000, 600  # of training; quick ones end within half an hou
 DISTURBED, DISTURBED_QUICK = 20, 6  # videos of each disturbance
 DATA: Final = DataSettings()
 ROLLOUTS: Final = RolloutSettings()
-FINISHED: Final = 'finished'  # among the names of --only
 PICTURES: Final = FOLDER / 'pictures'
 KEPT: Final = ROOT / 'docs' / 'results' / 'tasks_kept.json'  # of this and other machines
 _MEASURED: Final = FOLDER / 'measured'  # of what is no cell
@@ -63,6 +64,7 @@ _LOSS: Final = 0.05  # [1] of overlap, what eyes that are disturbed may cost the
 
 def run(options: Options) -> list[Row]:
     """Return success of each cell with its interval, what is measured beside it, and targets."""
+    evaluation_seeds(options.seed, ROLLOUTS.count)  # raises before hours of work
     console = Console(stderr=True, highlight=False)
     train = TrainSettings(STEPS_QUICK if options.quick else STEPS)
     kept = Kept.read(KEPT)
@@ -149,8 +151,7 @@ def _measure(
 
 def _asked(options: Options, train: TrainSettings) -> list[CellJob]:
     """Return the cells with the names that are given, finished or not."""
-    only = tuple(name for name in options.only if name != FINISHED)
-    cells = cells_of(options.quick, only=only)
+    cells = cells_of(options.quick, only=options.only)
     return [CellJob(cell, DATA, train, options.seed, ROLLOUTS) for cell in cells]
 
 

@@ -32,7 +32,7 @@ from benchmarks.experiment.settings import (
 )
 from benchmarks.experiment.stages import Stages
 from mimic_alignment import thumbnail
-from mimic_core.errors import ConfigError
+from mimic_core.errors import ConfigError, UnknownNameError
 from mimic_dataset import DatasetError, EpisodeArrays
 from mimic_description import load_robot
 from mimic_policy.schedule import kinds
@@ -81,6 +81,15 @@ def test_only_keeps_what_is_named():
     assert {c.hand for c in cells_of(True, only=('push',))} == {'robotiq_2f85', 'allegro'}
 
 
+def test_what_is_mistyped_is_told_before_anything_is_done(monkeypatch):
+    monkeypatch.setattr(tasks, 'Stages', None)
+    for quick in (True, False):
+        with pytest.raises(UnknownNameError, match=r"'pick_plce'.*Did you mean 'pick_place'"):
+            cells_of(quick, only=('flip', 'pick_plce'))
+    with pytest.raises(ConfigError, match='--seed 501'):
+        tasks.run(harness.Options(seed=501))
+
+
 def test_the_control_is_there_when_it_is_named_and_takes_as_many_steps_as_the_others():
     assert settings.CONTROL not in {c.method for c in cells_of(False)}
     (one,) = cells_of(True, only=(settings.CONTROL, 'allegro'))
@@ -101,7 +110,7 @@ def test_no_start_is_seen_twice():
         *(s for seed in (0, 1, 500) for s in evaluation_seeds(seed, most)),
     ]
     assert len(seeds) == len(set(seeds))
-    with pytest.raises(ValueError, match='501'):
+    with pytest.raises(ConfigError, match=r'--seed 501 is not in 0\.\.500'):
         evaluation_seeds(501, 20)
 
 

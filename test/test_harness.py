@@ -1,10 +1,13 @@
 """The page of a bench: how it was made, its table, its picture, and what people wrote."""
 
+import sys
 import time
 
 import pytest
 
-from benchmarks import harness
+from benchmarks import __main__ as bench
+from benchmarks import harness, prepare, tasks
+from mimic_core.errors import UnknownNameError
 
 
 @pytest.fixture
@@ -68,3 +71,25 @@ def test_a_picture_goes_with_its_page(root):
     path.with_name('some_kept.json').write_text('{}')  # for the next run, on another machine
     _page(harness.Options(), root)
     assert (root / 'docs/results/some_kept.json').read_text() == '{}'
+
+
+def test_a_name_that_is_mistyped_starts_nothing():
+    assert harness.check_names('task', (), ('push', 'flip')) is None
+    assert harness.check_names('task', ('flip',), ('push', 'flip')) is None
+    with pytest.raises(UnknownNameError, match=r"unknown task 'puhs'\. Did you mean 'push'"):
+        harness.check_names('task', ('flip', 'puhs'), ('push', 'flip'))
+    with pytest.raises(UnknownNameError, match="'box_push'"):
+        prepare.run(harness.Options(only=('box_puhs',)))
+    with pytest.raises(UnknownNameError, match="'pick_place'"):
+        tasks.run(harness.Options(only=('pick_plce',)))
+
+
+@pytest.mark.parametrize(
+    ('option', 'value', 'says'),
+    [('--seed', '-1', '-1 is not at least 0'), ('--minutes', '-2', '-2 is not at least 0')],
+)
+def test_numbers_below_zero_are_refused(monkeypatch, capsys, option, value, says):
+    monkeypatch.setattr(sys, 'argv', ['bench', 'gate', option, value])
+    with pytest.raises(SystemExit) as end:
+        bench.main()
+    assert end.value.code == 2 and says in capsys.readouterr().err

@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-from benchmarks.harness import ROOT
+from benchmarks.harness import ROOT, check_names
+from mimic_core.errors import ConfigError
 
 FOLDER: Final = ROOT / 'out' / 'tasks'  # data, checkpoints, cells; may be deleted at any time
 VERSION: Final = 2  # of how data are made: raise it when they must be made anew
@@ -20,6 +21,7 @@ MORE_METHODS: Final = ('fine_tune', 'random_map', 'immimic_v')
 CONTROL: Final = 'robot_only_twice'
 METHODS: Final = (*BASE_METHODS, *MORE_METHODS, CONTROL)
 SCALING: Final = 'scaling'  # the name of cells of more or fewer demonstrations and videos
+FINISHED: Final = 'finished'  # the name of cells that are, wherever they were done
 MORE_CELLS: Final = tuple(
     (task, hand) for task in ('pick_place', 'flip') for hand in ('robotiq_2f85', 'ability')
 )
@@ -104,9 +106,13 @@ def key_of(*parts: Any) -> str:
 
 
 def evaluation_seeds(seed: int, rollouts: int) -> range:
-    """Return the starts at which every method is measured, for the option --seed."""
+    """Return the starts at which every method is measured, for the option --seed.
+
+    Raises:
+        ConfigError: It is not in 0..MOST_SEEDS: starts below are those of data.
+    """
     if not 0 <= seed <= MOST_SEEDS:
-        raise ValueError(f'seed {seed} is not in 0..{MOST_SEEDS}')
+        raise ConfigError(f'--seed {seed} is not in 0..{MOST_SEEDS}')
     first = EVALUATION_SEEDS + SEEDS_EACH * seed
     return range(first, first + rollouts)
 
@@ -123,8 +129,13 @@ def cells_of(quick: bool, *, only: tuple[str, ...] = ()) -> list[Cell]:
         quick: One task, two hands, three methods, unless others are named.
         only: Names of tasks, hands or methods; a cell must have one of each kind that is named.
             Cells of the control are there only when it is named; those of more or fewer
-            demonstrations and videos when nothing is named, or SCALING.
+            demonstrations and videos when nothing is named, or SCALING. FINISHED chooses nothing.
+
+    Raises:
+        UnknownNameError: A name is none of these.
     """
+    check_names('task, hand or method', only, (*TASKS, *HANDS, *METHODS, SCALING, FINISHED))
+    only = tuple(name for name in only if name != FINISHED)
 
     def named(known: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(name for name in known if name in only)

@@ -1,10 +1,16 @@
 """What `./mimic bench practise` makes of scores, without a training."""
 
+import json
+from dataclasses import replace
+
 import pytest
 
 pytest.importorskip('torch', reason='what learning needs is not installed')
 
 from benchmarks import practise
+from benchmarks.harness import Options
+from mimic_core.errors import UnknownNameError
+from mimic_description import load_robot
 from mimic_rl.comparison import AWARE, CLONED, GATE, LATE, PHYSICS, STARTS, Row
 
 
@@ -38,3 +44,51 @@ def test_targets_are_of_practice_and_of_the_gate():
     assert all(STARTS in r.name or GATE in r.name for r in targets)
     others = practise.rated_rows('plate', scored(learned=0.1), [], False)
     assert all(r.target is None for r in others)
+
+
+def test_a_name_that_is_mistyped_trains_nothing(monkeypatch):
+    monkeypatch.setattr(practise, '_measure', None)
+    with pytest.raises(UnknownNameError, match=r"'box_puhs'\. Did you mean 'box_push'"):
+        practise.run(Options(only=('allegro', 'box_puhs')))
+
+
+def test_scores_are_of_the_code_and_the_robot_of_today(monkeypatch, tmp_path):
+    """Also of packages that practice uses by way of others, and of the files of the robot."""
+    rows, calls = scored(learned=0.9), []
+
+    def compare(*_, keep, **__):
+        calls.append(keep)
+        for count in range(1, len(rows) + 1):
+            keep(rows[:count])
+        return rows
+
+    def compared():
+        return practise._compared(tmp_path, 'allegro', [], 10, {'training': 7})
+
+    monkeypatch.setattr(practise.comparison, 'compare', compare)
+    package = tmp_path / 'src/mimic_retargeting/mimic_retargeting'
+    package.mkdir(parents=True)
+    monkeypatch.setattr(practise, 'ROOT', tmp_path)
+    for _ in range(2):
+        assert [(row.met, row.success) for row in compared()] == [(r.met, 0.9) for r in rows]
+    assert len(calls) == 1
+    (package / 'solver.py').write_text('other = True')
+    compared()
+    assert len(calls) == 2
+    changed = replace(load_robot('iiwa14', 'allegro'), urdf='<robot name="other"/>')
+    monkeypatch.setattr(practise, 'load_robot', lambda *_: changed)
+    compared()
+    assert len(calls) == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['scores.json', 'src']
+
+
+def test_an_evaluation_that_is_stopped_keeps_its_rows(monkeypatch, tmp_path):
+    def compare(*_, keep, **__):
+        keep(scored(learned=0.9)[:2])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(practise.comparison, 'compare', compare)
+    with pytest.raises(KeyboardInterrupt):
+        practise._compared(tmp_path, 'allegro', [], 10, {})
+    (file,) = tmp_path.iterdir()
+    assert file.name == 'scores.part.json' and len(json.loads(file.read_text())['rows']) == 2
