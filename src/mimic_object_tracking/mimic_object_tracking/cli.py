@@ -10,12 +10,11 @@ import cv2
 import numpy as np
 from rich.console import Console
 
-from mimic_core.arguments import add_arguments, from_arguments
+from mimic_core.arguments import add_arguments, from_arguments, guarded
 from mimic_core.arrays import Image
 from mimic_core.camera import Frame
-from mimic_core.errors import MimicError
 from mimic_core.params import from_mapping
-from mimic_object_tracking.drawing import draw_object
+from mimic_object_tracking.drawing import draw_object, save_picture
 from mimic_object_tracking.mesh import load_object
 from mimic_object_tracking.params import ObjectTrackingParams, SightParams
 from mimic_object_tracking.recorded import bag_frames, follow, write_paths
@@ -75,14 +74,14 @@ class Sheet:
         chosen = [self._kept[i] for i in index]
         chosen += [np.zeros_like(chosen[0])] * (-len(chosen) % _COLUMNS)
         rows = [np.hstack(chosen[i : i + _COLUMNS]) for i in range(0, len(chosen), _COLUMNS)]
-        cv2.imwrite(str(path), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))
+        save_picture(path, np.vstack(rows))
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
     """Follow the objects; return the exit code: 0 when all of them are seen and move.
 
     Raises:
-        MimicError: It could not be done; says why.
+        MimicError, OSError: It could not be done; says why.
     """
     given = {
         'objects': [str(path) for path in options.object],
@@ -96,8 +95,8 @@ def run(options: argparse.Namespace, console: Console) -> int:
         console.print(model.describe(), highlight=False, soft_wrap=True)
     tracker = ObjectTracker(models, params)
     sheet = Sheet(tracker)
+    options.out.mkdir(parents=True, exist_ok=True)  # before the work, which takes long
     paths = follow(bag_frames(options.bag, options.camera), tracker, sheet.add)
-    options.out.mkdir(parents=True, exist_ok=True)
     write_paths(paths, options.out / 'poses.csv')
     sheet.write(options.out / 'sheet.png')
     for path in paths:
@@ -108,13 +107,5 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Be the command."""
-    console = Console()
-    try:
-        code = run(build_parser().parse_args(arguments), console)
-    except MimicError as error:
-        console.print(f'[red]{error}[/]', highlight=False, soft_wrap=True)
-        code = 1
-    except KeyboardInterrupt:
-        console.print('stopped')
-        code = 130
-    sys.exit(code)
+    options = build_parser().parse_args(arguments)
+    sys.exit(guarded('track', lambda: run(options, Console()), 'no poses were written'))

@@ -1,5 +1,6 @@
 """Draws an object on a picture, for people."""
 
+from pathlib import Path
 from typing import Final
 
 import cv2
@@ -12,6 +13,16 @@ from mimic_object_tracking.mesh import ObjectModel
 _EDGE: Final = (255, 214, 0)
 _AXES: Final = ((230, 60, 50), (60, 180, 75), (60, 110, 230))
 _SHARP: Final = 0.35  # [rad] between faces: an edge that is drawn
+
+
+def save_picture(path: Path, picture: Image) -> None:
+    """Write a picture (H, W, 3) rgb.
+
+    Raises:
+        OSError: It cannot be written: no folder, no permission, a full disk.
+    """
+    data = cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1]
+    path.write_bytes(data.tobytes())
 
 
 def draw_object(

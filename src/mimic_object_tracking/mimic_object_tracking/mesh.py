@@ -16,6 +16,7 @@ from mimic_object_tracking.symmetry import Symmetry, find_symmetry, symmetry_of
 SAMPLES: Final = 2000  # points on the surface with which poses are compared
 SMALLEST, LARGEST = 0.01, 1.5  # [m] diagonal of an object that a hand moves
 _USUAL: Final = 0.2  # [m]
+_FLAT: Final = 1e-4  # [m] thickness of what has none
 _UNITS: Final = {
     'millimetres': 1e-3,
     'centimetres': 1e-2,
@@ -79,8 +80,8 @@ def load_object(path: Path, scale: float = 1.0, symmetry: str = 'auto') -> Objec
         symmetry: 'auto', or see `symmetry_of`.
 
     Raises:
-        ConfigError: No file, no mesh in it, a scale that is not above 0, or of a size that no
-            hand moves; then it names the unit in which the file probably is.
+        ConfigError: No file, no mesh in it, a flat one, a scale that is not above 0, or of a size
+            that no hand moves; then it names the unit in which the file probably is.
     """
     path = Path(path)
     if not 0.0 < scale < math.inf:  # one below 0 would turn it inside out, as in a mirror
@@ -121,6 +122,11 @@ def make_object(
     if len(mesh.faces) == 0:
         raise ConfigError(f'{source} holds no triangles with an area')
     check_size(source, float(np.linalg.norm(np.ptp(mesh.vertices, axis=0))))
+    if (thin := thickness(mesh.triangles.reshape(-1, 3))) < _FLAT:
+        raise ConfigError(
+            f'{source} is flat: it is {1e3 * thin:.2f} mm thick; give it its thickness, at least '
+            f'{1e3 * _FLAT:g} mm'
+        )
     holes = count_holes(mesh)
     mesh.fix_normals()  # outwards, also of several parts
     samples, index = trimesh.sample.sample_surface_even(mesh, SAMPLES, seed=0)
@@ -157,6 +163,12 @@ def check_size(source: str, diagonal: float) -> None:
             f'then scale it by {fitting[unit]:g}'
         )
     raise ConfigError(text)
+
+
+def thickness(points: FloatArray) -> float:
+    """Return how far points (V, 3) [m] reach along the direction in which they vary least [m]."""
+    around = points - points.mean(axis=0)
+    return float(np.ptp(around @ np.linalg.eigh(around.T @ around)[1][:, 0]))
 
 
 def count_holes(mesh: trimesh.Trimesh) -> int:

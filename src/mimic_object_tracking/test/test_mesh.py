@@ -101,6 +101,21 @@ def test_what_is_no_mesh(tmp_path):
         make_object('box', broken, BOX.faces)
 
 
+@pytest.mark.parametrize('thick', [0.0, 5e-5])
+def test_a_flat_mesh_is_refused(tmp_path, thick):
+    """How it stands is sought on its hull; on one of no volume that never ended."""
+    card = trimesh.creation.box((0.12, 0.08, 1.0))
+    card.vertices[:, 2] *= thick
+    card.apply_transform(trimesh.transformations.euler_matrix(0.4, 0.3, 0.2))
+    with pytest.raises(ConfigError, match=r'card\.ply is flat: .*give it its thickness'):
+        load_object(write(tmp_path, card, 'card.ply'))
+    sheet = np.array([[0.0, 0.0, 0.0], [0.1, 0.0, 0.0], [0.1, 0.1, 0.0], [0.0, 0.1, 0.0]])
+    with pytest.raises(ConfigError, match='sheet is flat: it is 0'):
+        make_object('sheet', sheet, np.array([[0, 1, 2], [0, 2, 3]]))
+    card.vertices[:] = BOX.vertices * (1.0, 1.0, 0.02)  # 1 mm
+    assert make_object('card', card.vertices, card.faces).holes == 0
+
+
 def test_the_grid_finds_the_nearest_surface(box):
     rng = np.random.default_rng(0)
     points = rng.uniform(-0.09, 0.09, (2000, 3))

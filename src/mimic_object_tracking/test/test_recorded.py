@@ -1,5 +1,6 @@
 """Bags: a path for each object, a table, a sheet; and bags that are no use."""
 
+import cv2
 import numpy as np
 import pytest
 from rosbags.rosbag2 import StoragePlugin, Writer
@@ -8,8 +9,9 @@ from scipy.spatial.transform import Rotation
 
 from mimic_core.errors import ConfigError, SourceError
 from mimic_core.frames import transform
-from mimic_object_tracking import ObjectTracker, ObjectTrackingParams
+from mimic_object_tracking import ObjectTracker, ObjectTrackingParams, cli
 from mimic_object_tracking.cli import main
+from mimic_object_tracking.drawing import save_picture
 from mimic_object_tracking.recorded import ObjectPath, bag_frames, follow, read_paths, write_paths
 
 STORE = get_typestore(Stores.ROS2_JAZZY)
@@ -118,18 +120,40 @@ def test_how_objects_are_found_are_options(moving, mesh, tmp_path, capsys, optio
     given = [str(tmp_path / 'bag'), '--object', str(mesh), '--out', str(tmp_path / 'out')]
     with pytest.raises(SystemExit) as end:
         main([*given, f'--{option}', value])
-    assert end.value.code == 1
-    assert says in ' '.join(capsys.readouterr().out.split())
+    said = capsys.readouterr()
+    assert end.value.code == (1 if says == 'box is never seen' else 2)
+    assert says in (said.out if end.value.code == 1 else said.err)
 
 
 def test_a_bag_without_depth(moving, mesh, tmp_path, capsys):
     write_bag(tmp_path / 'bag', moving[:3], depth=False)
     with pytest.raises(SystemExit) as end:
         main([str(tmp_path / 'bag'), '--object', str(mesh), '--out', str(tmp_path / 'out')])
-    assert end.value.code == 1
-    said = ' '.join(capsys.readouterr().out.split())
-    assert '3 of 3 pictures have no depth, in which the shape of box' in said
-    assert not (tmp_path / 'out').exists()
+    assert end.value.code == 2
+    said = capsys.readouterr().err
+    assert (
+        said.startswith('track: ') and '3 of 3 pictures have no depth, in which the shape' in said
+    )
+    assert not [*(tmp_path / 'out').iterdir()]
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_the_work(mesh, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cli, 'follow', None)
+    (tmp_path / 'out').write_text('a file')
+    with pytest.raises(SystemExit) as end:
+        main([str(tmp_path / 'bag'), '--object', str(mesh), '--out', str(tmp_path / 'out')])
+    said = capsys.readouterr().err
+    assert end.value.code == 2 and said.startswith('track: ') and str(tmp_path / 'out') in said
+
+
+def test_a_sheet_that_cannot_be_written_is_an_error(tmp_path):
+    """No disk is full and nobody is refused here: the folder is not there."""
+    picture = np.zeros((4, 6, 3), np.uint8)
+    picture[..., 0] = 200  # red
+    save_picture(tmp_path / 'sheet.png', picture)
+    np.testing.assert_array_equal(cv2.imread(str(tmp_path / 'sheet.png'))[..., ::-1], picture)
+    with pytest.raises(FileNotFoundError, match=r'none/sheet\.png'):
+        save_picture(tmp_path / 'none/sheet.png', picture)
 
 
 def test_a_picture_that_has_lost_its_depth_is_left_out_and_told(moving, mesh, tmp_path, capsys):
