@@ -17,10 +17,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from mimic_camera import CameraParams
 from mimic_core import arguments as command_line
 from mimic_core.arguments import add_arguments, from_arguments
-from mimic_core.errors import MimicError
+from mimic_core.errors import ConfigError, MimicError
 from mimic_core.frames import BASE
+from mimic_core.params import check_value
 from mimic_dataset.arrays import DOMAINS, Domain, EpisodeArrays
 from mimic_dataset.bags import has_failed, is_of
 from mimic_dataset.convert import (
@@ -77,8 +79,9 @@ def ingest_parser() -> argparse.ArgumentParser:
         'become part of the dataset; default: %(default)s, if it is there',
     )
     parser.add_argument(
-        '--fovy', type=float, default=0.75, help='vertical field of view without intrinsics [rad]'
-    )
+        '--fovy', type=_radians, default=0.75,
+        help='vertical field of view without intrinsics [rad]',
+    )  # fmt: skip
     parser.add_argument(
         '--lowest-palm', type=_lowest_palm, default='robot', metavar='M|robot|none',
         help='height in base_link to which the palm comes [m]: tells how far away the hand of a '
@@ -174,6 +177,13 @@ def ingest(given: argparse.Namespace, console: Console) -> int:
     return _report(_convert(jobs, given, console), console)
 
 
+def _radians(text: str) -> float:
+    try:
+        return float(check_value(CameraParams, 'fovy', float(text)))
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(f'{error} rad; 45 degrees are 0.785') from None
+
+
 def _lowest_palm(text: str) -> float | str:
     return text if text in ('robot', 'none') else command_line.at_least(-10.0, float)(text)
 
@@ -202,7 +212,8 @@ def _lowest_of(given: argparse.Namespace, robot: RobotModel, console: Console) -
 def convert_recorded(given: argparse.Namespace, console: Console) -> int:
     """Convert the robot episodes of a folder that are of this task, arm and hand.
 
-    Those whose task is known to have failed are left out: nothing good is learned from them.
+    Those whose task is known to have failed are left out: nothing good is learned from them. The
+    people of the sources come next: another rate may be that of all episodes.
     """
     params = from_arguments(ConvertParams, given)
     robot = load_robot(params.arm, params.hand)
@@ -220,10 +231,15 @@ def convert_recorded(given: argparse.Namespace, console: Console) -> int:
         text = f'{folder}: {len(fitting) - len(good)} episodes whose task failed are passed over'
         console.print(text, soft_wrap=True)
     jobs = make_jobs(good, dataset_of(given), 'robot', params)
-    return _report(_convert(jobs, given, console), console) if jobs else 0
+    if not jobs:
+        return 0
+    people = make_jobs(find_sources(given.sources), dataset_of(given), 'human', params)
+    return _report(_convert(jobs, given, console, people), console)
 
 
-def _convert(jobs: Sequence[Job], given: argparse.Namespace, console: Console) -> Converted:
+def _convert(
+    jobs: Sequence[Job], given: argparse.Namespace, console: Console, later: Sequence[Job] = ()
+) -> Converted:
     workers = make_workers(given.workers, given.ray)
     columns = (
         TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
@@ -240,7 +256,7 @@ def _convert(jobs: Sequence[Job], given: argparse.Namespace, console: Console) -
             progress.update(bar, completed=len(seen))
 
         there = workers.processors if isinstance(workers, RayWorkers) else 1
-        return convert(jobs, workers, given.workers or there, done)
+        return convert(jobs, workers, given.workers or there, done, later)
 
 
 def _report(result: Converted, console: Console) -> int:

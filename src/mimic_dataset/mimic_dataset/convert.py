@@ -1,5 +1,6 @@
 """Files → dataset: one job for each episode, finished ones are skipped, then all are assembled."""
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -13,10 +14,13 @@ from typing import Any, Final
 from mimic_core.errors import ConfigError, MimicError
 from mimic_dataset.arrays import DOMAINS, Domain
 from mimic_dataset.bags import convert_robot, meta_of
+from mimic_dataset.cache import CACHE
 from mimic_dataset.errors import EpisodeError, WriteError
 from mimic_dataset.lerobot import assemble, restore
 from mimic_dataset.params import ConvertParams
 from mimic_dataset.parts import (
+    PARTS,
+    RECORD,
     is_done,
     natural,
     origin_of,
@@ -33,6 +37,17 @@ from mimic_recording.bag import METADATA_FILE, name_of_partial
 
 VIDEOS: Final = ('.mp4', '.mov', '.mkv', '.avi', '.webm', '.m4v')
 _VERSION: Final = 2  # of what conversion makes of the same input; another one makes it anew
+_OF_DAMAGE: Final = (ArithmeticError, LookupError, ValueError)  # of decoders, by wrong bytes
+# What nothing of a robot episode depends on.
+PEOPLE_ONLY: Final = (
+    'side', 'max_hands', 'max_gap', 'min_share', 'bag_camera', 'detector', 'use_depth',
+    'hand_length',
+)  # fmt: skip
+_PEOPLE_DEFAULTS: Final = {
+    field.name: field.default
+    for field in dataclasses.fields(ConvertParams)
+    if field.name in PEOPLE_ONLY
+}
 
 
 @dataclass(frozen=True)
@@ -49,10 +64,12 @@ class Job:
 
     def key(self) -> str:
         """Return what its result depends on, as text."""
-        files = [self.source] if self.source.is_file() else sorted(self.source.glob('*.mcap'))
+        files = [self.source] if self.source.is_file() else _bag_files(self.source)
         parts = [[p.name, p.stat().st_size, p.stat().st_mtime_ns] for p in files]
-        view = None
-        if self.view is not None and self.domain == 'human':
+        view, params = None, dataclasses.asdict(self.params)
+        if self.domain == 'robot':
+            params |= _PEOPLE_DEFAULTS
+        elif self.view is not None:
             intrinsics = self.view.intrinsics
             view = [
                 self.view.base_T_camera.tolist(),
@@ -61,8 +78,13 @@ class Job:
             ]
             view += [] if self.view.lowest_palm is None else [self.view.lowest_palm]
         robot = load_robot(self.params.arm, self.params.hand).digest
-        text = json.dumps([_VERSION, parts, dataclasses.asdict(self.params), view, robot])
+        text = json.dumps([_VERSION, parts, params, view, robot])
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _bag_files(folder: Path) -> list[Path]:
+    """Return the files that hold the messages of a bag."""
+    return sorted(folder.glob('*.mcap')) or sorted(folder.glob('*.db3'))
 
 
 @dataclass(frozen=True)
@@ -109,11 +131,14 @@ def convert_one(job: Job) -> Outcome:
             notes = convert_human(job.source, job.dataset, job.params, job.view, job.name, key)
     except WriteError as error:
         return Outcome(*about, error=str(error), fatal=True)
-    except (MimicError, OSError) as error:
+    except (MimicError, OSError, *_OF_DAMAGE) as error:
         if not taken:
             set_aside(folder)
-        text = str(error) if isinstance(error, MimicError) else f'{job.source}: {error}'
-        return Outcome(*about, error=text)
+        text = str(error)
+        if isinstance(error, _OF_DAMAGE):
+            text = f'cannot be converted, probably damaged: {type(error).__name__}: {text}'
+        named = str(job.source) in text
+        return Outcome(*about, error=text if named else f'{job.source}: {text}')
     return Outcome(*about, seconds=time.perf_counter() - started, notes=notes)
 
 
@@ -122,7 +147,7 @@ class Converted:
     """What became of all jobs."""
 
     outcomes: tuple[Outcome, ...]  # in the order of the names
-    datasets: tuple[Path, ...]  # what was assembled
+    datasets: tuple[Path, ...]  # those of the domains of the jobs; none where all are refused
 
     @property
     def failed(self) -> tuple[Outcome, ...]:
@@ -135,14 +160,18 @@ def convert(
     workers: Workers | None = None,
     count: int = 1,
     done: Callable[[Outcome], None] | None = None,
+    later: Sequence[Job] = (),
 ) -> Converted:
     """Make the episodes that are not finished yet, then the dataset of all that are.
+
+    A dataset that is already of exactly these episodes is left as it is.
 
     Args:
         jobs: Of one dataset.
         workers: Where they run; None: here.
         count: How many workers there are.
         done: Called for each finished job, and for each episode that is left out after all.
+        later: Jobs of the same dataset that come next: what they make anew need not fit now.
 
     Raises:
         WriteError: The disk is full; what is finished stays.
@@ -153,42 +182,69 @@ def convert(
     dataset = jobs[0].dataset
     restore(dataset)
     outcomes = []
-    if why := _misfit(jobs):  # nothing of the dataset is touched
-        every = [Outcome(j.name, j.domain, str(j.source), f'{j.source}: {why}') for j in jobs]
+    why = _misfit(jobs, later)
+    every = [Outcome(j.name, j.domain, str(j.source), f'{j.source}: {why}') for j in jobs]
     for outcome in every if why else spread(convert_one, jobs, workers, count):
         outcomes.append(outcome)
         if done is not None:
             done(outcome)
         if outcome.fatal:
             raise WriteError(outcome.error)
-    made = {o.domain for o in outcomes}
+    # Where they do not fit, nothing of the dataset is touched.
+    made = set() if why else {o.domain for o in outcomes}
     for odd in [o for domain in made for o in set_odd_aside(dataset, domain)]:
         outcomes = [o for o in outcomes if (o.domain, o.name) != (odd.domain, odd.name)] + [odd]
         if done is not None:
             done(odd)
-    folders = [assemble(dataset, domain) for domain in DOMAINS if domain in made]
+    folders = [_assembled(dataset, domain) for domain in DOMAINS if domain in made]
     outcomes.sort(key=lambda o: (o.domain, natural(o.name)))
     return Converted(tuple(outcomes), tuple(f for f in folders if f is not None))
 
 
-def _misfit(jobs: Sequence[Job]) -> str:
+def _assembled(dataset: Path, domain: Domain) -> Path | None:
+    """Return the dataset of a domain's parts; one that is of just these keeps its pictures."""
+    folder, note = dataset / domain, dataset / PARTS / f'{domain}.assembled'
+    with contextlib.suppress(OSError):
+        if note.read_text() == _state(dataset, domain):
+            return folder
+    made = assemble(dataset, domain)
+    if made is not None:
+        with contextlib.suppress(OSError):  # without it all is put together once more, no worse
+            note.write_text(_state(dataset, domain))
+    return made
+
+
+def _state(dataset: Path, domain: Domain) -> str:
+    """Return a digest of the records of a domain's parts, and of which files its dataset has."""
+    records, files, root = [], [], dataset / domain
+    for name in part_names(dataset, domain):
+        record = part_folder(dataset, domain, name) / RECORD
+        records.append([name, hashlib.sha256(record.read_bytes()).hexdigest()])
+    for file in sorted(root.rglob('*')):
+        inside, status = file.relative_to(root), file.stat()
+        if file.is_file() and inside.parts[0] != CACHE:
+            files.append([str(inside), status.st_size, status.st_mtime_ns])
+    return hashlib.sha256(json.dumps([records, files]).encode()).hexdigest()
+
+
+def _misfit(jobs: Sequence[Job], later: Sequence[Job]) -> str:
     """Return why the episodes of jobs would not fit to finished ones that they do not make anew.
 
     A finished episode is not made anew for another task, arm or hand either: it would be lost.
     """
     dataset, params = jobs[0].dataset, jobs[0].params
     meta = meta_of(load_robot(params.arm, params.hand), params)
-    made = {(job.domain, job.name) for job in jobs}
-    domains = {job.domain for job in jobs}
+    made = {(j.domain, j.name): str(j.source.resolve()) for j in (*jobs, *later)}
     for domain in DOMAINS:
         for name in part_names(dataset, domain):
             folder = part_folder(dataset, domain, name)
             try:
-                own = read_info(folder).meta
+                info = read_info(folder)
             except MimicError:
                 continue  # damaged: it is made anew, or named when all are put together
+            own, source = info.meta, made.get((domain, name))
             other = any(getattr(own, f) != getattr(meta, f) for f in ('task', 'arm', 'hand'))
-            stays = domain in domains and (domain, name) not in made
+            stays = source is None or info.origin not in ('', source)
             if (why := own.difference(meta)) and (other or stays):
                 return (
                     f'{folder} does not fit, {why}; one dataset is one task with one hand at one '

@@ -78,6 +78,8 @@ def load(
     domains: Sequence[Domain] = DOMAINS,
     cache: bool = True,
     pictures: bool = True,
+    counts: Mapping[Domain, int | None] | None = None,
+    watch: Callable[[int, int], None] | None = None,
 ) -> Dataset:
     """Return the episodes of a dataset.
 
@@ -85,17 +87,27 @@ def load(
         path: Folder of a task with a hand, which holds `robot`, `human` or both, or one of these.
         size: Height and width of the pictures [px]; None: as stored (of each camera).
         domains: Only these.
-        cache: Keep the decoded pictures beside the dataset and map them into memory; otherwise
-            they are decoded into memory.
+        cache: Keep the decoded pictures in `robot/.cache` and `human/.cache` and map them into
+            memory; otherwise they are decoded into memory.
         pictures: Decode them; without, all are black: for those who look at numbers only.
+        counts: Of a domain only so many episodes, the first ones; the others are not looked at.
+        watch: Called with the number of the episode that is read next, from 1, and of how many.
 
     Raises:
         DatasetError: There is no dataset, a file of it is damaged, or an episode is wrong; names
             file and field.
     """
     meta, readers = _readers(path, size, domains, pictures=pictures, cache=cache)
-    episodes = tuple(episode for reader in readers for episode in reader.episodes())
-    return Dataset(meta, episodes)
+    wanted = [(reader, reader.count((counts or {}).get(reader.domain))) for reader in readers]
+    total = sum(count for _, count in wanted)
+    episodes: list[EpisodeArrays] = []
+    for reader, count in wanted:
+        found = reader.episodes()
+        for _ in range(count):
+            if watch is not None:
+                watch(len(episodes) + 1, total)
+            episodes.append(next(found))
+    return Dataset(meta, tuple(episodes))
 
 
 def roots_of(path: Path) -> list[Path]:
@@ -175,11 +187,15 @@ class _Reader:
         cache: Path | None,
         pictures: bool,
     ) -> None:
+        self.domain = domain
         self._root, self._domain, self._meta = root, domain, meta
         self._records, self._size, self._cache = records, size, cache
         self._pictures_wanted = pictures
         self._tables: dict[tuple[int, int], pa.Table] = {}
         self._check_info()
+
+    def count(self, most: int | None) -> int:
+        return len(self._records[:most])
 
     def episodes(self) -> Iterator[EpisodeArrays]:
         for row, record, file in self._rows():

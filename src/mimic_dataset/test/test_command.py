@@ -53,6 +53,31 @@ def test_pictures_without_rows_or_columns_are_not_exported(size, capsys):
     assert 'is not at least 1' in capsys.readouterr().err
 
 
+def test_a_field_of_view_in_degrees_is_refused(capsys):
+    words = ['v.mp4', '--task', 't', '--hand', 'robotiq_2f85', '--fovy']
+    for wrong in ('45', '0', 'nan'):
+        with pytest.raises(SystemExit):
+            ingest_parser().parse_args([*words, wrong])
+        assert 'is outside [0.1, 2.5] rad; 45 degrees are 0.785' in capsys.readouterr().err
+    assert ingest_parser().parse_args([*words, '0.785']).fovy == 0.785
+
+
+def test_another_rate_of_all_that_is_named_makes_all_anew(tmp_path, capsys):
+    write_video(tmp_path / 'a.mp4')
+    write_bag(tmp_path / 'episodes' / 'r')
+    out = tmp_path / 'dataset'
+    words = ingest_words(tmp_path / 'a.mp4', out, tmp_path / 'camera.yaml')
+    words += ['--lowest-palm', 'none', '--episodes', str(tmp_path / 'episodes')]
+    for fps in ('10', '15'):
+        given = ingest_parser().parse_args([*words, '--fps', fps])
+        assert guarded('ingest', convert_recorded, given) == 0
+        assert run_ingest(*words, '--fps', fps) == 0
+        assert len(load(out, pictures=False).episodes) == 2
+    assert run_ingest(*words, '--fps', '10') == 1  # of people alone
+    assert 'does not fit, fps: 15.0 is not 10.0' in capsys.readouterr().out
+    assert load(out, pictures=False).meta.fps == 15.0
+
+
 def test_how_far_a_hand_is_comes_from_the_robot_episodes(tmp_path, capsys):
     write_video(tmp_path / 'a.mp4')
     write_bag(tmp_path / 'episodes' / 'r')
@@ -138,8 +163,9 @@ def test_the_default_folder_is_that_of_the_documents(monkeypatch, tmp_path, data
 
 
 def test_recorded_episodes_of_this_robot_join_the_dataset(tmp_path, capsys):
-    episodes, out = tmp_path / 'episodes', tmp_path / 'dataset'
-    words = ['video.mp4', '--task', 'push', '--hand', 'robotiq_2f85', '--out', str(out)]
+    episodes, out, video = (tmp_path / name for name in ('episodes', 'dataset', 'v.mp4'))
+    video.touch()
+    words = [str(video), '--task', 'push', '--hand', 'robotiq_2f85', '--out', str(out)]
     words += ['--episodes', str(episodes)]
     given = ingest_parser().parse_args(words)
     assert guarded('ingest', convert_recorded, given) == 0, 'no folder, nothing to do'
@@ -151,8 +177,9 @@ def test_recorded_episodes_of_this_robot_join_the_dataset(tmp_path, capsys):
 
 
 def test_what_failed_and_what_a_bare_hand_showed_does_not_join(tmp_path, capsys):
-    episodes, out = tmp_path / 'episodes', tmp_path / 'dataset'
-    words = ['video.mp4', '--task', 'push', '--hand', 'robotiq_2f85', '--out', str(out)]
+    episodes, out, video = (tmp_path / name for name in ('episodes', 'dataset', 'v.mp4'))
+    video.touch()
+    words = [str(video), '--task', 'push', '--hand', 'robotiq_2f85', '--out', str(out)]
     given = ingest_parser().parse_args([*words, '--episodes', str(episodes)])
     episodes.mkdir()
     (episodes / 'notes.txt').write_text('nothing is recorded yet')

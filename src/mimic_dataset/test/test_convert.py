@@ -18,14 +18,17 @@ import numpy as np
 import pytest
 
 from mimic_core.errors import ConfigError
+from mimic_core.params import info_of
 from mimic_dataset import ConvertParams, convert, find_sources, load, make_jobs
+from mimic_dataset.cache import CACHE
 from mimic_dataset.command import main
-from mimic_dataset.convert import set_odd_aside
+from mimic_dataset.convert import PEOPLE_ONLY, convert_one, set_odd_aside
 from mimic_dataset.errors import DatasetError
-from mimic_dataset.parts import RECORD
+from mimic_dataset.parts import RECORD, part_folder
 from mimic_dataset.spread import make_workers, spread
 
 from .synthetic_bags import ROBOT, BagSpec, write_bag
+from .synthetic_people import DETECTOR, VIEW, write_video
 
 PARAMS = ConvertParams(task='push', hand=ROBOT[1])
 
@@ -244,6 +247,113 @@ def test_another_hand_in_one_dataset_is_refused_before_anything_is_lost(
     assert f' does not fit, {words}; one dataset' in result.failed[0].error
     assert '--out' in result.failed[0].error
     assert contents(folder) == before
+
+
+def add_person(folder: Path, source: Path) -> None:
+    """Add a finished human episode, of a video, to the first robot episode of a dataset."""
+    part = shutil.copytree(folder / '.parts/robot/e1', part_folder(folder, 'human', source.stem))
+    values = json.loads((part / RECORD).read_text())
+    values |= {'domain': 'human', 'name': source.stem, 'origin': str(source.resolve())}
+    (part / RECORD).write_text(json.dumps(values))
+
+
+def test_another_rate_of_people_alone_or_robots_alone_is_refused(bags, tmp_path):
+    """A dataset of two rates cannot be read."""
+    folder, video, other = (tmp_path / name for name in ('dataset', 'h1.mp4', '2/h1.mp4'))
+    other.parent.mkdir()
+    video.touch(), other.touch()
+    convert(make_jobs([bags / 'e1'], folder, 'robot', PARAMS))
+    before = contents(folder)
+    params = dataclasses.replace(PARAMS, fps=15)
+    people = make_jobs([video], folder, 'human', params, VIEW)
+    (failed,) = convert(people).failed
+    assert f'{folder}/.parts/robot/e1 does not fit, fps: 10.0 is not 15.0' in failed.error
+    add_person(folder, video)
+    robots = make_jobs([bags / 'e1'], folder, 'robot', params)
+    (failed,) = convert(robots).failed
+    assert f'{folder}/.parts/human/h1 does not fit, fps: 10.0 is not 15.0' in failed.error
+    assert contents(folder) == before
+    assert [o.error for o in convert(robots, later=people).outcomes] == ['']  # of all of them
+    params = dataclasses.replace(PARAMS, fps=20)
+    robots = make_jobs([bags / 'e1'], folder, 'robot', params)
+    people = make_jobs([other], folder, 'human', params, VIEW)  # will be refused, for its name
+    assert '/human/h1 does not fit, fps: 10.0' in convert(robots, later=people).failed[0].error
+
+
+def inodes(folder: Path) -> dict[str, int]:
+    return {str(p): p.stat().st_ino for p in folder.rglob('*') if p.is_file()}
+
+
+def test_a_dataset_that_would_be_the_same_is_left_with_its_decoded_pictures(bags, tmp_path):
+    folder = tmp_path / 'dataset'
+    jobs = make_jobs([bags / 'e1', bags / 'e2'], folder, 'robot', PARAMS)
+    convert(jobs)
+    load(folder)
+    before = inodes(folder / 'robot')
+    assert any(CACHE in name for name in before)
+    assert convert(jobs).datasets == (folder / 'robot',)
+    strange = make_jobs([bags / 'e3'], folder, 'robot', dataclasses.replace(PARAMS, task='flip'))
+    assert convert(strange).failed
+    assert inodes(folder / 'robot') == before
+    next((folder / 'robot').rglob('*.mp4')).unlink()
+    convert(jobs)  # what is gone comes back
+    assert len(load(folder).episodes) == 2
+    shutil.rmtree(folder / '.parts/robot/e2')
+    convert(jobs[:1])
+    assert [e.name for e in load(folder).episodes] == ['e1']
+
+
+def test_a_line_of_what_is_refused_names_its_file(tmp_path):
+    """Also where the error does not: among a hundred videos nobody knows which."""
+    video, gone = tmp_path / 'a.mp4', tmp_path / 'gone.mp4'
+    video.touch()
+    params = dataclasses.replace(PARAMS, detector='no_such_module:Hands')
+    for job in make_jobs([video, gone], tmp_path / 'dataset', 'human', params, VIEW):
+        assert convert_one(job).error.count(str(job.source)) == 1
+
+
+def test_wrong_bytes_that_a_decoder_stumbles_over_stop_no_other_video(tmp_path):
+    video = write_video(tmp_path / 'a.mp4', duration=0.2)
+    content = video.read_bytes()
+    assert b'VideoHandler' in content
+    video.write_bytes(content.replace(b'VideoHandler', b'Video\x90andler'))  # no UTF-8
+    params = dataclasses.replace(PARAMS, detector=DETECTOR)
+    (job,) = make_jobs([video], tmp_path / 'dataset', 'human', params, VIEW)
+    error = convert_one(job).error
+    assert error.startswith(f'{video}: cannot be converted, probably damaged: UnicodeDecodeErr')
+
+
+def test_a_bag_of_sqlite_is_another_one_when_it_changes(tmp_path):
+    file = tmp_path / 'bag/take_0.db3'
+    file.parent.mkdir()
+    file.write_bytes(b'first take')
+    (job,) = make_jobs([file.parent], tmp_path / 'dataset', 'human', PARAMS, VIEW)
+    first = job.key()
+    file.write_bytes(b'second one')
+    os.utime(file, ns=(0, 0))
+    assert job.key() != first
+    (file.parent / 'take_0.mcap').touch()
+    with_mcap = job.key()
+    file.unlink()
+    assert job.key() == with_mcap
+
+
+def test_options_of_people_do_not_make_robot_episodes_anew(bags, tmp_path):
+    """Nor does the key of a robot episode change that was made with their defaults."""
+    fields = {field.name: field for field in dataclasses.fields(ConvertParams)}
+    people = [n for n, field in fields.items() if info_of(field).description[:7] == 'People:']
+    assert people == list(PEOPLE_ONLY)
+    others = {
+        'side': 'left', 'max_hands': 2, 'max_gap': 0.45, 'min_share': 0.2, 'bag_camera': 'c',
+        'detector': 'a:B', 'use_depth': False, 'hand_length': 0.2,
+    }  # fmt: skip
+    for name, value in {**others, 'quality': 30}.items():
+        params = dataclasses.replace(PARAMS, **{name: value})
+        keys = {}
+        for domain in ('robot', 'human'):
+            jobs = (make_jobs([bags / 'e1'], tmp_path, domain, p, VIEW) for p in (PARAMS, params))
+            keys[domain] = len({job.key() for (job,) in jobs})
+        assert keys == {'robot': 1 if name in PEOPLE_ONLY else 2, 'human': 2}, name
 
 
 def test_another_rate_for_all_episodes_makes_them_anew(bags, tmp_path):
