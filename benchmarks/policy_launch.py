@@ -9,7 +9,6 @@ Each start is the twin's reset to the seed of a headless rollout and a run of th
 """
 
 import json
-import re
 import signal
 import subprocess
 import sys
@@ -253,11 +252,6 @@ def run(options: Options) -> list[Row]:
     if now.rstrip('+') != then.rstrip('+'):
         rows.append(info(f'headless results are of another commit: {then}, this is {now}', 1, ''))
     return rows
-
-
-def without_numbers(reason: str) -> str:
-    """Return a reason as it is counted."""
-    return re.sub(r'\d[\d.]*', '#', reason)
 
 
 @contextmanager

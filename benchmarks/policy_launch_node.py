@@ -14,10 +14,11 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.task import Future
 
-from benchmarks.policy_launch import Judge, Trial, without_numbers
+from benchmarks.policy_launch import Judge, Trial
 from mimic_core import ros
 from mimic_core.errors import DeviceError
 from mimic_core.gate.ros import Course, GateClient
+from mimic_core.statistics import without_numbers
 from mimic_interfaces.action import RunPolicy
 from mimic_interfaces.msg import ControlStatus, EpisodeStatus, PolicyStatus, TwinStatus
 from mimic_interfaces.srv import ResetTwin

@@ -426,5 +426,5 @@ class Gate:
 
 
 def _because(limits: tuple[ActiveLimit, ...]) -> str:
-    stops = [x.name for x in limits if x.name.startswith(('workspace', 'collision'))]
+    stops = [limit.name for limit in limits if limit.in_the_way]
     return f'slowed or stopped by {stops[0]}' if stops else ''

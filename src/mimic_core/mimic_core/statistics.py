@@ -1,9 +1,12 @@
-"""Numbers about trials."""
+"""Numbers about trials, and words about many of them."""
 
 import math
+import re
 from typing import Final
 
 Z95: Final = 1.959963984540054  # of the normal distribution, two-sided 95 %
+# One that stands alone: 'iiwa_joint_4' is a name, and what ends a sentence is no decimal point.
+_NUMBER: Final = re.compile(r'(?<![\w.])-?\d+(\.\d+)?(e[+-]?\d+)?(?!\w)')
 
 
 def wilson(good: int, count: int) -> tuple[float, float]:
@@ -18,3 +21,8 @@ def wilson(good: int, count: int) -> tuple[float, float]:
     half = math.sqrt(share * (1 - share) / count + z2 / (4 * count * count))
     half *= Z95 / (1 + z2 / count)
     return max(middle - half, 0.0), min(middle + half, 1.0)
+
+
+def without_numbers(reason: str) -> str:
+    """Return a reason with # for each number, so that like ones are counted together."""
+    return _NUMBER.sub('#', reason)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from mimic_dataset import EpisodeError, resample
+from mimic_dataset import ConvertParams, EpisodeError, resample
 
 
 def test_the_grid_has_every_frame_that_fits():
@@ -53,3 +53,39 @@ def test_what_moves_and_when():
     assert begin == pytest.approx(1.9) and end == pytest.approx(2.0)
     joints[30:, 1] = 0.3
     assert resample.moving(times, pose, joints)[1] == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(('way', 'back', 'moves'), [
+    (0.004, 0.0, None), (0.006, 0.0, None), (0.0095, 0.0, None), (0.02, 0.0, (2.5, 7.5)),
+    (0.006, 0.003, None), (0.02, 0.02, (1.2, 8.8)),
+])  # fmt: skip
+def test_a_drift_is_no_motion(way, back, moves):
+    """It is near its end before it is away from its start."""
+    times = np.arange(101) / 10
+    pose, joints = np.zeros((101, 6)), np.zeros((101, 2))
+    pose[:, 0] = np.interp(times, [0.0, 5.0, 10.0] if back else [0.0, 10.0],
+                           [0.0, way, way - back] if back else [0.0, way])  # fmt: skip
+    span = resample.moving(times, pose, joints)
+    assert span == (None if moves is None else pytest.approx(moves, abs=0.11))
+    pose[:, 0] = way * (times > 5.0)  # a step of it is a motion, if it is large enough
+    assert resample.moving(times, pose, joints) == (None if way < 0.005 else (5.0, 5.1))
+
+
+@pytest.mark.parametrize(
+    ('idle', 'least', 'left'),
+    [(0.5, 3.0, 31), (0.5, 3.1, None), (5.0, 4.0, 41), (0.0, 2.1, None)],
+)
+def test_an_episode_is_as_long_as_what_is_left_of_it(idle, least, left):
+    times = np.arange(41) / 10
+    pose = np.tile(np.interp(times, [1.0, 3.0], [0.0, 1.0])[:, None], (1, 6))
+    params = ConvertParams(task='t', hand='h', max_idle=idle, min_duration=least)
+    if left is None:
+        words = (
+            r'a bag, commands: .* s are left when \d\.\d0 s of standing still are cut off before '
+            rf'and \d\.\d0 s after the motion; {least} s \(min_duration\) are needed'
+        )
+        with pytest.raises(EpisodeError, match=words):
+            resample.without_idle(times, pose, np.zeros((41, 0)), params, 'a bag, commands')
+    else:
+        kept = resample.without_idle(times, pose, np.zeros((41, 0)), params, 'a bag')
+        assert kept.sum() == left

@@ -16,6 +16,7 @@ import numpy as np
 from mimic_control import Gate, GateParams
 from mimic_core.arrays import FloatArray
 from mimic_core.frames import axes_angle, from_xyz_quat
+from mimic_core.statistics import without_numbers
 from mimic_object_tracking.symmetry import Symmetry
 from mimic_rl.evaluation import Score
 from mimic_rl.params import PracticeParams, RandomisationParams
@@ -52,7 +53,7 @@ class Course:
     angle: float  # [rad]
     reward: float  # mean of a step of the policy, 0 if there was none
     reason: str  # why it did not come to its end, '' if it did
-    limited: float  # [1], share of the periods of the policy that the gate slowed or stopped
+    limited: float  # [1], share of the periods of the policy with something in the gate's way
     seconds: float
 
 
@@ -135,7 +136,7 @@ class GatedTwin:
             output = gate.tick(now, q)
             if runner.phase is Phase.FOLLOW:
                 followed += 1
-                limited += 'slowed or stopped' in output.reason
+                limited += any(limit.in_the_way for limit in output.limits)
             under_way.append(output.q if output.publish else None)
             self._advance(under_way.popleft())
         for q in under_way:
@@ -219,5 +220,5 @@ def through_gate(twin: GatedTwin, method: str, episodes: int, seed: int) -> tupl
 
 
 def _short(reason: str) -> str:
-    """Return a reason without its numbers, so that like ones are counted together."""
-    return reason.split(' (')[0].split(': ')[0]
+    """Return a reason without bounds, causes and numbers."""
+    return without_numbers(reason.split(' (')[0].split(': ')[0])

@@ -1,19 +1,27 @@
 """Policies through the gate in the twin, as they would run on a robot."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip('torch', reason='what learning needs is not installed')
 
-from mimic_control import GateParams  # noqa: E402
+from mimic_control import Gate, GateParams  # noqa: E402
+from mimic_control.active import ActiveLimit  # noqa: E402
 from mimic_object_tracking.symmetry import symmetry_of  # noqa: E402
-from mimic_rl import Practice, PracticeParams, RandomisationParams, robot_synergies  # noqa: E402
+from mimic_rl import (  # noqa: E402
+    Practice,
+    PracticeParams,
+    RandomisationParams,
+    gated,
+    robot_synergies,
+)
 from mimic_rl.checkpoint import Settings  # noqa: E402
 from mimic_rl.comparison import late_course  # noqa: E402
 from mimic_rl.evaluation import OUTSIDE  # noqa: E402
-from mimic_rl.gated import CourseParams, GatedTwin, through_gate  # noqa: E402
+from mimic_rl.gated import Course, CourseParams, GatedTwin, through_gate  # noqa: E402
 from mimic_rl.network import Actor  # noqa: E402
 from mimic_rl.params import LearningParams  # noqa: E402
 from mimic_rl.policy import PracticePolicy, ReplayPolicy  # noqa: E402
@@ -65,6 +73,33 @@ def test_what_does_not_come_to_its_end_is_no_success_and_says_why(run, settings,
     stopped = _twin(policy, quiet, gate=GateParams(min_height_offset=0.2), longest=12.0)
     course = stopped.run(np.random.default_rng(0))
     assert not course.success and course.reason  # the gate keeps it from the start
+
+
+@pytest.mark.parametrize(
+    ('limit', 'share'), [('workspace z low 0.010 m of palm', 1.0), ('iiwa_joint_4 speed', 0.0)]
+)
+def test_what_is_in_the_way_is_counted_whatever_else_is_said(
+    run, settings, quiet, monkeypatch, limit, share
+):
+    class Told(Gate):
+        def tick(self, now, q):
+            limits = (ActiveLimit(limit, 0.0, 0.0),)
+            return dataclasses.replace(super().tick(now, q), limits=limits, reason='another one')
+
+    monkeypatch.setattr(gated, 'Gate', Told)
+    twin = _twin(ReplayPolicy(run, settings, aware=True), quiet)
+    assert twin.run(np.random.default_rng(0)).limited == share
+
+
+def test_reasons_that_differ_in_numbers_are_one():
+    far = "'box' is {} m from where it should be (bound 0.25 m): start again"
+    off = 'iiwa_joint_4 is {} off its command (bound 0.5): start again'
+    reasons = iter([far.format(0.32), off.format(0.61), far.format(0.29), far.format(1), ''])
+    twin = SimpleNamespace(run=lambda _: Course(False, 0.3, 0.1, 0.2, next(reasons), 0.0, 5.0))
+    remarks = through_gate(twin, 'replay', 5, 0)[1]
+    assert remarks.startswith(
+        "3 × 'box' is # m from where it should be; 1 × iiwa_joint_4 is # off its command; "
+    )
 
 
 def test_what_practice_has_not_seen(run, settings, quiet, monkeypatch):
