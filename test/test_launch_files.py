@@ -384,6 +384,7 @@ def test_a_practised_policy_gets_the_object(plan, tmp_path, arguments, started, 
             remap = 'camera/color/image_raw:=agent_camera/color/image_raw'
             assert remap in process.argv
             assert values[name]['objects'] == [str(folder / 'box.obj')]
+            assert values[name]['symmetry'] == 'auto'  # of a run that does not say
     assert values['policy']['checkpoint'] == str(folder)
     assert (values['policy']['arm'], values['policy']['hand']) == ('panda', 'leap')
     assert values['policy']['task'] == arguments.get('task', 'box_push')  # another is refused
@@ -462,11 +463,13 @@ def test_how_objects_are_found_has_the_defaults_of_the_tracker(path: Path):
 
 def test_how_the_object_is_found_reaches_the_tracker(plan, tmp_path):
     document = {'arm': 'panda', 'hand': 'leap', 'task': 'box_push', 'object': {'mesh': 'box.obj'}}
+    document['object']['symmetry'] = 'z'  # as it was prepared
     (tmp_path / 'run.json').write_text(json.dumps(document))
     given = {'markers': 'marks.yaml', 'estimator': 'foundation_pose', 'segmenter': 'sam2'}
     found = plan('policy', checkpoint=str(tmp_path), farthest='2.5', clearance='0.01', **given)
     values = _parameters(found)['object_tracking']
-    assert values.items() >= {**given, 'farthest': 2.5, 'clearance': 0.01}.items()
+    given |= {'farthest': 2.5, 'clearance': 0.01, 'symmetry': 'z'}
+    assert values.items() >= given.items()
     for process in found.processes():  # what a launch file says comes after the site file
         if Path(process.argv[0]).name in ('object_tracking', 'policy'):
             files = [v for o, v in pairwise(process.argv) if o == '--params-file']

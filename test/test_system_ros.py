@@ -218,7 +218,8 @@ def test_a_practised_policy_is_launched_and_decides(listener, tmp_path):
 
     run, log, told = tmp_path / 'run', tmp_path / 'launch.log', []
     save_run(show('box_push', 'iiwa14', 'robotiq_2f85'), run)
-    small = ('environments=2', 'horizon=4', 'layers=[8]', 'memory=4', 'critic_layers=[8]')
+    small = ('environments=2', 'horizon=4', 'layers=[8]', 'memory=4', 'critic_layers=[8]',
+             'level=1.0')  # fmt: skip
     values = [word for text in (*small, 'minibatches=1') for word in ('--set', text)]
     practise('train', run, '--steps', 8, '--threads', 1, '--film-every', 0, *values)
     topic = 'policy/status'

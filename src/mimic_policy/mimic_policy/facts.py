@@ -18,9 +18,10 @@ RUN_FILE: Final = 'run.json'  # of a run folder
 DIFFUSION, PRACTISED = 'diffusion', 'practised'
 WITHOUT: Final = {  # of launch files
     'kind': DIFFUSION, 'arm': 'iiwa14', 'hand': 'allegro', 'task': 'pick_place',
-    'scene': 'pick_place',
+    'scene': 'pick_place', 'symmetry': 'auto',
 }  # fmt: skip
 MESH: Final = 'mesh'  # of the object that was practised with
+SYMMETRY: Final = 'symmetry'  # which of its turns look the same, as a tracker is told
 SCENE: Final = 'scene'  # what the twin has on its table: a task, or the file of one
 TASK_FILE: Final = 'task.json'  # in a run folder that a video was prepared into
 
@@ -33,6 +34,8 @@ def fact_of(checkpoint: Path, name: str) -> str:
     """
     if (checkpoint / RUN_FILE).exists():
         return _practised(checkpoint, name)
+    if name == SYMMETRY:  # a diffusion policy sees pictures, not objects
+        return WITHOUT[SYMMETRY]
     file = checkpoint / DOCUMENT
     if not file.exists():
         steps = sorted(checkpoint.glob(f'{STEPS}/{DOCUMENT}'))
@@ -57,6 +60,8 @@ def _practised(folder: Path, name: str) -> str:
     if name == SCENE:
         own = folder / TASK_FILE
         return str(own.absolute()) if own.exists() else _text(file, 'task')
+    if name == SYMMETRY:
+        return _text(file, 'object', SYMMETRY, absent=WITHOUT[SYMMETRY])  # in an older run
     if name != MESH:
         return _text(file, name)
     mesh = _text(file, 'object', MESH)
@@ -65,12 +70,14 @@ def _practised(folder: Path, name: str) -> str:
     return str((folder / mesh).absolute())
 
 
-def _text(file: Path, *names: str) -> str:
+def _text(file: Path, *names: str, absent: str | None = None) -> str:
+    *above, last = names
     try:
         value = json.loads(file.read_text())
-        for name in names:
+        for name in above:
             value = value[name]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        value = value[last] if absent is None else value.get(last, absent)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f'{file}: {".".join(names)} cannot be read: {error!r}') from error
     return str(value)
 

@@ -23,6 +23,7 @@ def test_facts_are_those_of_the_newest_checkpoint(tmp_path):
         }
     assert fact_of(tmp_path / 'run', 'task') == 'push'
     assert fact_of(tmp_path / 'run', 'kind') == 'diffusion'
+    assert fact_of(tmp_path / 'run', 'symmetry') == 'auto'
     with pytest.raises(ConfigError, match=r'meta\.mesh'):
         fact_of(tmp_path / 'run', 'mesh')
 
@@ -39,6 +40,9 @@ def test_facts_of_a_run_folder(tmp_path):
     names = ('kind', 'arm', 'hand', 'task', 'mesh')
     found = [fact_of(folder, name) for name in names]
     assert found == ['practised', 'panda', 'leap', 'box_push', str(folder / 'box.obj')]
+    assert fact_of(folder, 'symmetry') == 'auto'  # of a run that does not say
+    round_one = {'mesh': 'jug.obj', 'symmetry': 'z'}
+    assert fact_of(run_folder(tmp_path / 'jug', object=round_one), 'symmetry') == 'z'
     assert fact_of(folder, 'scene') == 'box_push'
     (folder / TASK_FILE).touch()  # of a video, which showed what the twin does not know
     assert fact_of(folder, 'scene') == str(folder / TASK_FILE)
@@ -46,6 +50,8 @@ def test_facts_of_a_run_folder(tmp_path):
         fact_of(run_folder(tmp_path / 'bare', object={'mesh': ''}), 'mesh')
     with pytest.raises(ConfigError, match=r'run\.json: object\.mesh cannot'):
         fact_of(run_folder(tmp_path / 'torn', object=None), 'mesh')
+    with pytest.raises(ConfigError, match=r'run\.json: object\.symmetry cannot'):
+        fact_of(tmp_path / 'torn', 'symmetry')
 
 
 def test_a_training_in_a_run_folder_is_told_how_to_be_launched(tmp_path):

@@ -172,9 +172,10 @@ def restore_checkpoint(learner: Learner, folder: Path) -> bool:
 
 def save_policy(learner: Learner, folder: Path) -> Path:
     """Write what a robot runs, `policy/`; return its folder."""
-    actor = learner.actor
+    actor, practice = learner.actor, learner.practice
     document = {
         'steps': learner.steps,
+        'level': max(practice.level, practice.start_level),
         'inputs': int(actor.normaliser.mean.shape[0]),
         'actions': int(actor.log_std.shape[0]),
         'layers': list(learner.params.layers),
@@ -215,9 +216,7 @@ def load_actor(folder: Path) -> Actor:
     Raises:
         ConfigError: It is missing, torn or of another shape.
     """
-    path = folder / POLICY
-    if not path.exists() and _old(path).exists():
-        path = _old(path)  # killed between two renames: the policy before is whole
+    path = _policy(folder)
     if not path.exists():
         raise ConfigError(
             f'there is no {path}, what was learned: ./mimic practise train goes on, and writes it '
@@ -237,6 +236,25 @@ def load_actor(folder: Path) -> Actor:
     except (SafetensorError, OSError, RuntimeError) as error:
         raise ConfigError(f'{path / TENSORS}: {error}') from error
     return actor.eval()
+
+
+def load_level(folder: Path) -> float:
+    """Return how much of its range of starts the policy of a training has met [1].
+
+    Raises:
+        ConfigError: It is missing, torn or no share.
+    """
+    path = _policy(folder) / DOCUMENT
+    level = _read_json(path).get('level', 1.0)  # policies of before did not tell
+    if not isinstance(level, int | float) or not 0.0 <= level <= 1.0:
+        raise ConfigError(f'{path}: level = {level!r} is not within 0 and 1')
+    return float(level)
+
+
+def _policy(folder: Path) -> Path:
+    path = folder / POLICY
+    # Killed between two renames: the policy before is whole.
+    return _old(path) if not path.exists() and _old(path).exists() else path
 
 
 def _restore(

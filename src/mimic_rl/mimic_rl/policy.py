@@ -9,7 +9,7 @@ import torch
 
 from mimic_core.arrays import FloatArray, checked
 from mimic_core.errors import ConfigError, LimitError
-from mimic_rl.checkpoint import TRAINING, Settings, load_actor, load_training
+from mimic_rl.checkpoint import TRAINING, Settings, load_actor, load_level, load_training
 from mimic_rl.environment import shown_motion
 from mimic_rl.motion import Motion
 from mimic_rl.network import Actor
@@ -48,6 +48,7 @@ class RunPolicy(ABC):
         self._anchors = place_anchors(self._path, run.anchors)
         self.length: Final = len(self._path) - 1 + params.hold  # steps
         self._fixed = params.reward == 'fixed_target'
+        self._level = 1.0  # [1] of the range of starts, that was practised
         self._step = 0
 
     @abstractmethod
@@ -122,8 +123,9 @@ class RunPolicy(ABC):
         """
         pose = checked(world_object, (7,), 'pose of the object')
         spin = self._starts.spin(pose[None])[0]
-        x, y = start_span(self.run, self._varied.xy).T
-        turn, most = np.degrees([2.0 * np.arctan2(spin[2], spin[3]), self._varied.yaw])
+        varied, level = self._varied, self._level
+        x, y = start_span(self.run, level * varied.xy).T
+        turn, most = np.degrees([2.0 * np.arctan2(spin[2], spin[3]), level * varied.yaw])
         shift = pose[:3] - self.run.trajectory[0, :3]
         found = (
             ('x', shift[0], *x, margin, 'm'),
@@ -172,15 +174,23 @@ class RunPolicy(ABC):
 class PracticePolicy(RunPolicy):
     """What was learned, or imitated: a network decides."""
 
-    def __init__(self, run: PracticeRun, settings: Settings, actor: Actor) -> None:
-        """Args: run: what was practised; settings: of the training; actor: what it left.
+    def __init__(
+        self, run: PracticeRun, settings: Settings, actor: Actor, level: float = 1.0
+    ) -> None:
+        """Wrap a network.
+
+        Args:
+            run: What was practised.
+            settings: Of the training.
+            actor: What it left.
+            level: How much of the range of starts it has met [1].
 
         Raises:
             ConfigError: The network is of another run.
             WrongRobotError: The registry has another robot of that name.
         """
         super().__init__(run, settings)
-        self._actor = actor
+        self._actor, self._level = actor, level
         self._state = actor.blank(1)
         self._last = np.zeros((1, self._motion.actions))
         self.reset(run.start)
@@ -264,6 +274,7 @@ def load_practice_policy(folder: Path, training: str = TRAINING) -> PracticePoli
     """
     run, settings = load_training(folder, training)
     try:
-        return PracticePolicy(run, settings, load_actor(folder / training))
+        actor = load_actor(folder / training)
+        return PracticePolicy(run, settings, actor, load_level(folder / training))
     except ConfigError as error:
         raise ConfigError(f'{folder / training}: {error}') from error

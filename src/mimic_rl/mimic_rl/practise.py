@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from mimic_core.arguments import at_least, guarded
-from mimic_core.errors import UnknownNameError
+from mimic_core.errors import ConfigError, UnknownNameError
 from mimic_core.params import check_value, types_of
 from mimic_rl import show_command
 from mimic_rl.params import LearningParams, PracticeParams, RandomisationParams
@@ -26,6 +26,7 @@ from mimic_rl.shapes import object_mesh
 from mimic_rl.shown import known_shown, show
 from mimic_rl.starts import params_for, synergies_for
 from mimic_rl.stepper import STEPPERS
+from mimic_rl.twin_task import TASK_FILE
 
 if TYPE_CHECKING:
     from mimic_rl.ppo import Report  # torch takes seconds
@@ -147,6 +148,10 @@ def settings_from(
 def _draft(arguments: argparse.Namespace) -> None:
     run = show(arguments.task, arguments.arm, arguments.hand)
     check_folder(arguments.run, arguments.arm, arguments.hand)
+    if (arguments.run / TASK_FILE).exists():  # it and the pictures would be of another run
+        raise ConfigError(
+            f'{arguments.run} was prepared from a video ({TASK_FILE}): choose another folder'
+        )
     thing = dataclasses.replace(run.object, mesh=f'{run.object.name}.obj')
     arguments.run.mkdir(parents=True, exist_ok=True)
     object_mesh(thing).export(arguments.run / thing.mesh)  # for who tracks it

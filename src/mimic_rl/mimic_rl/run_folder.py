@@ -6,9 +6,11 @@ object.obj          mesh of the object, if there is one
 training/, ...       what `train` adds
 """
 
+import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,11 +21,13 @@ from mimic_core.errors import ConfigError, MimicError
 from mimic_core.frames import WORLD, from_xyz_quat
 from mimic_core.primitives import Primitive, primitives_of
 from mimic_description import RobotModel, load_robot
+from mimic_object_tracking.symmetry import symmetry_of
 
 RUN_FILE: Final = 'run.json'
 FORMAT: Final = 'mimic practice run'
 VERSION: Final = 1
 ANCHOR: Final = 0.2  # [m], of the anchor points from the object's origin
+_HIGHEST_RATE: Final = 1000.0  # [Hz]
 _BASE_HEIGHT: Final = 0.01  # [m] by which a base may stand off the table
 _BASE_TILT: Final = 0.02  # [rad] and tilt: a centimetre at the reach of an arm
 
@@ -41,6 +45,26 @@ class PracticeObject:
     mass: float  # [kg]
     friction: float = 0.8  # [1]
     mesh: str = ''  # file in the run folder
+    symmetry: str = 'auto'  # turns that look the same, as `symmetry_of` takes them; auto: by shape
+    digest: str = ''  # SHA-256 of the mesh, once it was read
+
+    def check(self) -> None:
+        """Refuse numbers that no physics takes, and a symmetry that none is.
+
+        Raises:
+            ConfigError: Names the field.
+        """
+        if not 0.0 < self.mass < math.inf:
+            raise ConfigError(f'object.mass = {self.mass} kg must be > 0')
+        if not 0.0 <= self.friction < math.inf:
+            raise ConfigError(f'object.friction = {self.friction} must be at least 0')
+        if not self.parts:
+            raise ConfigError('object.parts is empty')
+        if self.symmetry != 'auto':
+            try:
+                symmetry_of(self.symmetry, np.zeros(3))
+            except ConfigError as error:
+                raise ConfigError(f'object.symmetry: {error}') from None
 
 
 @dataclass(frozen=True)
@@ -65,6 +89,8 @@ class PracticeRun:
     camera: Mapping[str, Any] | None = None  # world_T_camera (7,) and what is known of its lens
 
     def __post_init__(self) -> None:
+        if not all(isinstance(name, str) for name in self.joint_names):
+            raise ConfigError(f'joint_names = {list(self.joint_names)!r:.60} are no names')
         size = len(self.joint_names)
         trajectory = checked(self.trajectory, (None, 7), 'trajectory')
         if len(trajectory) < 2:
@@ -82,12 +108,9 @@ class PracticeRun:
             shape = (len(trajectory), size)
             moved = checked(self.demonstration, shape, 'demonstration')
             object.__setattr__(self, 'demonstration', moved)
-        if not self.rate > 0:
-            raise ConfigError(f'rate = {self.rate} must be > 0')
-        if not self.object.mass > 0:
-            raise ConfigError(f'object.mass = {self.object.mass} must be > 0')
-        if not self.object.parts:
-            raise ConfigError('object.parts is empty')
+        if not 0.0 < self.rate <= _HIGHEST_RATE:
+            raise ConfigError(f'rate = {self.rate} Hz must be > 0 and at most {_HIGHEST_RATE:g}')
+        self.object.check()
 
     @property
     def poses(self) -> FloatArray:
@@ -175,6 +198,8 @@ def run_text(run: PracticeRun) -> str:
             'mass': run.object.mass,
             'friction': run.object.friction,
             'mesh': run.object.mesh,
+            'symmetry': run.object.symmetry,
+            **({'digest': run.object.digest} if run.object.digest else {}),
             'parts': [p.as_map() for p in run.object.parts],
         },
         'fixtures': [p.as_map() for p in run.fixtures],
@@ -233,9 +258,11 @@ def load_run(folder: Path, files: Path | None = None) -> PracticeRun:
             mass=float(thing.get('mass', (int, float))),
             friction=float(thing.get('friction', (int, float))),
             mesh=thing.get('mesh', str),
+            symmetry=thing.optional('symmetry', str) or 'auto',
+            digest=thing.optional('digest', str) or '',
         )
-        if obj.mesh and not ((files or folder) / obj.mesh).is_file():
-            raise ConfigError(f'object.mesh: there is no file {obj.mesh} in the folder')
+        if obj.mesh:
+            obj = _with_digest(obj, (files or folder) / obj.mesh)
         return PracticeRun(
             arm=reader.get('arm', str),
             hand=reader.get('hand', str),
@@ -253,6 +280,23 @@ def load_run(folder: Path, files: Path | None = None) -> PracticeRun:
         )
     except MimicError as error:
         raise ConfigError(f'{path}: {error}'.replace(f'{path}: {path}', str(path))) from error
+
+
+def _with_digest(obj: PracticeObject, mesh: Path) -> PracticeObject:
+    """Return the object with the digest of its mesh.
+
+    Raises:
+        ConfigError: There is no such file, or it is not the one that was practised.
+    """
+    if not mesh.is_file():
+        raise ConfigError(f'object.mesh: there is no file {mesh.name} in the folder')
+    digest = hashlib.sha256(mesh.read_bytes()).hexdigest()
+    if obj.digest not in ('', digest):
+        raise ConfigError(
+            f'object.mesh: {mesh} is not the mesh that was practised: bring it back (./mimic '
+            'practise prepare or draft as it was made), or train under another --name'
+        )
+    return replace(obj, digest=digest)
 
 
 class _Reader:

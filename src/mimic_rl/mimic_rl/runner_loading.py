@@ -7,7 +7,7 @@ import torch
 from mimic_core.errors import ConfigError
 from mimic_rl.policy import load_practice_policy
 from mimic_rl.practice_runner import PracticeRunner
-from mimic_rl.run_folder import WrongRobotError, load_run
+from mimic_rl.run_folder import WrongRobotError
 from mimic_rl.runner_params import PracticeNodeParams
 from mimic_rl.sighting import symmetry_of_run
 
@@ -23,10 +23,10 @@ def load_runner(params: PracticeNodeParams) -> tuple[PracticeRunner, str]:
         raise ConfigError('checkpoint is empty: give the run folder of ./mimic practise')
     torch.set_num_threads(params.threads)
     folder = Path(params.checkpoint).expanduser()
-    run = load_run(folder)
+    policy = load_practice_policy(folder, params.training)
+    run = policy.run  # as it was practised: that of the folder may have changed
     run.check_robot(params.arm or run.arm, params.hand or run.hand)
     if params.task not in ('', run.task):
         raise WrongRobotError(f"task: '{run.task}' was practised, not '{params.task}'")
-    policy = load_practice_policy(folder, params.training)
-    symmetry = symmetry_of_run(policy.run, folder)
+    symmetry = symmetry_of_run(run, folder)
     return PracticeRunner(policy, symmetry, params, params.prefix), run.task

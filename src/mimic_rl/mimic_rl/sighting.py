@@ -12,7 +12,7 @@ from mimic_object_tracking.mesh import load_object, make_object
 from mimic_object_tracking.symmetry import Symmetry
 from mimic_rl.rewards import anchor_distance, place_anchors
 from mimic_rl.run_folder import PracticeRun
-from mimic_rl.shapes import object_mesh
+from mimic_rl.shapes import object_mesh, round_about_body
 
 JUMP: Final = (
     0.03  # [m] of the anchors between two poses, beyond which a thing is not seen steadily
@@ -28,16 +28,19 @@ def names_of(run: PracticeRun) -> frozenset[str]:
 
 
 def symmetry_of_run(run: PracticeRun, folder: Path) -> Symmetry:
-    """Return which turns of the object look the same, from its mesh or its primitives.
+    """Return which turns of the object look the same: as its run says, else by its shape.
 
     Raises:
         ConfigError: The mesh cannot be read.
     """
-    if run.object.mesh:
-        return load_object(folder / run.object.mesh).symmetry
-    mesh = object_mesh(run.object)
-    vertices, faces = np.asarray(mesh.vertices), np.asarray(mesh.faces, np.int64)
-    return make_object(run.object.name, vertices, faces).symmetry
+    thing = run.object
+    if thing.mesh:
+        model = load_object(folder / thing.mesh, symmetry=thing.symmetry)
+    else:
+        mesh = object_mesh(thing)
+        vertices, faces = np.asarray(mesh.vertices), np.asarray(mesh.faces, np.int64)
+        model = make_object(thing.name, vertices, faces, symmetry=thing.symmetry)
+    return round_about_body(model.symmetry, thing.parts)
 
 
 class Sightings:

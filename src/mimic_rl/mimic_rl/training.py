@@ -26,7 +26,7 @@ from mimic_rl.environment import Practice
 from mimic_rl.evaluation import Learned, Replay, collect, imitate
 from mimic_rl.film import Camera, write_film
 from mimic_rl.ppo import Demonstrations, Learner, Report
-from mimic_rl.run_folder import RUN_FILE, PracticeRun, run_text, save_run
+from mimic_rl.run_folder import RUN_FILE, PracticeRun, load_run, run_text, save_run
 
 _SHOWN_EPISODES: Final = 64  # that succeeded
 _MOST_EPISODES: Final = 512  # among which they are sought
@@ -61,9 +61,8 @@ class Training:
         """
         self._lock: Final = _locked(folder)
         if (folder / RUN_FILE).exists():
-            _check_run(folder / RUN_FILE, run)
-        else:
-            save_run(run, folder)
+            _check_run(folder, run)
+        save_run(run, folder)
         if (folder / SETTINGS).exists():
             _same(load_settings(folder), settings, folder)
         else:
@@ -200,11 +199,11 @@ def _locked(folder: Path) -> IO[str]:
     return file
 
 
-def _check_run(file: Path, run: PracticeRun) -> None:
-    if file.read_text() != run_text(run):
+def _check_run(folder: Path, run: PracticeRun) -> None:
+    if run_text(load_run(folder, files=folder.parent)) != run_text(run):
         raise ConfigError(
-            f'{file}: that was practised here, and the run has changed since; train under '
-            'another --name'
+            f'{folder / RUN_FILE}: that was practised here, and the run has changed since; train '
+            'under another --name'
         )
 
 

@@ -16,11 +16,19 @@ torch = pytest.importorskip('torch', reason='what learning needs is not installe
 
 from mimic_core.errors import ConfigError, LimitError, NotFiniteError, UnknownNameError  # noqa: E402
 from mimic_rl import Practice, load_run, practise, robot_synergies, save_run  # noqa: E402
-from mimic_rl.checkpoint import Settings  # noqa: E402
+from mimic_rl.checkpoint import (  # noqa: E402
+    Settings,
+    load_actor,
+    load_level,
+    load_settings,
+)
 from mimic_rl.comparison import GATE, LATE, PHYSICS, REPLAY, STARTS, compare  # noqa: E402
 from mimic_rl.evaluation import OUTSIDE, evaluate  # noqa: E402
 from mimic_rl.params import LearningParams, PracticeParams, RandomisationParams  # noqa: E402
-from mimic_rl.policy import ReplayPolicy, load_practice_policy  # noqa: E402
+from mimic_rl.policy import PracticePolicy, ReplayPolicy, load_practice_policy  # noqa: E402
+from mimic_rl.run_folder import WrongRobotError  # noqa: E402
+from mimic_rl.runner_loading import load_runner  # noqa: E402
+from mimic_rl.runner_params import PracticeNodeParams  # noqa: E402
 from mimic_rl.shown import show  # noqa: E402
 from mimic_rl.starts import places_around  # noqa: E402
 
@@ -79,6 +87,14 @@ def test_a_draft_spares_the_run_of_another_robot(folder, tmp_path, monkeypatch, 
     assert 'holds something else than a run' in capsys.readouterr().err
 
 
+def test_a_draft_spares_what_was_prepared_from_a_video(folder, tmp_path, monkeypatch, capsys):
+    shutil.copytree(folder, tmp_path / 'run')
+    (tmp_path / 'run' / 'task.json').touch()
+    assert _call(monkeypatch, 'draft', tmp_path / 'run', '--hand', 'robotiq_2f85') == 2
+    said = capsys.readouterr().err
+    assert 'run was prepared from a video (task.json): choose another folder' in said
+
+
 @pytest.mark.parametrize('name', ['../there', 'a/b', '', '..'])
 def test_a_training_has_a_name_and_no_path(name, folder, monkeypatch, capsys):
     with pytest.raises(SystemExit):
@@ -101,7 +117,6 @@ def test_the_policy_of_a_robot_does_what_the_trained_one_does(folder):
     policy = load_practice_policy(folder)
     names = RandomisationParams.__dataclass_fields__
     still = RandomisationParams(**{n: 0 if n.endswith('delay') else 0.0 for n in names})
-    from mimic_rl.checkpoint import load_actor, load_settings
     from mimic_rl.evaluation import Learned
 
     settings = load_settings(folder / 'training')
@@ -158,7 +173,9 @@ def test_how_many_other_starts_are_reached(folder):
 
 
 def test_it_begins_only_where_practice_did(folder):
-    policy = load_practice_policy(folder)
+    there = load_practice_policy(folder)
+    actor, settings = load_actor(folder / 'training'), load_settings(folder / 'training')
+    policy = PracticePolicy(there.run, settings, actor)  # at the top of the curriculum
     varied = RandomisationParams()  # that of the training
     shown = policy.run.trajectory[0]
 
@@ -174,6 +191,27 @@ def test_it_begins_only_where_practice_did(folder):
     said = policy.beyond_starts(placed(x=0.14, y=-0.13, z=0.05), 0.02, 0.1)
     assert said.startswith('x +0.14 m (practised -0.10 to 0.10), y -0.13 m (practised ')
     assert said.endswith('z +0.05 m (practised 0.00 to 0.00)')
+    # A training that was stopped lower, as this one at its beginning, has not met them all
+    assert load_level(folder / 'training') == LearningParams().level == 0.3
+    drawn = [there.draw_start(varied, 0.3, rng) for _ in range(60)]
+    assert [there.beyond_starts(pose, 1e-9, 1e-9) for pose in drawn] == [''] * 60
+    said = there.beyond_starts(placed(x=0.08, turn=15), 0.02, 0.1)
+    assert said == 'x +0.08 m (practised -0.03 to 0.03), turn +15 deg (practised -6 to 6)'
+
+
+def test_how_much_was_practised_stands_beside_the_policy(folder, tmp_path):
+    training = tmp_path / 'training'
+    shutil.copytree(folder / 'training', training)
+    file = training / 'policy' / 'state.json'
+    document = json.loads(file.read_text())
+    file.write_text(json.dumps(document | {'level': 2}))
+    with pytest.raises(ConfigError, match=r'state\.json: level = 2 is not within 0 and 1'):
+        load_level(training)
+    del document['level']
+    file.write_text(json.dumps(document))
+    assert load_level(training) == 1.0  # as policies of before were run
+    (training / 'policy').rename(training / 'policy.old')  # killed between two renames
+    assert load_level(training) == 1.0 and load_actor(training)
 
 
 def test_a_box_of_starts_counts_and_a_turn_that_cannot_be_seen_does_not():
@@ -205,6 +243,34 @@ def test_a_policy_is_of_the_run_as_it_was_practised(folder, tmp_path):
     (tmp_path / 'training' / 'run.json').unlink()
     with pytest.raises(ConfigError, match='training is no run folder'):
         load_practice_policy(tmp_path)
+
+
+def test_a_policy_does_not_run_with_another_mesh(folder, tmp_path, monkeypatch):
+    there = tmp_path / 'run'
+    shutil.copytree(folder, there)
+    file = there / 'training' / 'run.json'
+    document = json.loads(file.read_text())
+    del document['object']['digest']  # as in trainings of before, which go on and keep it
+    file.write_text(json.dumps(document))
+    assert load_practice_policy(there)
+    _call(monkeypatch, 'train', there, '--steps', 64, '--threads', 1, '--film-every', 0)
+    assert json.loads(file.read_text())['object']['digest']
+    node = PracticeNodeParams(checkpoint=str(there))
+    assert load_runner(node)[1] == 'box_push'
+    mesh = there / 'box.obj'
+    mesh.write_text(mesh.read_text() + '# of another scale\n')
+    for use in (lambda: load_runner(node), lambda: compare(there, episodes=1)):
+        with pytest.raises(ConfigError, match=r'box\.obj is not the mesh that was practised'):
+            use()
+
+
+def test_a_robot_is_told_what_was_practised_and_not_what_was_prepared_since(folder, tmp_path):
+    there = tmp_path / 'run'
+    shutil.copytree(folder, there)
+    save_run(dataclasses.replace(load_run(there), task='else'), there)
+    assert load_runner(PracticeNodeParams(checkpoint=str(there)))[1] == 'box_push'
+    with pytest.raises(WrongRobotError, match="'box_push' was practised, not 'else'"):
+        load_runner(PracticeNodeParams(checkpoint=str(there), task='else'))
 
 
 def test_comparison_has_a_row_for_each_method_and_setting(folder, monkeypatch):

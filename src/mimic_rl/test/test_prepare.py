@@ -1,6 +1,7 @@
 """From a virtual person before a camera to a run folder, against the truth."""
 
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -109,6 +110,7 @@ def test_the_folder_is_a_run_with_pictures(shown, prepared, tmp_path):
     run = load_run(folder)
     assert (run.arm, run.hand, run.task) == ('iiwa14', 'allegro', 'box_push')
     assert np.allclose(run.trajectory, prepared.run.trajectory, atol=1e-5)
+    assert run.object.symmetry == prepared.run.object.symmetry == 'auto'  # as it was told
     model = load_object(folder / run.object.mesh)  # as the tracker of `launch policy` has it
     assert model.radius == pytest.approx(prepared.model.radius)
     np.testing.assert_allclose(model.centre, 0.0, atol=1e-6)
@@ -132,6 +134,32 @@ def test_the_folder_is_a_run_with_pictures(shown, prepared, tmp_path):
     (tmp_path / 'other' / 'thesis.txt').write_text('mine')
     with pytest.raises(ConfigError, match='something else'):
         check_folder(tmp_path / 'other', 'iiwa14', 'allegro')
+
+
+def test_the_mesh_of_the_folder_is_prepared_again(shown, prepared, tmp_path):
+    write_run(prepared, shown.mesh, tmp_path)
+    whole = replace(prepared, origin=np.zeros(3))  # as of a mesh whose origin is in it
+    before = (tmp_path / 'object.obj').read_bytes()
+    write_run(whole, tmp_path / 'object.obj', tmp_path)
+    assert (tmp_path / 'object.obj').read_bytes() == before
+    assert not list(tmp_path.glob('*.part*'))
+
+
+def test_a_run_that_cannot_be_written_leaves_the_one_of_before(
+    shown, prepared, tmp_path, monkeypatch
+):
+    write_run(prepared, shown.mesh, tmp_path)
+    names = ('object.obj', 'run.json', 'task.json')
+    before = [(tmp_path / name).read_bytes() for name in names]
+
+    def full(*_):
+        raise OSError('no space left on device')
+
+    monkeypatch.setattr(sys.modules['mimic_rl.prepare.prepare'], 'save_task_file', full)
+    other = replace(prepared, run=replace(prepared.run, task='else'), origin=np.zeros(3))
+    with pytest.raises(OSError, match='no space'):
+        write_run(other, shown.mesh, tmp_path)
+    assert [(tmp_path / name).read_bytes() for name in names] == before
 
 
 def test_without_graphics_the_run_is_whole_and_says_so(shown, prepared, tmp_path, monkeypatch):

@@ -31,6 +31,9 @@ def test_round_trip(run, tmp_path):
         ('trajectory', [[0, 0, float('nan'), 0, 0, 0, 1]] * 3, r'trajectory\[0, 2\] is nan'),
         ('start', [0.0], 'start has shape'),
         ('rate', 0, 'rate = 0.0'),
+        ('rate', 1e9, r'rate = 1000000000\.0 Hz must be'),
+        ('rate', float('nan'), 'rate = nan'),
+        ('joint_names', [1, 2, 3], r'joint_names = \[1, 2, 3\] are no names'),
         ('anchors', [], 'anchors'),
         ('joint_names', 'x', "field 'joint_names'"),
         ('fixtures', [{'form': 'cone'}], r'fixtures\[0\].form'),
@@ -47,6 +50,34 @@ def test_a_wrong_field_is_named_with_its_file(run, tmp_path, field, value, words
     with pytest.raises(ConfigError, match=words) as error:
         load_run(tmp_path)
     assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ('field', 'value', 'words'),
+    [
+        ('mass', float('inf'), r'object\.mass = inf'),
+        ('friction', float('nan'), r'object\.friction = nan must be'),
+        ('friction', -0.1, r'object\.friction = -0\.1 must be'),
+        ('symmetry', 'w', r"object\.symmetry: symmetry 'w' is not"),
+        ('symmetry', 3, r"field 'object\.symmetry' is 3"),
+    ],
+)
+def test_a_wrong_field_of_the_object_is_named_with_its_file(run, tmp_path, field, value, words):
+    path = save_run(run, tmp_path)
+    document = json.loads(path.read_text())
+    document['object'][field] = value
+    path.write_text(json.dumps(document))
+    with pytest.raises(ConfigError, match=words) as error:
+        load_run(tmp_path)
+    assert str(path) in str(error.value)
+
+
+def test_a_run_of_before_says_nothing_of_symmetry_and_mesh(run, tmp_path):
+    path = save_run(run, tmp_path)
+    document = json.loads(path.read_text())
+    del document['object']['symmetry']
+    path.write_text(json.dumps(document))
+    assert load_run(tmp_path).object == run.object
 
 
 @pytest.mark.parametrize('field', ['arm', 'start', 'object', 'trajectory', 'anchors'])
@@ -75,6 +106,18 @@ def test_a_mesh_that_is_gone(run, tmp_path):
     save_run(dataclasses.replace(run, object=thing), tmp_path)
     with pytest.raises(ConfigError, match=r'no file gone\.obj'):
         load_run(tmp_path)
+
+
+def test_the_mesh_of_a_training_is_known_by_its_digest(run, tmp_path):
+    thing = dataclasses.replace(run.object, mesh='box.obj')
+    (tmp_path / 'box.obj').write_text('v 0 0 0')
+    save_run(dataclasses.replace(run, object=thing), tmp_path)
+    save_run(load_run(tmp_path), tmp_path / 'training')
+    assert load_run(tmp_path / 'training', files=tmp_path) is not None
+    (tmp_path / 'box.obj').write_text('v 0 0 1')
+    assert load_run(tmp_path).object.mesh == 'box.obj'  # the folder itself may change
+    with pytest.raises(ConfigError, match=r'training.run\.json: object\.mesh: .*box\.obj is not'):
+        load_run(tmp_path / 'training', files=tmp_path)
 
 
 def test_another_robot_is_refused(run):

@@ -1,5 +1,6 @@
 """One name for each of the turns that look the same, while the object is followed."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,11 +8,13 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from mimic_core.frames import from_xyz_quat
+from mimic_core.primitives import Primitive
 from mimic_object_tracking.symmetry import symmetry_of
 from mimic_rl.practice_runner import Phase, PracticeRunner
 from mimic_rl.run_folder import axes_anchors
 from mimic_rl.runner_params import PracticeRunnerParams
-from mimic_rl.sighting import SETTLED, Sightings
+from mimic_rl.shapes import object_mesh
+from mimic_rl.sighting import SETTLED, Sightings, symmetry_of_run
 
 BOX = symmetry_of('x2,y2,z2', np.zeros(3))
 PERIOD = 1 / 30  # [s]
@@ -81,3 +84,21 @@ def test_a_box_left_behind_its_target_is_not_renamed(run):
     for step in range(1, 5):
         runner.see(told(run.trajectory[0]), step * PERIOD)
         np.testing.assert_allclose(seen.pose, before, atol=1e-9)
+
+
+@pytest.mark.parametrize('mesh', ['', 'jug.obj'])
+def test_turns_that_count_as_equal_are_those_that_were_prepared(run, tmp_path, mesh):
+    """A jug whose handle tells its turn, unless it was said not to count."""
+    body = Primitive('cylinder', (0.05, 0.2))
+    jug = replace(
+        run.object, mesh=mesh, parts=(body, Primitive('box', (0.08, 0.03, 0.1), (0.1, 0, 0)))
+    )
+    object_mesh(jug).export(tmp_path / 'jug.obj')
+    found = {
+        said: symmetry_of_run(replace(run, object=replace(jug, symmetry=said)), tmp_path)
+        for said in ('auto', 'z', 'none')
+    }
+    assert found['auto'].axis is None and found['none'].axis is None
+    assert len(found['none'].turns) == 1
+    np.testing.assert_allclose(found['z'].axis, [0.0, 0.0, 1.0])
+    np.testing.assert_allclose(found['z'].centre, 0.0)  # about the body, not about the whole

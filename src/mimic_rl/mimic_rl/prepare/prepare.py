@@ -36,7 +36,7 @@ from mimic_rl.run_folder import (
     load_run,
     save_run,
 )
-from mimic_rl.shapes import part_mesh
+from mimic_rl.shapes import round_about_body
 from mimic_rl.starts import places_around
 from mimic_rl.twin_task import TASK_FILE, twin_task
 from mimic_sim.tasks import save_task_file
@@ -136,13 +136,15 @@ def prepare(
     if watched is None:
         watched = watch(video, model, cast(Side, params.side), progress, params)
     seen = _Seen(video, watched, model, anchors, robot, params)
+    thing = PracticeObject(
+        model.name, fit.parts, params.mass, params.friction, f'{_MESH}{mesh.suffix.lower()}',
+        params.symmetry,
+    )  # fmt: skip
     draft = PracticeRun(
         arm=arm,
         hand=hand,
         task=task,
-        object=PracticeObject(
-            model.name, fit.parts, params.mass, params.friction, f'{_MESH}{mesh.suffix.lower()}'
-        ),
+        object=thing,
         trajectory=_rows(seen.path(params.lead)[0].poses),
         rate=params.rate,
         start=robot.home,
@@ -263,14 +265,18 @@ def write_run(
     """
     check_folder(folder, prepared.run.arm, prepared.run.hand)
     folder.mkdir(parents=True, exist_ok=True)
-    name = prepared.run.object.mesh
+    name = Path(prepared.run.object.mesh)
+    part = folder / f'{name.stem}.part{name.suffix}'
     if mesh_scale == 1.0 and not prepared.origin.any():
-        shutil.copyfile(mesh, folder / name)
+        shutil.copyfile(mesh, part)
     else:
-        prepared.model.trimesh().export(folder / name)
+        prepared.model.trimesh().export(part)
+    task_part = folder / f'{TASK_FILE}.part'
+    save_task_file(twin_task(prepared.run, prepared.places[prepared.reached]), task_part)
+    # All is there before any of it takes the place of an earlier run's.
+    part.replace(folder / name)
+    task_part.replace(folder / TASK_FILE)
     save_run(prepared.run, folder)
-    task = twin_task(prepared.run, prepared.places[prepared.reached])
-    save_task_file(task, folder / TASK_FILE)
     (folder / _REPORT).write_text(json.dumps(prepared.report(), indent=1) + '\n')
     path, video = prepared.path, prepared.video
     stamps = np.linspace(path.start, path.stamps[-1], _TILES)
@@ -374,14 +380,7 @@ def _fit(model: ObjectModel, mesh: Path, params: PrepareParams) -> Fit:
 
 
 def _round_about_body(model: ObjectModel, fit: Fit) -> ObjectModel:
-    """Return the model with its round axis, if it has one, through the largest of its pieces.
-
-    A spout or handle shifts the middle of the whole, about which it is not round.
-    """
-    if model.symmetry.axis is None:
-        return model
-    body = max(fit.parts, key=lambda part: float(part_mesh(part).volume))
-    return replace(model, symmetry=replace(model.symmetry, centre=np.array(body.xyz)))
+    return replace(model, symmetry=round_about_body(model.symmetry, fit.parts))
 
 
 def _anchors(model: ObjectModel) -> FloatArray:
