@@ -93,7 +93,7 @@ def states(episode: Episode, joints: Sequence[str] | None) -> Series:
         joints: J names; None: all that were measured.
 
     Raises:
-        EpisodeError: Joints were not measured, or are NaN; names them all.
+        EpisodeError: Joints were not measured, or never together, or are NaN; names them all.
     """
     topic = episode.find(STATES)
     if topic is None or episode.topics[topic].count == 0:
@@ -126,6 +126,15 @@ def states(episode: Episode, joints: Sequence[str] | None) -> Series:
     first = max(m[0] for m in moments.values())
     last = min(m[-1] for m in moments.values())
     inside = (times >= first) & (times <= last)
+    if inside.sum() < 2:
+        late = [name for name, m in moments.items() if m[0] == first]
+        early = [name for name, m in moments.items() if m[-1] == last]
+        zero = min(m[0] for m in moments.values())
+        raise EpisodeError(
+            f'{episode.path}, {topic}: joints were never measured together: '
+            f'{", ".join(late)} from {first - zero:.2f} s on, '
+            f'{", ".join(early)} until {last - zero:.2f} s'
+        )
     return Series(times[inside], np.hstack(columns)[inside])
 
 
@@ -292,7 +301,8 @@ def convert_robot(
         if end - start < params.min_duration:
             raise EpisodeError(
                 f'{path}: commands, joint states and pictures were recorded together for '
-                f'{max(end - start, 0.0):.2f} s, {params.min_duration:g} s are needed'
+                f'{max(end - start, 0.0):.2f} s, {params.min_duration:g} s (min_duration) are '
+                'needed'
             )
         at, trimmed = _without_idle(path, robot, commanded, start, end, params)
         limit = params.max_offset
@@ -365,11 +375,8 @@ def _without_idle(
     """Return the times of frames between idle head and tail, and what was cut off [s]."""
     at = resample.grid(start, end, params.fps)
     action = action_of(robot, resample.linear(commanded.times, commanded.values, at))
-    span = resample.moving(at, action[:, :6], action[:, 6:])
-    if span is None:
-        raise EpisodeError(f'{path}, commands: constant, nothing moves')
-    first, last = span[0] - params.max_idle, span[1] + params.max_idle
-    kept = at[(at >= first - 1e-9) & (at <= last + 1e-9)]
+    what = f'{path}, commands'
+    kept = at[resample.without_idle(at, action[:, :6], action[:, 6:], params, what)]
     return kept, {'head': float(kept[0] - at[0]), 'tail': float(at[-1] - kept[-1])}
 
 

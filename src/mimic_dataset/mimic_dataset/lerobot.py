@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from av.error import FFmpegError
 
+from mimic_core.errors import MimicError
 from mimic_dataset.arrays import DOMAINS, DatasetMeta, Domain
 from mimic_dataset.errors import DatasetError, WriteError
 from mimic_dataset.parts import (
@@ -68,6 +69,9 @@ def assemble(dataset: Path, domain: Domain) -> Path | None:
     except (OSError, FFmpegError, pa.ArrowException) as error:
         shutil.rmtree(draft, ignore_errors=True)
         raise WriteError(f'{final}: cannot be written: {error}') from error
+    except MimicError:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
     return final
 
 
@@ -95,12 +99,14 @@ class _Writer:
         self._index = 0
 
     def run(self) -> None:
-        for number, folder in enumerate(self._folders):
-            part = read_part(folder)
-            self._check(part)
-            self._add(part, number)
-        assert self._data is not None  # there is a part
-        self._data.close()
+        try:
+            for number, folder in enumerate(self._folders):
+                part = read_part(folder)
+                self._check(part)
+                self._add(part, number)
+        finally:
+            if self._data is not None:
+                self._data.close()
         self._join_videos()
         self._write_meta()
 

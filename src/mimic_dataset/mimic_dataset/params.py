@@ -46,7 +46,9 @@ class ConvertParams:
         low=0.0,
         high=1.0,
     )
-    min_duration: float = param('Shortest episode [s].', 1.0, low=0.1, high=600.0)
+    min_duration: float = param(
+        'Shortest episode, when idle head and tail are cut off [s].', 1.0, low=0.1, high=600.0
+    )
     bag_camera: str = param('People: prefix of the camera topics in bags.', 'agent_camera')
     detector: str = param("People: 'mediapipe', or 'module:Class', as in tracking.", 'mediapipe')
     use_depth: bool = param('People: use the depth of bags that have it.', True)

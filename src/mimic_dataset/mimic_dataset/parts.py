@@ -144,10 +144,12 @@ def write_part(
         quality: x264 crf.
 
     Raises:
-        EpisodeError: Arrays are wrong, or nothing moves; names the field.
+        EpisodeError: Arrays or the rate are wrong, or nothing moves; names the field.
         WriteError: The disk is full or cannot be written.
     """
     check_name(info.name)
+    if info.meta.fps != round(info.meta.fps):  # videos and `info.json` have whole ones
+        raise EpisodeError(f'episode {info.name}, fps: {info.meta.fps:g} is not a whole number')
     count = len(action)
     sizes = {camera: stored_size(height, size) for camera, size in info.meta.cameras.items()}
     checked = as_arrays(info, action, state, _blank(sizes, count))  # the checks of every field

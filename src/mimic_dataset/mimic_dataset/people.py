@@ -76,7 +76,7 @@ def convert_human(
 
     Raises:
         SourceError: The file is missing or damaged.
-        EpisodeError: The hand is seen too rarely, or does not move.
+        EpisodeError: The hand is seen too rarely, or moves too briefly or not at all.
         WriteError: The disk is full.
         OSError: Something cannot be read.
     """
@@ -117,10 +117,7 @@ def _finish(
     rotation = axis_angles(robot, resample.slerp(stamps, quats, at))
     pose = np.hstack([resample.linear(stamps, position, at), rotation])
     joints = resample.linear(stamps, hand, at)
-    span = resample.moving(at, pose, joints)
-    if span is None:
-        raise EpisodeError(f'{path}, action: constant, nothing moves')
-    kept = (at >= span[0] - params.max_idle - 1e-9) & (at <= span[1] + params.max_idle + 1e-9)
+    kept = resample.without_idle(at, pose, joints, params, f'{path}, action')
     inside = inside[kept]
     errors = {
         'position': resample.left_out_linear(stamps, position),
@@ -349,9 +346,9 @@ def _zero() -> float:
 
 
 def _frames(source: Source, path: Path) -> Iterator[Frame]:
-    """Yield the pictures of a file."""
+    """Yield the pictures of a file, of each moment one."""
     source.open()
-    size = None
+    size, last = None, -np.inf
     try:
         while True:
             frame = source.read()
@@ -361,7 +358,14 @@ def _frames(source: Source, path: Path) -> Iterator[Frame]:
                     f'{path}: pictures change their size from {size[1]} x {size[0]} to '
                     f'{frame.color.shape[1]} x {frame.color.shape[0]}'
                 )
-            yield frame
+            if frame.stamp < last:
+                raise SourceError(
+                    f'{path}: stamps go back from {last:.2f} to {frame.stamp:.2f} s after the '
+                    'first; the clock was set while it was recorded'
+                )
+            if frame.stamp > last:
+                last = frame.stamp
+                yield frame
     except EndOfStreamError:
         return
     except SourceError:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
-from mimic_core.arrays import FloatArray, IntArray, checked
+from mimic_core.arrays import BoolArray, FloatArray, IntArray, checked
 from mimic_dataset.errors import EpisodeError
+from mimic_dataset.params import ConvertParams
 
 
 def grid(start: float, end: float, fps: float) -> FloatArray:
@@ -119,7 +120,8 @@ def moving(times: FloatArray, pose: FloatArray, joints: FloatArray) -> tuple[flo
     """Return when something begins and ends to move [s], None when nothing does.
 
     Moved is what is farther from where it was at the start (or will be at the end) than 5 mm, 3°
-    or 5 % of the joint's own way.
+    or 5 % of the joint's own way. What is far from its end for the last time before it is far from
+    its start drifts, and does not move.
 
     Args:
         times: (N,) [s].
@@ -134,8 +136,38 @@ def moving(times: FloatArray, pose: FloatArray, joints: FloatArray) -> tuple[flo
     values = np.hstack([pose, joints])
     begun = (np.abs(values - values[0]) > scale).any(axis=1)
     going = (np.abs(values - values[-1]) > scale).any(axis=1)
-    if not begun.any():
+    if not begun.any() or not going.any():
         return None
     first = max(int(np.argmax(begun)) - 1, 0)
     last = min(len(times) - int(np.argmax(going[::-1])), len(times) - 1)
-    return float(times[first]), float(times[last])
+    return (float(times[first]), float(times[last])) if first < last else None
+
+
+def without_idle(
+    times: FloatArray, pose: FloatArray, joints: FloatArray, params: ConvertParams, what: str
+) -> BoolArray:
+    """Return (N,) which samples lie at most `max_idle` before or after motion.
+
+    Args:
+        times: (N,) [s].
+        pose: (N, 6) as of `moving`.
+        joints: (N, J).
+        params: With `max_idle` and `min_duration` [s].
+        what: Whose motion, for the message.
+
+    Raises:
+        EpisodeError: Nothing moves, or what is left is shorter than `min_duration`.
+    """
+    span = moving(times, pose, joints)
+    if span is None:
+        raise EpisodeError(f'{what}: constant, nothing moves')
+    first, last = span[0] - params.max_idle - 1e-9, span[1] + params.max_idle + 1e-9
+    kept: BoolArray = (times >= first) & (times <= last)
+    begin, end = times[kept][[0, -1]]
+    if end - begin < params.min_duration - 1e-9:
+        raise EpisodeError(
+            f'{what}: {end - begin:.2f} s are left when {begin - times[0]:.2f} s of standing '
+            f'still are cut off before and {times[-1] - end:.2f} s after the motion; '
+            f'{params.min_duration:g} s (min_duration) are needed'
+        )
+    return kept

@@ -47,10 +47,12 @@ class BagSpec:
     states: bool = True
     commands: bool = True
     still: bool = False
+    drift: float = 0.0  # of the first commanded joint in 4 s [rad]
     nan_at: float | None = None  # of a command [s]
     hand_joint: str | None = None  # other name of the hand's joint
     jump_at: float | None = None  # of a command [s]
     pictures_late: float = 0.0  # [s] added to the camera's stamps
+    measured: tuple[tuple[float, float], ...] = ((0.0, 99.0), (0.0, 99.0))  # arm, hand [s]
     lag: float = 0.05  # [s] of the measured joints behind the commanded
     names: tuple[str, ...] = MODEL.joint_names
     size: tuple[int, int] = SIZE  # of the pictures [px]
@@ -78,6 +80,7 @@ def write_bag(path: Path, spec: BagSpec = BagSpec()) -> Path:
 
     def command(t: float, topic: str, part: slice) -> None:
         q = joints_at(0.0 if spec.still else t)
+        q[0] += spec.drift * t / 4.0
         if spec.jump_at is not None and t >= spec.jump_at:
             q[1] += 0.4
         if spec.nan_at is not None and abs(t - spec.nan_at) < 0.004:
@@ -109,7 +112,9 @@ def write_bag(path: Path, spec: BagSpec = BagSpec()) -> Path:
             command(t, '/hand_controller/joint_trajectory', slice(7, None))
         if spec.states:
             q = joints_at(0.0 if spec.still else max(t - spec.lag, 0.0))
-            for part in (slice(0, 7), slice(7, None)):  # two drivers
+            for part, span in zip((slice(0, 7), slice(7, None)), spec.measured, strict=True):
+                if not span[0] <= t < span[1]:  # two drivers
+                    continue
                 state = types['sensor_msgs/msg/JointState'](
                     header=header(t), name=list(spec.names[part]), position=np.array(q[part]),
                     velocity=np.zeros(0), effort=np.zeros(0),

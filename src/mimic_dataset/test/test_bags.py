@@ -1,15 +1,18 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
 from mimic_core.errors import MimicError
-from mimic_dataset import ConvertParams, convert, load, make_jobs
+from mimic_dataset import ConvertParams, EpisodeError, convert, load, make_jobs
 from mimic_dataset.bags import axis_angles, convert_robot, is_of, poses
 from mimic_description import known_devices, load_robot, render_urdf
 
 from .synthetic_bags import ROBOT, BagSpec, joints_at, write_bag
 
 PARAMS = ConvertParams(task='push', hand='robotiq_2f85', quality=5)
+SPLIT = ['never measured together: robotiq', 'from 2.00 s on, iiwa_joint_1, ', 'until 1.89 s']
 
 
 @pytest.fixture(scope='module')
@@ -81,6 +84,16 @@ def test_the_interpolation_error_is_that_of_left_out_samples(read):
     assert error['rotation']['median'] < 1e-4
 
 
+def test_the_shortest_episode_is_without_its_idle_head_and_tail(good, tmp_path):
+    for least, words in (
+        (3.9, r'commands: \d\.\d0 s are left .* 3.9 s'),
+        (4.5, 'together for 3.9'),
+    ):
+        params = dataclasses.replace(PARAMS, min_duration=least)
+        with pytest.raises(EpisodeError, match=words):
+            convert_robot(good, tmp_path, params, 'good')
+
+
 def test_joints_are_mapped_by_name(good, tmp_path):
     other = write_bag(tmp_path / 'other', BagSpec(arm_first=False))
     found = []
@@ -104,6 +117,9 @@ def test_joints_are_mapped_by_name(good, tmp_path):
         (BagSpec(camera_gap=(1.5, 2.5)), ['agent_camera', 'nothing within 0.15 s']),
         (BagSpec(command_gap=(1.5, 2.5)), ['commands', 'nothing within 0.15 s']),
         (BagSpec(pictures_late=60.0), ['together for 0.00 s']),
+        (BagSpec(still=True, drift=0.012), ['commands: constant, nothing moves']),
+        (BagSpec(measured=((0.0, 1.9), (2.0, 99.0))), ['joint_states', *SPLIT]),
+        (BagSpec(measured=((0.0, 99.0), (0.0, 0.005))), ['left_knuckle_joint until 0.00 s']),
         (BagSpec(other_size_at=2.0), ['color/image_raw', 'size from 64 x 48 to 64 x 24']),
     ],
 )

@@ -176,13 +176,19 @@ def test_frames_are_found_at_random(dataset):
         np.testing.assert_array_equal(next(read_frames(video, first, 1, 10.0)), every[first])
 
 
-def test_parts_that_do_not_fit_are_named(dataset):
+def test_parts_that_do_not_fit_are_named(dataset, monkeypatch):
     folder, _ = dataset
     values = META.as_map() | {'hand': 'three'}
     other = type(META).from_map(values, 'x')
     add_episode(folder, other, episode('r9', hand='three'))
+    opened = []
+    real = pq.ParquetWriter
+    monkeypatch.setattr(
+        pq, 'ParquetWriter', lambda *a, **k: opened.append(real(*a, **k)) or opened[-1]
+    )
     with pytest.raises(DatasetError, match=r'r9 does not fit to .*r0, hand: two is not three'):
         assemble(folder, 'robot')
+    assert not opened[0].is_open and not list(folder.glob('.*.partial'))
     assert len(load(folder).of('robot')) == 3  # what was there stays
 
 
@@ -197,6 +203,9 @@ def test_constant_action_and_wrong_pictures_are_refused(tmp_path):
     still = episode(action=np.zeros((21, 8)))
     with pytest.raises(MimicError, match='e1, action: constant'):
         add_episode(tmp_path, META, still)
+    half = type(META).from_map(META.as_map() | {'fps': 12.5}, 'x')
+    with pytest.raises(MimicError, match=r'e1, fps: 12\.5 is not a whole number'):
+        add_episode(tmp_path, half, episode(fps=12.5))
     assert not list(tmp_path.rglob('episode.json'))
 
 

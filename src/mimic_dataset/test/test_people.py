@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mimic_camera import EndOfStreamError
 from mimic_core.camera import Frame, Intrinsics
 from mimic_core.errors import MimicError
 from mimic_dataset import ConvertParams, convert, find_sources, load, make_jobs, people
@@ -129,6 +130,15 @@ def test_a_hand_that_rests_is_no_demonstration(tmp_path):
         convert_human(video, tmp_path / 'dataset', params, VIEW, 'video')
 
 
+def test_the_shortest_video_is_without_its_idle_head_and_tail(tmp_path):
+    params = dataclasses.replace(PARAMS, min_duration=3.6)
+    video = write_video(tmp_path / 'video.mp4')
+    with pytest.raises(
+        MimicError, match=r'action: \d.\d0 s are left when .* 3.6 s \(min_duration'
+    ):
+        convert_human(video, tmp_path / 'dataset', params, VIEW, 'video')
+
+
 def cut(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
@@ -171,20 +181,23 @@ def test_what_cannot_be_read_is_no_full_disk(tmp_path, monkeypatch):
     assert outcome.fatal and 'cannot be written: [Errno 28]' in outcome.error
 
 
-class Resized:
-    """A camera that is set to another size while it records, and says so in its intrinsics."""
+def black(stamp, size=(120, 160)):
+    intrinsics = Intrinsics.from_fov(*size[::-1], 0.8)
+    return Frame(np.zeros((*size, 3), np.uint8), intrinsics, stamp, 'c')
 
-    def __init__(self):
-        sizes = [(120, 160)] * 9 + [(60, 160)]
-        self.frames = [
-            Frame(np.zeros((*size, 3), np.uint8), Intrinsics.from_fov(*size[::-1], 0.8), t, 'c')
-            for t, size in enumerate(sizes)
-        ]
+
+class Played:
+    """A source of frames that are there."""
+
+    def __init__(self, frames):
+        self.frames = list(frames)
 
     def open(self):
         pass
 
     def read(self):
+        if not self.frames:
+            raise EndOfStreamError('end')
         return self.frames.pop(0)
 
     def close(self):
@@ -192,9 +205,26 @@ class Resized:
 
 
 def test_pictures_that_change_their_size_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(people, '_source', lambda *_: Resized())
+    sizes = [(120, 160)] * 9 + [(60, 160)]
+    frames = [black(t, size) for t, size in enumerate(sizes)]
+    monkeypatch.setattr(people, '_source', lambda *_: Played(frames))
     with pytest.raises(MimicError, match=r'bag: pictures change .* from 160 x 120 to 160 x 60'):
         convert_human(tmp_path / 'bag', tmp_path / 'dataset', PARAMS, VIEW, 'bag')
+
+
+def test_a_clock_that_is_set_back_is_refused_and_a_moment_counts_once(tmp_path, monkeypatch):
+    """Between stamps that do not increase nothing can be interpolated."""
+    video, bag = write_video(tmp_path / 'video.mp4'), tmp_path / 'bag'
+    source = people._source(video, PARAMS, VIEW)
+    frames = list(people._frames(source, video))
+    twice = [frame for frame in frames for _ in range(2)]
+    monkeypatch.setattr(people, '_source', lambda *_: Played(twice))
+    notes = convert_human(bag, tmp_path / 'dataset', PARAMS, VIEW, 'bag')
+    assert notes['pictures'] == len(frames)
+    reset = [f if f.stamp < 2.0 else dataclasses.replace(f, stamp=f.stamp - 1.5) for f in frames]
+    monkeypatch.setattr(people, '_source', lambda *_: Played(reset))
+    with pytest.raises(MimicError, match=r'bag: stamps go back from 1\.97 to 0\.50 s after the'):
+        convert_human(bag, tmp_path / 'dataset', PARAMS, VIEW, 'bag')
 
 
 def test_a_camera_of_another_size_is_refused(tmp_path):

@@ -49,7 +49,10 @@ def test_a_good_bag_has_nothing_to_drop(good):
         (BagSpec(jump_at=2.0), 'jump', 'iiwa_joint_2', 2.0),
         (BagSpec(still=True), 'still', 'action', 0.0),
         (BagSpec(nan_at=2.0), 'damaged', 'bag', 0.0),
+        (BagSpec(still=True, drift=0.012), 'still', 'action', 0.0),
         (BagSpec(states=False), 'damaged', 'bag', 0.0),
+        (BagSpec(measured=((0.0, 1.9), (2.0, 99.0))), 'damaged', 'bag', 0.0),
+        (BagSpec(measured=((0.0, 99.0), (0.0, 0.005))), 'damaged', 'bag', 0.0),
         (BagSpec(pictures_late=-2.0), 'sync', 'agent_camera', 0.0),
     ],
 )
@@ -162,8 +165,10 @@ def test_a_damaged_bag_is_a_finding_and_not_the_end(good, tmp_path):
     for file in good.iterdir():
         data = file.read_bytes()
         (bag / file.name).write_bytes(data[:999] if file.suffix == '.mcap' else data)
-    found = inspect(tmp_path, load_robot(*ROBOT))
-    assert next(f.kind for q in found for f in q.findings if f.drop) == 'damaged'
+    (tmp_path / 'good').symlink_to(good, target_is_directory=True)
+    cut, whole = inspect(tmp_path, load_robot(*ROBOT))
+    assert (cut.name, whole.name) == ('cut', 'good') and drop_reasons(whole) == []
+    assert {f.kind for f in cut.findings if f.drop} == {'damaged'}
 
 
 def test_an_arm_at_its_bound_is_worth_a_drop_and_a_hand_is_not():
@@ -266,11 +271,13 @@ def test_frozen_pictures_jumps_and_failures_of_arrays():
 
 
 def test_the_page_escapes_names_and_shows_findings(tmp_path):
-    bag = write_bag(tmp_path / 'bag', BagSpec(camera_gap=(1.5, 2.5)))
+    bag = write_bag(tmp_path / '<script>', BagSpec(camera_gap=(1.5, 2.5), nan_at=2.0))
     (quality,) = inspect(bag, load_robot(*ROBOT))
     assert 'class="none"' in timeline(quality)
     text = page([quality])
     assert 'silent for' in text and '<script' not in text
+    # in the table, its heading, its path, the finding that names it, and for readers of screens
+    assert text.count('&lt;script&gt;') >= 5
 
 
 def test_the_bounds_are_those_of_the_converter(tmp_path):
