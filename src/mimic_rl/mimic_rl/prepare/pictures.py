@@ -1,7 +1,6 @@
 """Pictures for a person who checks a run: is this what was shown, and can it be practised?"""
 
 from itertools import pairwise
-from pathlib import Path
 from typing import Final
 
 import cv2
@@ -31,11 +30,6 @@ _FOVY: Final = 45.0  # [deg]
 _FAR: Final = 4.0  # [m]
 _SKY: Final = (236, 238, 241)  # rgb
 _STEP: Final = 1.0 / 120.0  # [s]
-
-
-def save_picture(path: Path, picture: Image) -> None:
-    """Write a picture (H, W, 3) rgb."""
-    cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
 
 def object_track(

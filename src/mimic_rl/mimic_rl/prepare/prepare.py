@@ -17,6 +17,7 @@ from mimic_core.hand import Side, TrackedHand
 from mimic_core.primitives import Primitive
 from mimic_description import RobotModel, load_robot
 from mimic_object_tracking import ObjectModel, load_object, make_object
+from mimic_object_tracking.drawing import save_picture
 from mimic_retargeting import HumanHand
 from mimic_rl.prepare import pictures
 from mimic_rl.prepare.params import PrepareParams
@@ -285,17 +286,17 @@ def write_run(
     track = pictures.object_track(
         frames, path.poses[rows], path.poses, prepared.model, video.world_T_camera
     )
-    pictures.save_picture(folder / pictures.OBJECT_TRACK, track)
+    save_picture(folder / pictures.OBJECT_TRACK, track)
     notes = (
         f'{frames[0].stamp:.2f} s, {path.moved - path.start:.2f} s before the object moves\n'
         f'fitted to {prepared.hand.method}'
     )
-    pictures.save_picture(
+    save_picture(
         folder / pictures.HAND_AT_START, pictures.hand_at_start(frames[0], prepared.hand, notes)
     )
     picture = folder / pictures.ROBOT_AT_START
     try:
-        pictures.save_picture(picture, pictures.robot_at_start(prepared.run, prepared.run.robot()))
+        save_picture(picture, pictures.robot_at_start(prepared.run, prepared.run.robot()))
     except ConfigError as error:
         picture.unlink(missing_ok=True)  # it would be of an earlier run
         return (
