@@ -2,6 +2,8 @@
 
 import argparse
 import os
+import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,8 +18,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from mimic_core.arguments import at_least
-from mimic_core.errors import MimicError
+from mimic_core.arguments import at_least, guarded
 from mimic_policy.evaluation import Evaluation, digest, evaluate
 from mimic_policy.execution_params import ExecutionParams
 from mimic_policy.loading import load_threads
@@ -25,16 +26,11 @@ from mimic_policy.meta import PolicyMeta
 from mimic_policy.rollout import Rollout, RolloutParams
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Be the command."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
     options = _parser().parse_args(arguments)
-    console = Console()
-    try:
-        _run(options, console)
-    except MimicError as error:
-        raise SystemExit(f'evaluate: {error}') from None
-    except KeyboardInterrupt:
-        raise SystemExit('stopped; what is finished stays, the same command goes on') from None
+    stays = 'what is finished stays, the same command goes on'
+    return guarded('evaluate', lambda: _run(options, Console()), stays)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -51,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--longest', type=at_least(0.1, float), help="of a rollout [s]; default: the task's"
     )
-    parser.add_argument('--steps', type=int, default=None, help='of DDIM; default: as trained')
+    parser.add_argument('--steps', type=at_least(1), help='of DDIM; default: as trained')
     parser.add_argument('--device', default='cpu', help='of torch: cpu, cuda, auto')
     parser.add_argument(
         '--processes', type=at_least(1), default=max(1, (os.cpu_count() or 2) // 2)
@@ -61,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(options: argparse.Namespace, console: Console) -> None:
+def _run(options: argparse.Namespace, console: Console) -> int:
     from mimic_policy.checkpoint import read_checkpoint
     from mimic_policy.facts import DOCUMENT
 
@@ -99,6 +95,7 @@ def _run(options: argparse.Namespace, console: Console) -> None:
             progress=progress,
         )
     show(result, folder, console)
+    return 0
 
 
 def show(result: Evaluation, folder: Path, console: Console) -> None:
@@ -120,4 +117,4 @@ def show(result: Evaluation, folder: Path, console: Console) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -185,11 +185,13 @@ class _Course:
                 done_at = now
             elif now - done_at >= SETTLED - 1e-9:
                 break
+        if done_at is not None and now - done_at < SETTLED - 1e-9:
+            done_at = None  # the time was over first
         path = np.array(self._path if done_at is None else self._path[: round(done_at / PERIOD)])
         counts = self._runner.counts
         return Rollout(
             seed=self._params.seed,
-            success=done_at is not None and now - done_at >= SETTLED - 1e-9,
+            success=done_at is not None,
             duration=now + PERIOD if done_at is None else done_at,
             sparc=sparc(path, 1.0 / PERIOD) if len(path) > 1 else math.nan,
             chunks=counts.chunks,

@@ -1,7 +1,6 @@
 """`./mimic train`: a dataset in, a checkpoint out."""
 
 import argparse
-import dataclasses
 import math
 import os
 import signal
@@ -23,6 +22,7 @@ from mimic_core.arguments import add_arguments, at_least, from_arguments, guarde
 from mimic_core.errors import ConfigError
 from mimic_core.events import EventWriter
 from mimic_dataset import Dataset, default_folder, load
+from mimic_dataset.arrays import DOMAINS
 from mimic_dataset.lerobot import domain_meta
 from mimic_policy.checkpoint import writing
 from mimic_policy.data import prepare
@@ -31,7 +31,7 @@ from mimic_policy.distributed import choose_device, first_process
 from mimic_policy.meta import CAMERAS
 from mimic_policy.networks.params import NetworkParams
 from mimic_policy.presets import FRAME_RATES, PRESETS, SMALL
-from mimic_policy.train_params import TrainParams
+from mimic_policy.train_params import ROBOT_ONLY, TrainParams
 from mimic_policy.trainer import Trainer
 from mimic_policy.training import GROUPS, Settings, train
 
@@ -95,8 +95,7 @@ def run(options: argparse.Namespace) -> int:
     torch.set_num_threads(options.threads or len(os.sched_getaffinity(0)))
     device = choose_device(options.device)
     console = Console(stderr=True, highlight=False, quiet=not first_process())
-    with console.status('reading the dataset'):
-        data = _data(options, settings, folder)
+    data = _data(options, settings, folder, console)
     mapping = _mapping(options.mapping, data.dataset) if options.mapping else None
     humans = len(data.human.lengths) if data.human else 0
     console.print(
@@ -126,17 +125,29 @@ def _dataset_folder(options: argparse.Namespace) -> Path:
     return default_folder(options.task, options.hand)
 
 
-def _data(options: argparse.Namespace, settings: Settings, folder: Path) -> Any:
+def _data(options: argparse.Namespace, settings: Settings, folder: Path, console: Console) -> Any:
     p = settings.train
-    dataset = load(folder, (p.height, p.width))
+    told = -math.inf  # [s] when the last line was
+    with console.status('reading the dataset') as status:
+
+        def watch(number: int, count: int) -> None:
+            nonlocal told
+            text = f'reading episode {number} of {count}'
+            status.update(text)
+            if not console.is_terminal and (now := monotonic()) - told >= _PERIOD:
+                told = now
+                console.print(text)
+
+        dataset = load(
+            folder, (p.height, p.width),
+            domains=('robot',) if p.method == ROBOT_ONLY else DOMAINS,
+            counts={'robot': options.robots, 'human': options.humans}, watch=watch,
+        )  # fmt: skip
     for name in ('task', 'hand'):
         asked, have = getattr(options, name), getattr(dataset.meta, name)
         if asked and asked != have:
             raise ConfigError(f'{folder}: {name} is {have}, not {asked}')
     _check_strides(options, p, folder, dataset.meta.fps)
-    robots, humans = list(dataset.of('robot')), list(dataset.of('human'))
-    used = (*robots[: options.robots], *humans[: options.humans])
-    dataset = dataclasses.replace(dataset, episodes=used)
     root = folder if (folder / 'meta').is_dir() else folder / 'robot'
     stored = domain_meta(root)[1].cameras if root.is_dir() else {}
     return prepare(dataset, p, {name: stored[name] for name in CAMERAS if name in stored})

@@ -27,7 +27,7 @@ def params_of(tmp_path, monkeypatch):
     monkeypatch.setattr(evaluate_cli, 'evaluate', note)
 
     def run(*options):
-        evaluate_cli.main([str(folder), *options])
+        assert evaluate_cli.main([str(folder), *options]) == 0
         return found.pop()
 
     return run
@@ -64,15 +64,32 @@ def test_results_of_a_task_of_a_file_lie_beside_the_checkpoint(params_of, monkey
     assert folders == [tmp_path / 'run' / name for name in names]
 
 
-def test_a_document_without_its_task_is_named_not_a_traceback(tmp_path):
+def test_a_document_without_its_task_is_named_not_a_traceback(tmp_path, capsys):
     folder = save_tiny(tmp_path / 'run')
     file = folder / 'checkpoint.json'
     document = json.loads(file.read_text())
     del document['meta']['task']
     file.write_text(json.dumps(document))
     for options in ((), ('--task', 'push')):
-        with pytest.raises(SystemExit, match=r'checkpoint\.json: meta\.task is missing'):
-            evaluate_cli.main([str(folder), *options])
+        assert evaluate_cli.main([str(folder), *options]) == 2
+        assert 'checkpoint.json: meta.task is missing' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('error', 'code', 'says'),
+    [
+        (PermissionError(13, 'Permission denied', '/dev/dri'), 2, 'denied'),
+        (KeyboardInterrupt(), 130, 'stopped; what is finished stays, the same command goes on'),
+    ],
+)
+def test_it_ends_as_the_other_commands_do(tmp_path, monkeypatch, capsys, error, code, says):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(evaluate_cli, 'evaluate', fail)
+    assert evaluate_cli.main([str(save_tiny(tmp_path / 'run'))]) == code
+    said = capsys.readouterr().err
+    assert said.startswith('evaluate: ') and says in said
 
 
 @pytest.mark.parametrize(
@@ -86,7 +103,7 @@ def test_a_time_that_is_none_measures_nothing(params_of, capsys, option, least, 
         assert f'argument {option}: {value} is not at least {least}' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize('option', ['--rollouts', '--processes'])
+@pytest.mark.parametrize('option', ['--rollouts', '--processes', '--steps'])
 @pytest.mark.parametrize('count', ['0', '-3'])
 def test_no_rollouts_are_no_result(params_of, capsys, option, count):
     with pytest.raises(SystemExit):

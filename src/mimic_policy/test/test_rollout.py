@@ -84,6 +84,18 @@ def test_another_start_is_missed(shown):
     assert not result.success and result.duration == pytest.approx(4.0, abs=0.02)
 
 
+@pytest.mark.parametrize(('begin', 'done'), [(0.2, True), (0.5, False), (0.7, False)])
+def test_a_success_that_begins_too_late_takes_all_of_the_time(shown, monkeypatch, begin, done):
+    class Late(Twin):
+        def success(self) -> bool:
+            return self.time >= begin
+
+    monkeypatch.setattr('mimic_policy.rollout.Twin', Late)
+    result, _ = follow(shown, 0.1, 0.8)
+    assert result.success == done
+    assert result.duration == pytest.approx(begin if done else 0.8, abs=0.02)
+
+
 def test_another_robot_is_refused(shown):
     _, rows = shown
     policy = Recorded(load_robot('iiwa14', 'robotiq_2f85'), rows)

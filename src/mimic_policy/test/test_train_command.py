@@ -71,6 +71,20 @@ def test_fewer_episodes_may_be_taken(folder, tmp_path, capsys):
     assert '1 robot and 0 human episodes' in capsys.readouterr().err
 
 
+def test_what_is_not_trained_on_is_not_decoded(tmp_path, capsys, monkeypatch):
+    """A damaged video of a person stops no run that never looks at it."""
+    folder = written(tmp_path / 'data', robots=3, humans=2)
+    next((folder / 'human').rglob('*.mp4')).write_bytes(b'no video')
+    clock = itertools.count(0.0, 40.0)
+    monkeypatch.setattr('mimic_policy.train_command.monotonic', clock.__next__)
+    assert _train(folder, tmp_path / 'run', '--robots', '2', '--method', 'robot_only') == 0
+    assert len(list((folder / 'robot/.cache').glob('*.npy'))) == 2
+    said = capsys.readouterr().err
+    assert 'reading episode 1 of 2\nreading episode 2 of 2\n' in said
+    assert '2 robot and 0 human episodes' in said
+    assert _train(folder, tmp_path / 'both') == 2
+
+
 @pytest.mark.parametrize('option', ['--robots', '--humans', '--threads'])
 def test_less_than_nothing_is_refused(option, capsys):
     with pytest.raises(SystemExit):
@@ -143,7 +157,7 @@ def test_help_says_what_the_preset_is(capsys, monkeypatch):
 
 
 def test_stopped_before_its_first_step_it_says_so(folder, tmp_path, capsys, monkeypatch):
-    def stop(*_):
+    def stop(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr('mimic_policy.train_command.load', stop)
