@@ -52,9 +52,10 @@ def _run(given: argparse.Namespace, console: Console) -> int:
 
 
 def _find(given: argparse.Namespace, job: Job, params: AlignmentParams, console: Console) -> int:
-    for name in ('robot', 'plots', 'window'):
+    for name in ('robot', 'plots', 'window', 'open_begin', 'open_end', 'workers'):
         if getattr(given, name):
-            raise ConfigError(f'--{name}: not with --find, which has no use for it')
+            option = name.replace('_', '-')
+            raise ConfigError(f'--{option}: not with --find, which has no use for it')
     found = run_find(replace(job, robots=(given.find,)), params)
     console.print(found_table(found))
     console.print(f'written to {found.path}', soft_wrap=True)

@@ -132,6 +132,9 @@ def test_the_path_is_drawn_over_the_costs_that_it_was_sought_in(
         (['--find', 'r1', '--robot', 'r0'], '--robot: not with --find'),
         (['--find', 'r1', '--plots', 'x'], '--plots: not with --find'),
         (['--find', 'r1', '--window', '0.5'], '--window: not with --find'),
+        (['--find', 'r1', '--open-begin'], '--open-begin: not with --find'),
+        (['--find', 'r1', '--open-end'], '--open-end: not with --find'),
+        (['--find', 'r1', '--workers', '2'], '--workers: not with --find'),
         (['--find', 'r1', '--step-pattern', 'symmetric2'], 'not symmetric2'),
     ],
 )

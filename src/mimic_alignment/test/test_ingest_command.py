@@ -20,6 +20,7 @@ def test_a_mapping_is_made_of_what_is_there_and_a_damaged_video_is_told(
     words = [str(video), '--task', 'reach', '--hand', 'robotiq_2f85', '--out', str(dataset)]
     words += ['--camera', str(camera)]
     add_episode(dataset, META, episode('h0', 'human', frames=30))
+    assemble(dataset, 'human')
     words += ['--episodes', str(tmp_path / 'episodes')]
     assert main(words) == 1
     assert 'no robot episodes in' in capsys.readouterr().out
