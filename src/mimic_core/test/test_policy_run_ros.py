@@ -159,3 +159,19 @@ def test_an_episode_that_begins_in_time_is_ended_once(world):
     world.server._begin_episode.answer(success=True, message='')
     world.go(4.0)
     assert not world.runner.running and len(world.server._end_episode.asked) == 1
+
+
+@pytest.mark.parametrize('duration', [-1.0, float('nan'), float('inf'), 0.0, 2.5])
+def test_a_run_of_no_duration_is_refused_and_told(world, capfd, duration):
+    """One of -1 s ended at once, as a success."""
+    from rclpy.action import GoalResponse
+
+    from mimic_interfaces.action import RunPolicy
+
+    answer = world.server._on_goal(RunPolicy.Goal(duration=duration))
+    said = capfd.readouterr().err
+    if duration in (0.0, 2.5):
+        assert answer == GoalResponse.ACCEPT and not said
+    else:
+        assert answer == GoalResponse.REJECT
+        assert f'policy/run refused: its duration is {duration:g} s, not at least 0' in said

@@ -1,5 +1,6 @@
 """The node of every policy: the action policy/run, commands for the gate, what is done and why."""
 
+import math
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any, Final
@@ -136,7 +137,13 @@ class RunServer:
                 RunPolicy.Feedback(elapsed=elapsed, state=state, reason=tick.reason)
             )
 
-    def _on_goal(self, _: RunPolicy.Goal) -> GoalResponse:
+    def _on_goal(self, goal: RunPolicy.Goal) -> GoalResponse:
+        if not 0.0 <= goal.duration < math.inf:  # NaN too
+            self._node.get_logger().warning(
+                f'policy/run refused: its duration is {goal.duration:g} s, not at least 0 (0: '
+                f'until it is cancelled)'
+            )
+            return GoalResponse.REJECT
         return GoalResponse.REJECT if self._course is not None else GoalResponse.ACCEPT
 
     async def _serve(self, goal: Any) -> RunPolicy.Result:
