@@ -179,7 +179,11 @@ def inspect_bag(path: Path, robot: RobotModel | None = None, arm: str = '') -> Q
             motion = _joint_motion if robot is None else partial(_bag_motion, robot=robot)
             moved, more = tried(partial(motion, episode, start=start)) or (_UNKNOWN, [])
             findings += more
-            tried(partial(states, episode, None if robot is None else robot.joint_names))
+            measured = tried(
+                partial(states, episode, None if robot is None else robot.joint_names)
+            )
+            if measured is not None:
+                findings += together_findings(measured.times - start, streams[STATES])
         for ending in cameras:
             topic_name = episode.find(ending)
             if topic_name is None:
@@ -246,6 +250,18 @@ def _sync_findings(episode: Episode) -> list[Finding]:
                     Finding('sync', topic.name, f'is absent for {away:.1f} s at head or tail')
                 )
     return found
+
+
+def together_findings(together: FloatArray, times: FloatArray) -> list[Finding]:
+    """Return for how long some joints are not measured, as when one of two drivers ends early.
+
+    Args:
+        together: (N,) when all joints are [s].
+        times: (M,) of messages with any joint [s].
+    """
+    away = max(float(together[0] - times[0]), float(times[-1] - together[-1]))
+    text = f'not all joints are measured for {away:.1f} s at head or tail'
+    return [Finding('sync', STATES, text)] if away > IDLE else []
 
 
 def gap_findings(stream: str, times: FloatArray) -> list[Finding]:

@@ -159,6 +159,19 @@ def test_standing_still_is_found_but_kept(tmp_path):
     assert drop_reasons(quality) == []
 
 
+def test_a_driver_that_ends_early_is_found(tmp_path):
+    """What was measured without it is no part of the episode."""
+    bag = write_bag(tmp_path / 'bag', BagSpec(measured=((0.0, 99.0), (0.0, 2.5))))
+    for robot in (load_robot(*ROBOT), None):
+        (quality,) = inspect(bag, robot)
+        (found,) = [f for f in quality.findings if f.kind == 'sync']
+        assert (
+            str(found)
+            == 'sync: joint_states: not all joints are measured for 1.5 s at head or tail'
+        )
+        assert drop_reasons(quality) == []
+
+
 def test_a_damaged_bag_is_a_finding_and_not_the_end(good, tmp_path):
     bag = tmp_path / 'cut'
     bag.mkdir()
