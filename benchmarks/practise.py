@@ -20,15 +20,13 @@ from rich.console import Console
 from benchmarks.harness import ROOT, Options, Row, at_least, at_most, check_names, info
 from mimic_description import load_robot
 from mimic_recording.bag import write_text
-from mimic_rl import comparison, load_run, save_run
-from mimic_rl.checkpoint import TRAINING, Settings
+from mimic_rl import comparison, save_run
+from mimic_rl.checkpoint import TRAINING
 from mimic_rl.comparison import AWARE, CLONED, GATE, LATE, PHYSICS, REPLAY, STARTS
 from mimic_rl.ppo import Report
-from mimic_rl.practise import TrainingScreen, settings_from
+from mimic_rl.practise import TrainingScreen, open_training
 from mimic_rl.run_folder import RUN_FILE
 from mimic_rl.shown import show
-from mimic_rl.starts import synergies_for
-from mimic_rl.training import Training
 
 FOLDER: Final = ROOT / 'out' / 'practise'
 TARGETS: Final = ('box_push', 'box_pivot')  # with allegro
@@ -55,14 +53,8 @@ def _train(
     Returns:
         That time, the time of processors in it [min], and the steps.
     """
-    run = load_run(folder)
-    groups = settings_from(values, run)
-    settings = Settings(
-        options.seed, groups['practice'], groups['randomisation'], groups['learning'],
-        synergies_for(run),
-    )  # fmt: skip
     minutes = options.minutes or (QUICK_MINUTES if options.quick else MINUTES)
-    training = Training(run, settings, folder / name, threads=THREADS)
+    training = open_training(folder, name, values, seed=options.seed, threads=THREADS, tell=print)
     learner = training.learner
     left = 60.0 * minutes - learner.seconds
     if left > 0.0:

@@ -83,6 +83,7 @@ def compare(
     """
     run, settings = load_training(folder, name)
     actor = load_actor(folder / name)
+    others = [_ablation(folder, other, name, run, settings) for other in ablations]
     acts: list[tuple[str, Settings, Act]] = [('learned', settings, Learned(actor))]
     policies: list[tuple[str, RunPolicy]] = [('learned', PracticePolicy(run, settings, actor))]
     said: dict[str, str] = {}  # on a method, whatever it meets
@@ -99,12 +100,7 @@ def compare(
         cloned, said[CLONED] = clone(run, settings, seed + 1, threads)
         acts.append((CLONED, settings, Learned(cloned)))
         policies.append((CLONED, PracticePolicy(run, settings, cloned)))
-    for other in ablations:
-        its_run, its_settings = load_training(folder, other)
-        if run_text(its_run) != run_text(run):
-            raise ConfigError(f'{folder / other}: it practised another run than {name}')
-        tested = tested_as(its_settings, settings)
-        acts.append((other, tested, Learned(load_actor(folder / other))))
+    acts += others
     rows: list[Row] = []
     total = 2 * len(acts) + (2 * len(policies) if gate else 0)
 
@@ -129,6 +125,16 @@ def compare(
             score, held = through_gate(twin, method, episodes, seed)
             add(_row(met, score, 1, '; '.join(filter(None, (said.get(method), held)))))
     return rows
+
+
+def _ablation(
+    folder: Path, other: str, name: str, run: PracticeRun, settings: Settings
+) -> tuple[str, Settings, Act]:
+    """Return another training of a folder as a method, to be tested as one of these settings."""
+    its_run, its_settings = load_training(folder, other)
+    if run_text(its_run) != run_text(run):
+        raise ConfigError(f'{folder / other}: it practised another run than {name}')
+    return other, tested_as(its_settings, settings), Learned(load_actor(folder / other))
 
 
 def clone(run: PracticeRun, settings: Settings, seed: int, threads: int = 2) -> tuple[Actor, str]:

@@ -30,6 +30,7 @@ from mimic_rl.twin_task import TASK_FILE
 
 if TYPE_CHECKING:
     from mimic_rl.ppo import Report  # torch takes seconds
+    from mimic_rl.training import Training
 
 _GROUPS: Final = {
     'practice': PracticeParams,
@@ -159,33 +160,60 @@ def _draft(arguments: argparse.Namespace) -> None:
     Console().print(f'written to {path}')
 
 
-def _train(arguments: argparse.Namespace) -> None:
-    import torch
+def open_training(
+    folder: Path,
+    name: str,
+    values: Sequence[str] = (),
+    *,
+    seed: int | None = None,
+    threads: int = 2,
+    physics: str = STEPPERS[0],
+    tell: Callable[[str], None] = lambda text: None,
+) -> 'Training':
+    """Return a training of a run folder: one that goes on with its own settings, or a new one.
 
+    Args:
+        folder: The run folder.
+        name: Of the training, its folder in it.
+        values: NAME=VALUE texts, as of `settings_from`.
+        seed: Of everything random; None: the training's, else 0.
+        threads: Of the physics.
+        physics: What moves it: see make_stepper.
+        tell: Is told what takes minutes before the first step.
+
+    Raises:
+        ConfigError: The folder holds no run; or the training is of another one, has other
+            settings, or is at work.
+        UnknownNameError: There is no such parameter.
+    """
     from mimic_rl.checkpoint import SETTINGS, Settings, load_settings
     from mimic_rl.training import Training
 
-    run = load_run(arguments.run)
-    folder, seed, before = arguments.run / arguments.name, arguments.seed, None
+    run, before = load_run(folder), None
     synergies = synergies_for(run)
-    if (folder / SETTINGS).exists():
-        there = load_settings(folder)
+    if (folder / name / SETTINGS).exists():
+        there = load_settings(folder / name)
         before, synergies = {group: getattr(there, group) for group in _GROUPS}, there.synergies
         seed = there.seed if seed is None else seed
-    groups = settings_from(arguments.values, run, before)
-    torch.set_num_threads(arguments.threads)
+    groups = settings_from(values, run, before)
     settings = Settings(
-        seed or 0, groups['practice'], groups['randomisation'], groups['learning'],
-        synergies,
-    )  # fmt: skip
-    training = Training(
-        run, settings, folder, threads=arguments.threads, physics=arguments.physics
+        seed or 0, groups['practice'], groups['randomisation'], groups['learning'], synergies
     )
+    return Training(run, settings, folder / name, threads=threads, physics=physics, tell=tell)
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    import torch
+
     console = Console()
+    torch.set_num_threads(arguments.threads)
+    training = open_training(
+        arguments.run, arguments.name, arguments.values, seed=arguments.seed,
+        threads=arguments.threads, physics=arguments.physics,
+        tell=lambda text: console.print(text, soft_wrap=True),
+    )  # fmt: skip
     if training.resumed:
         console.print(f'goes on from step {training.learner.steps:,}')
-    if training.remark:
-        console.print(f'demonstrations: {training.remark}', soft_wrap=True)
     end = time.monotonic() + 60.0 * arguments.minutes if arguments.minutes > 0 else float('inf')
     with TrainingScreen(console, training.learner.steps, arguments.steps, end) as screen:
 

@@ -45,6 +45,7 @@ class Training:
         *,
         threads: int = 2,
         physics: str = 'threads',
+        tell: Callable[[str], None] = lambda text: None,
     ) -> None:
         """Open a folder, which is made; go on from its newest checkpoint.
 
@@ -54,6 +55,8 @@ class Training:
             folder: Where its files are.
             threads: Of the physics.
             physics: What moves it: see make_stepper.
+            tell: Is told what takes minutes before the first step, demonstrations that are
+                replayed and imitated, and what came of it.
 
         Raises:
             ConfigError: The folder holds a training with other settings, or of another run; or
@@ -70,16 +73,16 @@ class Training:
         self.folder: Final = folder
         self.settings: Final = settings
         learning = settings.learning
-        self.remark = ''  # on what is imitated
         self.practice: Final = Practice(
             run, settings.synergies, count=learning.environments, seed=settings.seed,
             threads=threads, physics=physics, params=settings.practice,
             randomisation=settings.randomisation,
         )  # fmt: skip
-        shown = self._shown() if learning.demonstration > 0.0 else None
+        shown = self._shown(tell) if learning.demonstration > 0.0 else None
         self.learner: Final = Learner(self.practice, learning, settings.seed, shown)
         self.resumed: Final = restore_checkpoint(self.learner, folder)
         if shown is not None and not self.resumed:
+            tell(f'demonstrations: imitates {shown.inputs.shape[1]} of them')
             imitate(self.learner.actor, shown, _IMITATION_STEPS, settings.seed)
         self.no_films = ''  # why there are none
         self._events: Final = EventWriter(folder / 'events')
@@ -161,21 +164,22 @@ class Training:
         except (MimicError, OSError) as error:
             self.no_films = str(error)
 
-    def _shown(self) -> Demonstrations:
+    def _shown(self, tell: Callable[[str], None]) -> Demonstrations:
         """Return episodes of the replayed motion, for DAPG; kept in the folder."""
         kept = load_demonstrations(self.folder)
         if kept is not None:
             return kept
+        tell(f'demonstrations: replays the shown motion up to {_MOST_EPISODES} times')
         practice = Practice(
             self.practice.run, self.settings.synergies, count=_SHOWN_EPISODES,
             seed=self.settings.seed + 1, threads=1, params=self.settings.practice,
             randomisation=self.settings.randomisation,
         )  # fmt: skip
         practice.level = self.settings.learning.level  # where practice begins
-        shown, self.remark = collect(
-            practice, Replay(aware=True), _SHOWN_EPISODES, most=_MOST_EPISODES
-        )
+        shown, remark = collect(practice, Replay(aware=True), _SHOWN_EPISODES, most=_MOST_EPISODES)
         practice.close()
+        if remark:
+            tell(f'demonstrations: {remark}')
         save_demonstrations(shown, self.folder)
         return shown
 

@@ -525,12 +525,20 @@ def test_where_no_replay_succeeds_they_are_imitated_up_to_where_they_fail(
     monkeypatch.setattr('mimic_rl.comparison._CLONING_STEPS', 5)
     assert clone(away, own, 0, threads=1)[1] == '0 of 4 replays succeed: imitated as they are'
     learning = dataclasses.replace(SMALL, demonstration=0.1)
-    training = Training(away, dataclasses.replace(own, learning=learning), tmp_path, threads=1)
-    assert training.remark == '0 of 4 replays succeed: imitated as they are'
+    told = []
+    training = Training(
+        away, dataclasses.replace(own, learning=learning), tmp_path, threads=1, tell=told.append
+    )
+    assert [text.removeprefix('demonstrations: ') for text in told] == [
+        'replays the shown motion up to 4 times',  # said before it, which takes minutes
+        '0 of 4 replays succeed: imitated as they are',
+        'imitates 4 of them',
+    ]
     training.run(32)
     training.close()
-    again = Training(away, training.settings, tmp_path, threads=1)
-    assert again.resumed and again.remark == ''  # told when they were made
+    told.clear()
+    again = Training(away, training.settings, tmp_path, threads=1, tell=told.append)
+    assert again.resumed and not told
     again.close()
 
 
