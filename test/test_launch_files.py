@@ -462,14 +462,13 @@ def test_how_objects_are_found_has_the_defaults_of_the_tracker(path: Path):
 
 
 def test_how_the_object_is_found_reaches_the_tracker(plan, tmp_path):
-    document = {'arm': 'panda', 'hand': 'leap', 'task': 'box_push', 'object': {'mesh': 'box.obj'}}
-    document['object']['symmetry'] = 'z'  # as it was prepared
+    thing = {'mesh': 'box.obj', 'symmetry': 'z'}  # as it was prepared
+    document = {'arm': 'panda', 'hand': 'leap', 'task': 'box_push', 'object': thing}
     (tmp_path / 'run.json').write_text(json.dumps(document))
     given = {'markers': 'marks.yaml', 'estimator': 'foundation_pose', 'segmenter': 'sam2'}
     found = plan('policy', checkpoint=str(tmp_path), farthest='2.5', clearance='0.01', **given)
     values = _parameters(found)['object_tracking']
-    given |= {'farthest': 2.5, 'clearance': 0.01, 'symmetry': 'z'}
-    assert values.items() >= given.items()
+    assert values.items() >= {**given, 'farthest': 2.5, 'clearance': 0.01, 'symmetry': 'z'}.items()
     for process in found.processes():  # what a launch file says comes after the site file
         if Path(process.argv[0]).name in ('object_tracking', 'policy'):
             files = [v for o, v in pairwise(process.argv) if o == '--params-file']
