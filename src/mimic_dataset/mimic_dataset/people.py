@@ -21,6 +21,7 @@ from mimic_core.arrays import BoolArray, FloatArray, Image
 from mimic_core.camera import Frame, Intrinsics
 from mimic_core.errors import MimicError, SourceError
 from mimic_core.hand import TrackedHand
+from mimic_core.statistics import without_numbers
 from mimic_dataset import resample
 from mimic_dataset.arrays import DatasetMeta, Frames
 from mimic_dataset.bags import axis_angles, meta_of, smooth_sign
@@ -286,7 +287,7 @@ def follow(
                     engaged_at = frame.stamp
                 row = nothing
                 if result.q is None or result.target is None:
-                    reasons[_short(result.reason)] += 1
+                    reasons[without_numbers(result.reason.split(':')[0])] += 1
                 else:
                     q = result.q
                     if frame.stamp - engaged_at >= SETTLE:
@@ -321,13 +322,6 @@ def _grounded(track: Track, camera: FloatArray, lowest: float) -> Track:
     """Return the track of a video without depth, as far from the camera as it must be."""
     factor = distance_factor(track.position[track.valid], camera, lowest)
     return replace(track, position=camera + factor * (track.position - camera), factor=factor)
-
-
-def _short(reason: str) -> str:
-    """Return a reason without its numbers, so that equal ones are counted together."""
-    return ' '.join(
-        word for word in reason.split(':')[0].split() if not any(map(str.isdigit, word))
-    )
 
 
 def _wanted(hands: tuple[TrackedHand, ...], side: str) -> TrackedHand | None:
