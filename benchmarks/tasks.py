@@ -46,7 +46,7 @@ from benchmarks.experiment.stages import Stages
 from benchmarks.harness import RESULTS, ROOT, Options, Row, at_least, info
 from mimic_alignment import AlignmentParams, actions_of, align, thumbnail
 from mimic_alignment.plots import draw_paths
-from mimic_core.errors import MimicError
+from mimic_core.errors import ConfigError, MimicError
 from mimic_dataset import Dataset
 from mimic_description import load_robot
 from mimic_policy.evaluation import digest
@@ -74,8 +74,8 @@ def run(options: Options) -> list[Row]:
     if FINISHED in options.only:
         results = kept.results([job.key for job in _asked(options, train)])
     if not results:
-        console.print(f'no cell has these names, or none of them is {FINISHED}')
-        return rows
+        failed = ', '.join(row.name for row in rows)
+        raise ConfigError(failed or f'no cell has these names, or none of them is {FINISHED}')
     if not options.quick:
         kept.write(RESULTS / KEPT.name)  # of the page
     pairs = {
