@@ -1,9 +1,10 @@
 """Practice against replays, cloning and its ablations: success in what it has not seen.
 
-Trainings are kept in out/practise and go on where they were stopped: `--minutes` says how long
-each of them trains in sum (60), `--only` which tasks, hands or ablations. What counts is what
-reaches the robot: targets are of the policy through the gate in the twin, and in practice. Scores
-of an unchanged training, code and robot are kept beside it.
+Every training imitates replays first (DAPG) and ends after STEPS or so many `--minutes` (60) in
+sum; `--only` says which tasks, hands or ablations. Trainings are kept in out/practise and go on
+where they were stopped. What counts is what reaches the robot: targets are of the policy through
+the gate in the twin, and in practice. Scores of an unchanged training, code and robot are kept
+beside it.
 """
 
 import dataclasses
@@ -38,6 +39,9 @@ ABLATIONS: Final = {  # values as people give them with --set
     'overhead_start': 'start=overhead',
     'hand_reward': 'reward=hand',
 }
+# The same for all tasks and hands, ablations too.
+METHOD: Final = ('demonstration=0.1', 'spread=0.15', 'place_spread=0.15')
+STEPS: Final = 2_500_000
 MINUTES: Final = 60.0
 QUICK_MINUTES: Final = 0.5
 EPISODES, QUICK_EPISODES = 50, 10
@@ -48,24 +52,27 @@ ARM: Final = 'iiwa14'
 def _train(
     folder: Path, name: str, values: Sequence[str], options: Options
 ) -> tuple[float, float, int]:
-    """Train until the time is over, of this and earlier processes.
+    """Train until steps or time, of this and earlier processes, are over.
 
     Returns:
         That time, the time of processors in it [min], and the steps.
     """
     minutes = options.minutes or (QUICK_MINUTES if options.quick else MINUTES)
-    training = open_training(folder, name, values, seed=options.seed, threads=THREADS, tell=print)
+    training = open_training(
+        folder, name, (*METHOD, *values), seed=options.seed, threads=THREADS, tell=print
+    )
     learner = training.learner
     left = 60.0 * minutes - learner.seconds
-    if left > 0.0:
-        print(f'{folder.name}, {name}: {left / 60.0:.1f} of {minutes:g} min to go')
-        with TrainingScreen(Console(), learner.steps, end=time.monotonic() + left) as screen:
+    if left > 0.0 and learner.steps < STEPS:
+        print(f'{folder.name}, {name}: at most {left / 60.0:.1f} of {minutes:g} min to go')
+        end = time.monotonic() + left
+        with TrainingScreen(Console(), learner.steps, STEPS, end) as screen:
 
             def report(result: Report) -> bool:
                 screen.show(result)
                 return learner.seconds < 60.0 * minutes
 
-            training.run(10**12, report=report)
+            training.run(STEPS, report=report)
     print(f'{folder.name}, {name}: {learner.steps:,} steps, {learner.seconds / 60.0:.1f} min')
     training.close()
     return learner.seconds / 60.0, learner.processor / 60.0, learner.steps

@@ -90,7 +90,7 @@ class Learner:
         self.rate = params.learning_rate
         self.steps = 0
         self.updates = 0
-        self.seconds = 0.0  # that updates took, of all processes that trained it
+        self.seconds = 0.0  # that imitation and updates took, of all processes that trained it
         self.processor = 0.0  # [s] of processors that they took
         self.recent: list[bool] = []  # successes at the present level
         self.state = self.actor.blank(practice.count)

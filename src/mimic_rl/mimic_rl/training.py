@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -78,12 +79,15 @@ class Training:
             threads=threads, physics=physics, params=settings.practice,
             randomisation=settings.randomisation,
         )  # fmt: skip
+        began, processor = time.perf_counter(), time.process_time()
         shown = self._shown(tell) if learning.demonstration > 0.0 else None
         self.learner: Final = Learner(self.practice, learning, settings.seed, shown)
         self.resumed: Final = restore_checkpoint(self.learner, folder)
         if shown is not None and not self.resumed:
             tell(f'demonstrations: imitates {shown.inputs.shape[1]} of them')
             imitate(self.learner.actor, shown, _IMITATION_STEPS, settings.seed)
+            self.learner.seconds += time.perf_counter() - began
+            self.learner.processor += time.process_time() - processor
         self.no_films = ''  # why there are none
         self._events: Final = EventWriter(folder / 'events')
 

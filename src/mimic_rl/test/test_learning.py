@@ -568,18 +568,20 @@ def test_a_training_with_demonstrations_begins_with_what_imitation_gave(
     for name in ('SHOWN', 'MOST'):
         monkeypatch.setattr(f'mimic_rl.training._{name}_EPISODES', 4)
     monkeypatch.setattr('mimic_rl.training._IMITATION_STEPS', 60)
-    actors = {}
+    actors, spent = {}, {}
     for weight in (0.0, 0.1):
         learning = dataclasses.replace(SMALL, demonstration=weight)
         own = dataclasses.replace(settings, learning=learning, randomisation=quiet)
         training = Training(run, own, tmp_path / str(weight), threads=1)
         actors[weight] = training.learner.actor
+        spent[weight] = training.learner.seconds
         training.close()
     shown = load_demonstrations(tmp_path / '0.1')
     error = {
         weight: float(imitation_loss(actor, shown).detach()) for weight, actor in actors.items()
     }
     assert error[0.1] < 0.5 * error[0.0]
+    assert spent[0.1] > spent[0.0] == 0.0  # a part of the training's time
 
 
 def test_replays_of_another_start(run, synergies, quiet):

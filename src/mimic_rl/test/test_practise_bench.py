@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -44,6 +45,41 @@ def test_targets_are_of_practice_and_of_the_gate():
     assert all(STARTS in r.name or GATE in r.name for r in targets)
     others = practise.rated_rows('plate', scored(learned=0.1), [], False)
     assert all(r.target is None for r in others)
+
+
+def test_trainings_end_after_so_many_steps_or_minutes(monkeypatch, tmp_path):
+    class Training:
+        learner = SimpleNamespace(steps=0, seconds=0.0, processor=0.0)
+
+        def run(self, steps, report):
+            going = True
+            while going and self.learner.steps < steps:
+                self.learner.steps += practise.STEPS // 4
+                self.learner.seconds += self.pace
+                result = SimpleNamespace(steps=self.learner.steps, reward=0, level=0, episodes=0)
+                going = report(result)
+
+        def close(self):
+            pass
+
+    asked = []
+
+    def opened(folder, name, values, **_):
+        asked.append((name, values))
+        return training
+
+    monkeypatch.setattr(practise, 'open_training', opened)
+    training = Training()
+    training.pace = 70.0
+    values = ('reward=hand',)
+    options = Options(minutes=2.0)
+    assert practise._train(tmp_path, 'hand', values, options)[2] == practise.STEPS // 2
+    assert practise._train(tmp_path, 'hand', values, options)[2] == practise.STEPS // 2
+    assert asked == 2 * [('hand', (*practise.METHOD, 'reward=hand'))]
+    training.pace = 1.0
+    for _ in range(2):  # the second one has nothing left to do
+        spent, _, steps = practise._train(tmp_path, 'hand', values, Options(minutes=60.0))
+        assert steps == practise.STEPS and spent == pytest.approx(142.0 / 60.0)
 
 
 def test_a_name_that_is_mistyped_trains_nothing(monkeypatch):
