@@ -22,6 +22,7 @@ from mimic_dataset.parts import PartInfo, write_part
 from mimic_dataset.robots import other_robot
 from mimic_description import RobotModel, load_robot
 from mimic_recording import BagError, Episode, load_track
+from mimic_recording.bag import read_metadata
 from mimic_recording.reader import NANOSECONDS
 from mimic_recording.replay import GATE_TOPICS, SOURCE_TOPICS
 
@@ -29,6 +30,7 @@ CAMERAS: Final = {'agent': 'agent_camera/color/image_raw', 'wrist': 'wrist_camer
 STATES: Final = 'joint_states'
 TWIN: Final = 'twin/status'
 SUCCESS_TAG: Final = 'tag.success'
+END, STOPPED, LOST = 'end', 'stopped', 'dropped.'  # as the recorder keeps them
 _SPEED_SAMPLES: Final = 200  # poses that the error of resampling is measured at
 
 
@@ -258,7 +260,7 @@ def has_failed(path: Path) -> bool:
 
 def success_of(episode: Episode) -> bool | None:
     """Return whether the task succeeded: by the tag `success`, else by the twin; None: unknown."""
-    tag = episode.custom.get(SUCCESS_TAG, '').lower()
+    tag = str(episode.custom.get(SUCCESS_TAG, '')).lower()  # YAML makes `true` no text
     if tag:
         return tag in ('true', 'yes', '1')
     topic = episode.find(TWIN)
@@ -266,6 +268,39 @@ def success_of(episode: Episode) -> bool | None:
         return None
     last = collections.deque(episode.messages([topic]), maxlen=1)
     return bool(episode.decode(last[0]).success)
+
+
+def early_end(episode: Episode) -> str:
+    """Return why the recording of an open bag ended before anyone stopped it, or nothing."""
+    end = str(episode.custom.get(END, STOPPED))
+    return '' if end == STOPPED else end
+
+
+def losses(episode: Episode) -> dict[str, str]:
+    """Return of each topic of an open bag how many messages the recorder lost."""
+    found = episode.custom.items()
+    return {key.removeprefix(LOST): str(value) for key, value in found if key.startswith(LOST)}
+
+
+def interruption(path: Path) -> str:
+    """Return why a bag holds a part of a demonstration, or nothing.
+
+    It holds all of it when its task is known to have succeeded, whatever ended it.
+    """
+    try:
+        custom = read_metadata(path).get('custom_data') or {}
+        if custom.get(END, STOPPED) == STOPPED:
+            return ''  # as of nearly all; the messages need not be looked at
+        with Episode(path) as episode:
+            end = '' if success_of(episode) else early_end(episode)
+    except MimicError:
+        return ''  # damaged: its conversion says how
+    if not end:
+        return ''
+    return (
+        f'{path}: the recording ended before it was stopped, {end}; if all of the task is in it, '
+        f"say so with `{SUCCESS_TAG}: 'true'` below custom_data of its metadata.yaml"
+    )
 
 
 def convert_robot(

@@ -24,7 +24,7 @@ from mimic_core.errors import ConfigError, MimicError
 from mimic_core.frames import BASE
 from mimic_core.params import check_value
 from mimic_dataset.arrays import DOMAINS, Domain, EpisodeArrays
-from mimic_dataset.bags import has_failed, is_of
+from mimic_dataset.bags import has_failed, interruption, is_of
 from mimic_dataset.convert import (
     Converted,
     Job,
@@ -212,8 +212,9 @@ def _lowest_of(given: argparse.Namespace, robot: RobotModel, console: Console) -
 def convert_recorded(given: argparse.Namespace, console: Console) -> int:
     """Convert the robot episodes of a folder that are of this task, arm and hand.
 
-    Those whose task is known to have failed are left out: nothing good is learned from them. The
-    people of the sources come next: another rate may be that of all episodes.
+    Those whose task is known to have failed are left out, since nothing good is learned from them,
+    and those that were interrupted. The people of the sources come next: another rate may be that
+    of all episodes.
     """
     params = from_arguments(ConvertParams, given)
     robot = load_robot(params.arm, params.hand)
@@ -230,7 +231,13 @@ def convert_recorded(given: argparse.Namespace, console: Console) -> int:
     if len(good) < len(fitting):
         text = f'{folder}: {len(fitting) - len(good)} episodes whose task failed are passed over'
         console.print(text, soft_wrap=True)
-    jobs = make_jobs(good, dataset_of(given), 'robot', params)
+    whole = []
+    for path in good:
+        if why := interruption(path):
+            console.print(f'passed over: {why}', soft_wrap=True)
+        else:
+            whole.append(path)
+    jobs = make_jobs(whole, dataset_of(given), 'robot', params)
     if not jobs:
         return 0
     people = make_jobs(find_sources(given.sources), dataset_of(given), 'human', params)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from mimic_core.errors import ConfigError, MimicError
 from mimic_dataset.arrays import DOMAINS, Domain
-from mimic_dataset.bags import convert_robot, meta_of
+from mimic_dataset.bags import convert_robot, interruption, meta_of
 from mimic_dataset.cache import CACHE
 from mimic_dataset.errors import EpisodeError, WriteError
 from mimic_dataset.lerobot import assemble, restore
@@ -115,6 +115,8 @@ def convert_one(job: Job) -> Outcome:
     try:
         if job.problem:
             raise EpisodeError(job.problem)
+        if why := interruption(job.source):
+            raise EpisodeError(why)
         key = job.key()
         if is_done(folder, key) or (not taken and take_back(folder, key)):
             return Outcome(*about, skipped=True)

@@ -29,9 +29,11 @@ from mimic_dataset.bags import (
     STATES,
     action_of,
     commands,
+    early_end,
     image_stamps,
     images,
     is_of_bare_hand,
+    losses,
     states,
     success_of,
 )
@@ -46,7 +48,8 @@ from mimic_recording.reader import NANOSECONDS
 from mimic_recording.replay import GATE_TOPICS
 
 Kind = Literal[
-    'damaged', 'gap', 'frozen', 'sync', 'jump', 'limit', 'idle', 'still', 'person', 'unchecked'
+    'damaged', 'interrupted', 'lost', 'gap', 'frozen', 'sync', 'jump', 'limit', 'idle', 'still',
+    'person', 'unchecked',
 ]  # fmt: skip
 Verdict = Literal['drop', 'keep', 'not checked']
 
@@ -192,7 +195,9 @@ def inspect_bag(path: Path, robot: RobotModel | None = None, arm: str = '') -> Q
             more, small = seen or ([], [])
             findings += more
             shown = shown or small  # of the first camera that is there
-        findings += task_findings(tried(partial(success_of, episode)))
+        success = tried(partial(success_of, episode))
+        findings += recorder_findings(episode, success)
+        findings += task_findings(success)
         return Quality(
             path.name, str(path), 'human' if bare else 'robot', episode.duration,
             tuple(findings), streams, np.zeros((0, 2)) if robot is None else _speed(*moved[:2]),
@@ -222,6 +227,24 @@ def robot_of(episode: Episode, arm: str = '') -> RobotModel | None:
         told = arms_of(episode, load_device(fitting[0][0]).joints) or (arm,)
         fitting = [pair for pair in fitting if pair[0] in told]
     return load_robot(*fitting[0]) if len(fitting) == 1 else None
+
+
+def recorder_findings(episode: Episode, success: bool | None) -> list[Finding]:
+    """Return what the recorder kept of its own troubles.
+
+    Args:
+        episode: Open.
+        success: Of the task; one that succeeded is all there, whatever ended the recording.
+    """
+    end = early_end(episode)
+    found = [
+        Finding('lost', topic, f'{count} messages were not written')
+        for topic, count in losses(episode).items()
+    ]
+    if end:
+        text = f'the recording ended before it was stopped, {end}'
+        found.append(Finding('interrupted', episode.path.name, text, drop=success is not True))
+    return found
 
 
 def _sync_findings(episode: Episode) -> list[Finding]:

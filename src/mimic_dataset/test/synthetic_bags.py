@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import yaml
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 
 from mimic_description import load_robot
+from mimic_recording.bag import data_file, partial_folder
+from mimic_recording.recovery import recover_directory
 
 ROBOT = ('iiwa14', 'robotiq_2f85')
 SECOND = 1_000_000_000
@@ -148,3 +151,26 @@ def write_bag(path: Path, spec: BagSpec = BagSpec()) -> Path:
             name, _, value = tag.partition('=')
             writer.set_custom_data(f'tag.{name}', value)
     return path
+
+
+def keep_with(bag: Path, values: dict[str, str]) -> Path:
+    """Add texts to those that are kept with a bag, as the recorder and people do."""
+    file = bag / 'metadata.yaml'
+    metadata = yaml.safe_load(file.read_text())
+    about = metadata['rosbag2_bagfile_information']
+    about['custom_data'] = (about.get('custom_data') or {}) | values
+    file.write_text(yaml.safe_dump(metadata))
+    return bag
+
+
+def kill_recorder_of(bag: Path, share: float = 0.7) -> Path:
+    """Make a bag what a recorder that was killed leaves, with a share of the file; recover it."""
+    partial = partial_folder(bag.parent, bag.name)
+    bag.rename(partial)
+    (partial / 'metadata.yaml').unlink()
+    (file,) = partial.glob('*.mcap')
+    file = file.rename(data_file(partial, bag.name))
+    file.write_bytes(file.read_bytes()[: int(share * file.stat().st_size)])
+    done, failed = recover_directory(bag.parent)
+    assert [episode.path for episode in done] == [bag] and not failed
+    return bag

@@ -17,7 +17,7 @@ from mimic_dataset.command import (
 from mimic_dataset.lerobot import domain_meta
 
 from .conftest import ROOT
-from .synthetic_bags import BagSpec, write_bag
+from .synthetic_bags import BagSpec, keep_with, kill_recorder_of, write_bag
 from .synthetic_people import DETECTOR, EYE, TARGET, write_video
 
 
@@ -202,3 +202,40 @@ def test_a_name_is_no_path(task, hand):
     """The dataset would lie where nobody looks for it."""
     with pytest.raises(ConfigError, match='not a name that a folder may have'):
         default_folder(task, hand)
+def test_an_interrupted_recording_is_no_demonstration(tmp_path, capsys):
+    """A full disk and a killed recorder leave whole bags of half a task."""
+    episodes, out, video = (tmp_path / name for name in ('episodes', 'dataset', 'v.mp4'))
+    video.touch()
+    robot = ['--task', 'push', '--hand', 'robotiq_2f85', '--out', str(out)]
+    given = ingest_parser().parse_args([str(video), *robot, '--episodes', str(episodes)])
+    write_bag(episodes / 'good')
+    lost = {'end': 'failed: the disk is full', 'dropped./joint_states': '7'}
+    full = keep_with(write_bag(episodes / 'full'), lost)
+    killed = kill_recorder_of(write_bag(episodes / 'killed'))
+    for bag, why in ((full, 'failed: the disk is full'), (killed, 'the recorder was killed')):
+        assert main(['validate', str(bag)]) == 1
+        said = capsys.readouterr().out
+        assert 'interrupted: ' in said and why in said
+        assert ('lost: /joint_states: 7 messages were not written' in said) == (bag == full)
+    assert guarded('ingest', convert_recorded, given) == 0
+    said = capsys.readouterr().out
+    assert f'passed over: {full}: ' in said and f'passed over: {killed}: ' in said
+    assert [e.name for e in load(out).of('robot')] == ['good']
+    assert main(['convert', str(episodes), *robot]) == 1
+    assert '2 of 3 refused' in capsys.readouterr().out
+    keep_with(full, {'tag.success': True})  # a person looked at it; YAML makes it no text
+    assert main(['validate', str(full)]) == 0
+    assert 'interrupted: ' in capsys.readouterr().out
+    assert guarded('ingest', convert_recorded, given) == 0
+    assert [e.name for e in load(out).of('robot')] == ['full', 'good']
+
+
+def test_an_episode_that_was_made_before_its_end_was_looked_at_leaves_the_dataset(tmp_path):
+    bag, out = write_bag(tmp_path / 'a'), tmp_path / 'dataset'
+    words = ['convert', str(bag), '--task', 'push', '--hand', 'robotiq_2f85', '--out', str(out)]
+    assert main(words) == 0
+    keep_with(bag, {'end': 'recovered: the recorder was killed'})
+    assert main(words) == 1
+    assert not (out / 'robot').exists()
+
+
