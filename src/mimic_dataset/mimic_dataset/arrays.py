@@ -22,6 +22,7 @@ STATE_POSE: Final = 7  # numbers of the pose in a state
 AXIS_ANGLE: Final = slice(3, 6)  # of action [rad]
 ACTION_POSE: Final = 6  # numbers of the pose in an action
 LARGEST_SIDE: Final = 2**14  # [px] of a picture
+ASPECT_SLACK: Final = 0.02  # [1] of height over width: sizes are whole and even numbers
 
 
 @dataclass(frozen=True)
@@ -191,6 +192,22 @@ class DatasetMeta:
             if mine != theirs:
                 return f'{name}: {mine} is not {theirs}'
         return ''
+
+    def squeezed(self, other: 'DatasetMeta') -> str:
+        """Return why pictures of this and another domain are no views of one kind, or nothing.
+
+        Training brings all to one size: those of another shape would be squeezed.
+        """
+        mine, theirs = self.cameras.get('agent'), other.cameras.get('agent')
+        if mine is None or theirs is None:
+            return ''
+        if abs(mine[0] / mine[1] - theirs[0] / theirs[1]) <= ASPECT_SLACK:
+            return ''
+        return (
+            f'agent: {mine[1]} x {mine[0]} and {theirs[1]} x {theirs[0]} are pictures of two '
+            'shapes, and training would squeeze one of them; crop the videos, or record the robot '
+            'with picture_width and picture_height of their shape'
+        )
 
 
 @dataclass(frozen=True)

@@ -369,7 +369,7 @@ def _of_dataset(path: Path) -> list[Quality]:
             meta, looks = look(root)
             notes = _notes(root)
             metas.append(meta)
-            if why := metas[0].difference(meta):
+            if why := metas[0].difference(meta) or metas[0].squeezed(meta):
                 raise DatasetError(f'{root} does not fit to the other one, {why}')
             found += (inspect_arrays(e, meta, notes.get(e.name, {}), str(path)) for e in looks)
         except MimicError as error:

@@ -149,7 +149,7 @@ def _readers(
         domain, own, records = domain_meta(root)
         if domain not in domains:
             continue
-        if meta is not None and (why := meta.difference(own)):
+        if meta is not None and (why := meta.difference(own) or meta.squeezed(own)):
             raise DatasetError(f'{root} does not fit to {roots[0]}, {why}')
         meta = meta or own
         cameras = {**own.cameras, **cameras}

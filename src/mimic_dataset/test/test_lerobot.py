@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import resource
 
@@ -8,12 +9,13 @@ import pytest
 
 from mimic_core.errors import MimicError
 from mimic_dataset import DatasetError, add_episode, assemble, load
+from mimic_dataset.command import main
 from mimic_dataset.errors import WriteError
 from mimic_dataset.lerobot import restore
 from mimic_dataset.parts import is_done, natural, read_part
 from mimic_dataset.video import VideoWriter, read_frames, stored_size
 
-from .conftest import META, episode
+from .conftest import META, episode, pictures
 
 
 def test_what_is_read_is_what_was_written(dataset):
@@ -414,3 +416,22 @@ def test_a_video_has_the_same_bytes_whatever_was_in_memory(tmp_path):
         found.add((tmp_path / 'a.mp4').read_bytes())
         del junk
     assert len(found) == 1
+
+
+def test_people_and_robots_in_pictures_of_two_shapes_are_not_trained_together(tmp_path, capsys):
+    """Brought to one size, a telephone's 16:9 beside the robot's 4:3 would be squeezed."""
+    for each, size in ((episode('r'), (48, 64)), (episode('h', 'human'), (36, 64))):
+        each = dataclasses.replace(each, agent=pictures(len(each), size, 0))
+        add_episode(tmp_path, META, each)
+        assemble(tmp_path, each.domain)
+    told = f'{tmp_path}/human does not fit to {tmp_path}/robot, agent: 64 x 48 and 64 x 36 are'
+    for size in (None, (24, 24)):
+        with pytest.raises(DatasetError, match='crop the videos, or record the robot') as error:
+            load(tmp_path, size)
+        assert str(error.value).startswith(told)
+    for domain in ('robot', 'human'):  # each alone is what it was
+        assert len(load(tmp_path, domains=(domain,)).episodes) == 1
+    assert main(['validate', str(tmp_path)]) == 1
+    assert 'are pictures of two shapes' in capsys.readouterr().out
+    robot = dataclasses.replace(META, cameras={'agent': (180, 238)})  # sizes are even
+    assert not robot.squeezed(dataclasses.replace(META, cameras={'agent': (120, 160)}))
