@@ -9,7 +9,14 @@ from rich.console import Console
 from mimic_alignment.features import THUMBNAIL
 from mimic_alignment.job import Job, run_job
 from mimic_alignment.params import AlignmentParams
-from mimic_dataset.command import convert_recorded, dataset_of, guarded, ingest, ingest_parser
+from mimic_dataset.command import (
+    convert_recorded,
+    dataset_of,
+    episodes_of,
+    guarded,
+    ingest,
+    ingest_parser,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +34,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
     if not (dataset / 'robot').is_dir():
         which = 'none of the robot episodes can be used' if refused else 'no robot episodes'
         console.print(
-            f'{which} in {given.episodes}: ./mimic launch collect makes some, '
+            f'{which} in {episodes_of(given)}: ./mimic launch collect makes some, '
             'then the same command again',
             soft_wrap=True,
         )

@@ -21,7 +21,7 @@ def test_a_mapping_is_made_of_what_is_there_and_a_damaged_video_is_told(
     words += ['--camera', str(camera)]
     add_episode(dataset, META, episode('h0', 'human', frames=30))
     assemble(dataset, 'human')
-    words += ['--episodes', str(tmp_path / 'episodes')]
+    monkeypatch.chdir(tmp_path)  # where there are no episodes
     assert main(words) == 1
     assert 'no robot episodes in' in capsys.readouterr().out
     with monkeypatch.context() as patch:  # as where each of them has a gap

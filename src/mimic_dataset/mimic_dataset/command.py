@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from rich.console import Console
@@ -44,6 +45,7 @@ from mimic_dataset.spread import RayWorkers, make_workers
 from mimic_dataset.views import file_of_video, view_of_bag, view_of_file
 from mimic_description import RobotModel, load_robot
 
+EPISODES: Final = Path('episodes')  # where the recorder puts them
 Run = Callable[[argparse.Namespace, Console], int]
 
 
@@ -74,9 +76,8 @@ def ingest_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--episodes',
         type=Path,
-        default=Path('episodes'),
         help='robot episodes, as `launch collect` records them: those of this task, arm and hand '
-        'become part of the dataset; default: %(default)s, if it is there',
+        f'become part of the dataset; default: {EPISODES}, if it is there',
     )
     parser.add_argument(
         '--fovy', type=_radians, default=0.75,
@@ -209,6 +210,18 @@ def _lowest_of(given: argparse.Namespace, robot: RobotModel, console: Console) -
     return lowest
 
 
+def episodes_of(given: argparse.Namespace) -> Path:
+    """Return the folder of robot episodes that options name; the default one may not be there.
+
+    Raises:
+        ConfigError: It was given, and does not exist.
+    """
+    folder: Path = given.episodes or EPISODES
+    if given.episodes is not None and not folder.exists():
+        raise ConfigError(f'--episodes: there is no {folder}')
+    return folder
+
+
 def convert_recorded(given: argparse.Namespace, console: Console) -> int:
     """Convert the robot episodes of a folder that are of this task, arm and hand.
 
@@ -218,7 +231,7 @@ def convert_recorded(given: argparse.Namespace, console: Console) -> int:
     """
     params = from_arguments(ConvertParams, given)
     robot = load_robot(params.arm, params.hand)
-    folder: Path = given.episodes
+    folder = episodes_of(given)
     found = bags_in(folder)
     fitting = [path for path in found if is_of(path, robot, params.task)]
     others = len(found) - len(fitting)

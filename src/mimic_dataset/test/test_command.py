@@ -168,12 +168,21 @@ def test_recorded_episodes_of_this_robot_join_the_dataset(tmp_path, capsys):
     words = [str(video), '--task', 'push', '--hand', 'robotiq_2f85', '--out', str(out)]
     words += ['--episodes', str(episodes)]
     given = ingest_parser().parse_args(words)
-    assert guarded('ingest', convert_recorded, given) == 0, 'no folder, nothing to do'
     write_bag(episodes / 'a')
     write_bag(episodes / 'b', BagSpec(hand_joint='other_joint'))
     assert guarded('ingest', convert_recorded, given) == 0
     assert '1 episodes of another task, arm or hand are passed over' in capsys.readouterr().out
     assert [e.name for e in load(out).of('robot')] == ['a']
+
+
+def test_only_the_default_folder_of_episodes_may_be_missing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = ['v.mp4', '--task', 'push', '--hand', 'robotiq_2f85', '--out', str(tmp_path / 'd')]
+    assert guarded('ingest', convert_recorded, ingest_parser().parse_args(words)) == 0
+    for wrong in ('episode', 'episodes'):
+        given = ingest_parser().parse_args([*words, '--episodes', wrong])
+        assert guarded('ingest', convert_recorded, given) == 2
+        assert f'--episodes: there is no {wrong}' in capsys.readouterr().err
 
 
 def test_what_failed_and_what_a_bare_hand_showed_does_not_join(tmp_path, capsys):
@@ -197,11 +206,6 @@ def test_what_failed_and_what_a_bare_hand_showed_does_not_join(tmp_path, capsys)
     assert [e.name for e in load(out).of('robot')] == ['good']
 
 
-@pytest.mark.parametrize(('task', 'hand'), [('../push', 'two'), ('', 'two'), ('push', '/two')])
-def test_a_name_is_no_path(task, hand):
-    """The dataset would lie where nobody looks for it."""
-    with pytest.raises(ConfigError, match='not a name that a folder may have'):
-        default_folder(task, hand)
 def test_an_interrupted_recording_is_no_demonstration(tmp_path, capsys):
     """A full disk and a killed recorder leave whole bags of half a task."""
     episodes, out, video = (tmp_path / name for name in ('episodes', 'dataset', 'v.mp4'))
@@ -239,3 +243,8 @@ def test_an_episode_that_was_made_before_its_end_was_looked_at_leaves_the_datase
     assert not (out / 'robot').exists()
 
 
+@pytest.mark.parametrize(('task', 'hand'), [('../push', 'two'), ('', 'two'), ('push', '/two')])
+def test_a_name_is_no_path(task, hand):
+    """The dataset would lie where nobody looks for it."""
+    with pytest.raises(ConfigError, match='not a name that a folder may have'):
+        default_folder(task, hand)
