@@ -185,6 +185,8 @@ def convert(
     restore(dataset)
     outcomes = []
     why = _misfit(jobs, later)
+    if why and workers is not None:
+        workers.shutdown(wait=False, cancel_futures=True)
     every = [Outcome(j.name, j.domain, str(j.source), f'{j.source}: {why}') for j in jobs]
     for outcome in every if why else spread(convert_one, jobs, workers, count):
         outcomes.append(outcome)
@@ -330,7 +332,7 @@ def make_jobs(
     params: ConvertParams,
     view: View | None = None,
 ) -> list[Job]:
-    """Return a job for each file, named after it.
+    """Return a job for each file, named after it; paths are made absolute, for workers elsewhere.
 
     Raises:
         ConfigError: Two files have the same name.
@@ -343,4 +345,7 @@ def make_jobs(
         if name in names:
             raise ConfigError(f'{names[name]} and {source} would both be episode {name}')
         names[name] = source
-    return [Job(path, dataset, domain, name, params, view) for name, path in names.items()]
+    dataset = dataset.absolute()
+    return [
+        Job(path.absolute(), dataset, domain, name, params, view) for name, path in names.items()
+    ]

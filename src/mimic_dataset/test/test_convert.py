@@ -266,8 +266,11 @@ def test_another_rate_of_people_alone_or_robots_alone_is_refused(bags, tmp_path)
     before = contents(folder)
     params = dataclasses.replace(PARAMS, fps=15)
     people = make_jobs([video], folder, 'human', params, VIEW)
-    (failed,) = convert(people).failed
+    workers = ThreadPoolExecutor(1)
+    (failed,) = convert(people, workers).failed
     assert f'{folder}/.parts/robot/e1 does not fit, fps: 10.0 is not 15.0' in failed.error
+    with pytest.raises(RuntimeError, match='after shutdown'):  # who is not needed is let go
+        workers.submit(int)
     add_person(folder, video)
     robots = make_jobs([bags / 'e1'], folder, 'robot', params)
     (failed,) = convert(robots).failed
@@ -278,6 +281,14 @@ def test_another_rate_of_people_alone_or_robots_alone_is_refused(bags, tmp_path)
     robots = make_jobs([bags / 'e1'], folder, 'robot', params)
     people = make_jobs([other], folder, 'human', params, VIEW)  # will be refused, for its name
     assert '/human/h1 does not fit, fps: 10.0' in convert(robots, later=people).failed[0].error
+
+
+def test_sources_are_found_by_workers_in_another_folder(bags, tmp_path, monkeypatch):
+    monkeypatch.chdir(bags)
+    jobs = make_jobs([Path('e1')], Path(os.path.relpath(tmp_path)) / 'dataset', 'robot', PARAMS)
+    monkeypatch.chdir(tmp_path)  # as those of a cluster that was started elsewhere
+    assert convert(jobs).failed == ()
+    assert len(load(tmp_path / 'dataset').episodes) == 1
 
 
 def inodes(folder: Path) -> dict[str, int]:
