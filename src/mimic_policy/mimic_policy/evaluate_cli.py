@@ -23,7 +23,7 @@ from mimic_policy.evaluation import Evaluation, digest, evaluate
 from mimic_policy.execution_params import ExecutionParams
 from mimic_policy.loading import load_threads
 from mimic_policy.meta import PolicyMeta
-from mimic_policy.rollout import Rollout, RolloutParams
+from mimic_policy.rollout import Rollout, RolloutParams, pictures_for
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,7 +69,7 @@ def _run(options: argparse.Namespace, console: Console) -> int:
     folder = options.out or beside
     params = RolloutParams(
         task, options.seed, delay=options.delay, longest=options.longest,
-        execution=ExecutionParams(),
+        execution=ExecutionParams(), twin=pictures_for(meta),
     )  # fmt: skip
     bar = Progress(
         TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),

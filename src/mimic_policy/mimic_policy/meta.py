@@ -173,11 +173,16 @@ class PolicyMeta:
             WrongRobotError: It is not; names the camera and both sizes.
         """
         height, width = self.recorded[camera]
-        if abs(size[0] / size[1] - height / width) > _ASPECT_SLACK:
+        if not self.has_shape(camera, size):
             raise WrongRobotError(
                 f'cameras: {camera} gives pictures of {size[1]} × {size[0]}, those of training '
                 f'were {width} × {height}: another shape'
             )
+
+    def has_shape(self, camera: str, size: Size) -> bool:
+        """Return whether pictures of this size have the shape of those of training."""
+        height, width = self.recorded[camera]
+        return abs(size[0] / size[1] - height / width) <= _ASPECT_SLACK
 
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` reads."""

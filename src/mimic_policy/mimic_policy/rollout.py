@@ -19,6 +19,7 @@ from mimic_core.camera import Frame
 from mimic_description import RobotModel
 from mimic_policy.execution_params import ExecutionParams
 from mimic_policy.interface import Policy
+from mimic_policy.meta import AGENT, PolicyMeta
 from mimic_policy.predictor import ModelledPredictor
 from mimic_policy.runner import Runner
 from mimic_policy.smoothness import sparc
@@ -29,6 +30,8 @@ from mimic_sim.view import Snapshot
 
 PERIOD: Final = 0.01  # [s] of gate, joint states and physics
 SETTLED: Final = 0.5  # [s] for which the task's test must hold
+# [px], of pictures as launch/policy.launch.xml asks for them: pixels are what a policy goes by.
+WIDTH, HEIGHT = 320, 240
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,8 @@ class RolloutParams:
     noise_seed: int = 0  # of the policy's noise, beside the seed of the start
     execution: ExecutionParams = field(default_factory=ExecutionParams)
     gate: GateParams = field(default_factory=GateParams)
-    # Pictures as launch/policy.launch.xml asks for them: pixels are what a policy goes by.
     twin: TwinParams = field(
-        default_factory=lambda: TwinParams(width=320, height=240, depth=False)
+        default_factory=lambda: TwinParams(width=WIDTH, height=HEIGHT, depth=False)
     )
 
     @property
@@ -57,6 +59,15 @@ class RolloutParams:
             UnknownNameError: There is no such task.
         """
         return task_class(self.task).time_limit if self.longest is None else self.longest
+
+
+def pictures_for(meta: PolicyMeta) -> TwinParams:
+    """Return how the twin looks to a policy: as always, or as wide and of the shape it knows."""
+    height = HEIGHT
+    if not meta.has_shape(AGENT, (HEIGHT, WIDTH)):
+        rows, columns = meta.recorded[AGENT]
+        height = 2 * round(WIDTH * rows / columns / 2.0)  # even, as films must be
+    return TwinParams(width=WIDTH, height=height, depth=False)
 
 
 @dataclass(frozen=True)

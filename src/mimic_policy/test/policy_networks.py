@@ -37,9 +37,9 @@ def meta_of(robot, **changes):
     return PolicyMeta(**{**values, **changes})
 
 
-def save_tiny(run, step=1, *, robot=None, seed=0, keep=2):
+def save_tiny(run, step=1, *, robot=None, seed=0, keep=2, **changes):
     torch.manual_seed(seed)
-    meta = meta_of(robot or load_robot('panda', 'robotiq_2f85'))
+    meta = meta_of(robot or load_robot('panda', 'robotiq_2f85'), **changes)
     document = network_document(meta, TINY, DiffusionParams())
     weights = build_network(TINY, meta).state_dict()
     for part in ('weight', 'bias'):  # near the middle of the range, where the arm reaches

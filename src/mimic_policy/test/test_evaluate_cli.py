@@ -48,6 +48,27 @@ def test_its_pictures_are_those_of_the_launch_file(params_of):
         assert params.camera_rate == float(default(f'{camera}_camera_rate'))
 
 
+@pytest.mark.parametrize(
+    ('recorded', 'drawn'),
+    [
+        ((180, 320), (180, 320)),
+        ((720, 1280), (180, 320)),
+        ((481, 640), (240, 320)),
+        ((7, 7), (320, 320)),
+    ],
+)
+def test_pictures_of_another_shape_are_drawn_in_that_shape(tmp_path, recorded, drawn):
+    """Of `collect … picture_width:=320 picture_height:=180`, say; rolled out, and noted."""
+    sizes = {'agent': recorded, 'wrist': recorded}
+    step = save_tiny(tmp_path / 'run', recorded=sizes)
+    options = '--rollouts', '1', '--longest', '0.3', '--processes', '1', '--out'
+    assert evaluate_cli.main([str(step), *options, str(tmp_path / 'out')]) == 0
+    noted = json.loads((tmp_path / 'out/settings.json').read_text())
+    assert (noted['twin.height'], noted['twin.width']) == drawn
+    rollout = json.loads((tmp_path / 'out/rollout_001000.json').read_text())
+    assert rollout['chunks'] > 0
+
+
 def test_the_time_is_that_of_the_task_unless_it_is_said(params_of):
     assert params_of().time_limit == 40.0
     assert params_of('--longest', '12').time_limit == 12.0
