@@ -37,6 +37,11 @@ def first_process() -> bool:
     return os.environ.get('RANK', '0') == '0'
 
 
+def own_cores() -> int:
+    """Return how many cores are this process's: of its machine, shared with the others there."""
+    return max(1, len(os.sched_getaffinity(0)) // int(os.environ.get('LOCAL_WORLD_SIZE', '1')))
+
+
 def choose_device(name: str) -> torch.device:
     """Return a device by name; 'auto' is this process's accelerator, or the processor.
 

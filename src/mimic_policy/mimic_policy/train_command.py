@@ -2,7 +2,6 @@
 
 import argparse
 import math
-import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -27,7 +26,7 @@ from mimic_dataset.lerobot import domain_meta
 from mimic_policy.checkpoint import writing
 from mimic_policy.data import prepare
 from mimic_policy.diffusion import DiffusionParams
-from mimic_policy.distributed import choose_device, first_process
+from mimic_policy.distributed import choose_device, first_process, own_cores
 from mimic_policy.meta import CAMERAS
 from mimic_policy.networks.params import NetworkParams
 from mimic_policy.presets import FRAME_RATES, PRESETS, SMALL
@@ -56,8 +55,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument('--humans', type=at_least(0), help='only so many human episodes')
     p.add_argument('--device', default='auto', help='of torch: cpu, cuda, cuda:1')
     p.add_argument(
-        '--threads', type=at_least(0), default=0, help='of the processor; 0: one a core'
-    )
+        '--threads', type=at_least(0), default=0,
+        help='of the processor; 0: one a core, of torchrun all processes together',
+    )  # fmt: skip
     p.add_argument(
         '--tensorboard', action='store_true', help='write events for it into the folder'
     )
@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
     )
     folder = _dataset_folder(options)
     out = options.out or Path('out/policies') / f'{folder.name}_{options.method}'
-    torch.set_num_threads(options.threads or len(os.sched_getaffinity(0)))
+    torch.set_num_threads(options.threads or own_cores())
     device = choose_device(options.device)
     console = Console(stderr=True, highlight=False, quiet=not first_process())
     data = _data(options, settings, folder, console)

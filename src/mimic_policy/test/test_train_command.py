@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from event_files import curves, records
 from reaching import META, SIDE, dataset
 
@@ -211,6 +212,18 @@ def test_strides_of_a_preset_are_for_its_frame_rate(folder, tmp_path, capsys):
     params = from_arguments(TrainParams, parse(['--preset', 'paper', *fitting]))
     _check_strides(parse(['--preset', 'paper']), params, folder, 10.0)  # no word
     _check_strides(parse(['--preset', 'paper']), Settings.of('paper').train, folder, 30.0)
+
+
+@pytest.mark.parametrize(('together', 'each'), [('', 6), ('1', 6), ('2', 3), ('4', 1), ('12', 1)])
+def test_processes_of_torchrun_share_the_cores(folder, tmp_path, monkeypatch, together, each):
+    if together:
+        monkeypatch.setenv('LOCAL_WORLD_SIZE', together)
+    monkeypatch.setattr(os, 'sched_getaffinity', lambda _: set(range(6)))
+    asked = []
+    monkeypatch.setattr(torch, 'set_num_threads', asked.append)
+    assert _train(folder, tmp_path, '--threads', '0', '--task', 'another') == 2
+    assert _train(folder, tmp_path, '--threads', '5', '--task', 'another') == 2
+    assert asked == [each, 5]
 
 
 def test_torchrun_trains_one_policy_and_tells_of_it_once(folder, tmp_path):
