@@ -8,13 +8,12 @@ A folder is written under another name and renamed when all of it is on the disk
 unpickled: a pickle runs whatever code its maker put into it.
 """
 
-import errno
 import hashlib
 import json
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +24,7 @@ from safetensors.torch import load as parse_tensors
 from safetensors.torch import save as format_tensors
 from torch import Tensor
 
+from mimic_core import disk
 from mimic_core.errors import ConfigError, MimicError
 from mimic_core.params import from_mapping
 from mimic_policy.diffusion import Diffusion, DiffusionParams
@@ -111,7 +111,7 @@ def save_checkpoint(
     """
     folder = run / f'step_{step:08d}'
     part = run / f'.step_{step:08d}{_PART}'
-    with writing(part), _removed_on_error(part):
+    with writing(part), disk.removed_on_error(part):
         for rest in run.glob(f'.step_*{_PART}'):  # of a run that was killed
             shutil.rmtree(rest)
         part.mkdir(parents=True)
@@ -131,15 +131,6 @@ def save_checkpoint(
         for old in checkpoints(run)[:-keep] if keep else []:
             remove_checkpoint(old)
     return folder
-
-
-@contextmanager
-def _removed_on_error(part: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
 
 
 def remove_checkpoint(folder: Path) -> None:
@@ -265,15 +256,9 @@ def _refuse_pickle(file: Path, start: bytes) -> None:
         )
 
 
-@contextmanager
-def writing(what: Path) -> Iterator[None]:
+def writing(what: Path) -> AbstractContextManager[None]:
     """Turn an error of the disk into a CheckpointError that names the file and the reason."""
-    try:
-        yield
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        reason = 'the disk is full' if full else error.strerror
-        raise CheckpointError(f'{error.filename or what}: not written: {reason}') from error
+    return disk.writing(what, CheckpointError)
 
 
 @contextmanager

@@ -2,19 +2,23 @@
 
 import dataclasses
 import json
-import os
 import shutil
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as format_tensors
 from torch import Tensor
 
-from mimic_core.errors import ConfigError
+from mimic_core import disk
+from mimic_core.errors import ConfigError, MimicError
 from mimic_core.params import from_mapping
+from mimic_recording.bag import sync_folder, write_synced, write_text
 from mimic_rl.network import Actor
 from mimic_rl.params import LearningParams, PracticeParams, RandomisationParams
 from mimic_rl.ppo import Demonstrations, Learner
@@ -30,6 +34,11 @@ TRAINING: Final = 'training'  # the usual name of a training in a run folder
 _PREFIX: Final = 'checkpoint-'
 _PART, _TORN = '.part', '.torn'  # suffixes of folders that are no checkpoints
 _KEPT: Final = 2
+_GO_ON: Final = 'the training goes on from its last checkpoint with the same command'
+
+
+class CheckpointError(MimicError):
+    """A file of a training cannot be written; names it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +53,11 @@ class Settings:
 
 
 def save_settings(settings: Settings, folder: Path) -> None:
-    """Write settings.json."""
+    """Write settings.json.
+
+    Raises:
+        CheckpointError: The disk is full, or the folder cannot be written.
+    """
     synergies = settings.synergies
     document = {
         'seed': settings.seed,
@@ -58,10 +71,10 @@ def save_settings(settings: Settings, folder: Path) -> None:
             'explained': synergies.explained,
         },
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f'{SETTINGS}.part'
-    part.write_text(json.dumps(document, indent=1) + '\n')
-    part.replace(folder / SETTINGS)
+    path = folder / SETTINGS
+    with writing(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(document, indent=1) + '\n')
 
 
 def load_settings(folder: Path) -> Settings:
@@ -187,11 +200,16 @@ def save_policy(learner: Learner, folder: Path) -> Path:
 
 
 def save_demonstrations(shown: Demonstrations, folder: Path) -> Path:
-    """Write the shown episodes of a training; return the file."""
+    """Write the shown episodes of a training; return the file.
+
+    Raises:
+        CheckpointError: The disk is full, or the folder cannot be written.
+    """
     target = folder / SHOWN
     part = target.with_name(f'{target.name}{_PART}')
-    save_file({k: v.contiguous() for k, v in vars(shown).items()}, part)
-    part.replace(target)
+    with writing(part), disk.removed_on_error(part):
+        write_synced(part, _bytes_of(vars(shown)))
+        part.replace(target)
     return target
 
 
@@ -300,23 +318,36 @@ def _checkpoints(folder: Path) -> list[Path]:
 
 
 def _write(target: Path, tensors: dict[str, Tensor], document: dict[str, Any]) -> None:
-    """Write a folder that is there as a whole or not at all, whenever the process dies."""
+    """Write a folder that is there as a whole or not at all, whenever the process dies.
+
+    Raises:
+        CheckpointError: The disk is full, or the folder cannot be written.
+    """
     part = target.with_name(f'{target.name}{_PART}')
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    save_file({k: v.detach().contiguous().clone() for k, v in tensors.items()}, part / TENSORS)
-    (part / DOCUMENT).write_text(json.dumps(document) + '\n')
-    for name in (TENSORS, DOCUMENT):
-        with (part / name).open('rb') as file:
-            os.fsync(file.fileno())
-    if target.exists():
-        old = _old(target)
-        shutil.rmtree(old, ignore_errors=True)
-        target.rename(old)
-        part.rename(target)
-        shutil.rmtree(old)
-    else:
-        part.rename(target)
+    with writing(part), disk.removed_on_error(part):
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        write_synced(part / TENSORS, _bytes_of(tensors))
+        write_synced(part / DOCUMENT, (json.dumps(document) + '\n').encode())
+        sync_folder(part)
+        if target.exists():
+            old = _old(target)
+            shutil.rmtree(old, ignore_errors=True)
+            target.rename(old)
+            part.rename(target)
+            shutil.rmtree(old)
+        else:
+            part.rename(target)
+        sync_folder(target.parent)
+
+
+def _bytes_of(tensors: Mapping[str, Tensor]) -> bytes:
+    return format_tensors({k: v.detach().contiguous().clone() for k, v in tensors.items()})
+
+
+def writing(what: Path) -> AbstractContextManager[None]:
+    """Turn an error of the disk into a CheckpointError: the file, the reason, how to go on."""
+    return disk.writing(what, CheckpointError, _GO_ON)
 
 
 def _old(target: Path) -> Path:

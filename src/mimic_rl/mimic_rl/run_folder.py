@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from mimic_core.arrays import FloatArray, checked
+from mimic_core.disk import removed_on_error, writing
 from mimic_core.errors import ConfigError, MimicError
 from mimic_core.frames import WORLD, from_xyz_quat
 from mimic_core.primitives import Primitive, primitives_of
@@ -218,12 +219,17 @@ def run_text(run: PracticeRun) -> str:
 
 
 def save_run(run: PracticeRun, folder: Path) -> Path:
-    """Write run.json into a folder, which is made; return the path of the file."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write run.json into a folder, which is made; return the path of the file.
+
+    Raises:
+        ConfigError: The disk is full, or the folder cannot be written.
+    """
     path = folder / RUN_FILE
     part = path.with_suffix('.part')
-    part.write_text(run_text(run))
-    part.replace(path)
+    with writing(part, ConfigError), removed_on_error(part):
+        folder.mkdir(parents=True, exist_ok=True)
+        part.write_text(run_text(run))
+        part.replace(path)
     return path
 
 

@@ -22,6 +22,7 @@ from mimic_rl.checkpoint import (
     save_demonstrations,
     save_policy,
     save_settings,
+    writing,
 )
 from mimic_rl.environment import Practice
 from mimic_rl.evaluation import Learned, Replay, collect, imitate
@@ -89,7 +90,8 @@ class Training:
             self.learner.seconds += time.perf_counter() - began
             self.learner.processor += time.process_time() - processor
         self.no_films = ''  # why there are none
-        self._events: Final = EventWriter(folder / 'events')
+        with writing(folder / 'events'):
+            self._events: Final = EventWriter(folder / 'events')
 
     def close(self) -> None:
         """End the threads, close the files."""
@@ -115,14 +117,16 @@ class Training:
 
         Raises:
             ConfigError: The folder was moved or removed meanwhile.
+            CheckpointError: The disk is full, or a file cannot be written; what was there stays.
         """
         learner = self.learner
         while learner.steps < steps:
             before = learner.steps
             result = learner.update()
-            self._events.add(
-                result.steps, {f'practice/{k}': float(v) for k, v in asdict(result).items()}
-            )
+            with writing(self._events.path):
+                self._events.add(
+                    result.steps, {f'practice/{k}': float(v) for k, v in asdict(result).items()}
+                )
             if learner.updates % save_every == 0:
                 self._save()
             wanted = film_every and before // film_every != learner.steps // film_every

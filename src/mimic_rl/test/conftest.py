@@ -1,10 +1,14 @@
 import dataclasses
+import sys
+from pathlib import Path
 
 import pytest
 
 from mimic_rl.params import PracticeParams, RandomisationParams
 from mimic_rl.shown import show
 from mimic_rl.synergies import robot_synergies
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(scope='session')
@@ -27,3 +31,24 @@ def quiet():
 @pytest.fixture
 def params():
     return PracticeParams()
+
+
+@pytest.fixture
+def settings(synergies):
+    """Those of a training that takes seconds."""
+    from small_training import SMALL
+
+    from mimic_rl.checkpoint import Settings  # torch is not there everywhere
+
+    return Settings(3, PracticeParams(), RandomisationParams(), SMALL, synergies)
+
+
+@pytest.fixture
+def one_thread():
+    """Of torch, since other tests run beside these."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

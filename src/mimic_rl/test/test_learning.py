@@ -1,71 +1,25 @@
 import dataclasses
-import json
-import os
-import re
 import shutil
-import signal
-import subprocess
-import sys
-import time
 
-import av
 import numpy as np
 import pytest
 
 torch = pytest.importorskip('torch', reason='what learning needs is not installed')
 
+from small_training import SMALL, weights_of  # noqa: E402
+
 from mimic_core.errors import ConfigError  # noqa: E402
-from mimic_rl import (  # noqa: E402
-    Practice,
-    PracticeParams,
-    RandomisationParams,
-    load_run,
-    robot_synergies,
-    save_run,
-)
-from mimic_rl.checkpoint import (  # noqa: E402
-    Settings,
-    load_actor,
-    load_demonstrations,
-    load_settings,
-    save_settings,
-)
+from mimic_rl import Practice, PracticeParams, RandomisationParams, robot_synergies  # noqa: E402
+from mimic_rl.checkpoint import load_demonstrations  # noqa: E402
 from mimic_rl.comparison import clone  # noqa: E402
-from mimic_rl.evaluation import (  # noqa: E402
-    Learned,
-    Replay,
-    collect,
-    evaluate,
-    imitate,
-)
+from mimic_rl.evaluation import Learned, Replay, collect, evaluate, imitate  # noqa: E402
 from mimic_rl.network import Actor, Normaliser, log_probability  # noqa: E402
 from mimic_rl.params import LearningParams  # noqa: E402
 from mimic_rl.ppo import Learner, advantages, imitation_loss  # noqa: E402
 from mimic_rl.shown import show  # noqa: E402
 from mimic_rl.training import Training  # noqa: E402
 
-SMALL = LearningParams(
-    environments=4,
-    horizon=8,
-    layers=(16,),
-    memory=8,
-    critic_layers=(16,),
-    minibatches=2,
-    level=1.0,
-)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
-def settings(synergies):
-    return Settings(3, PracticeParams(), RandomisationParams(), SMALL, synergies)
+pytestmark = pytest.mark.usefixtures('one_thread')
 
 
 def test_advantages_by_hand():
@@ -115,44 +69,6 @@ def test_log_probability_is_that_of_torch():
     torch.testing.assert_close(log_probability(action, mean, std), wanted)
 
 
-def _weights(training):
-    return {k: v.clone() for k, v in training.learner.actor.state_dict().items()}
-
-
-def test_stopped_and_gone_on_is_the_same_as_in_one_go(run, settings, tmp_path):
-    whole = Training(run, settings, tmp_path / 'whole', threads=1)
-    whole.run(32 * 6, save_every=3)
-    first = Training(run, settings, tmp_path / 'parts', threads=1)
-    first.run(32 * 3, save_every=3)
-    first.close()
-    second = Training(run, settings, tmp_path / 'parts', threads=1)
-    assert second.resumed and second.learner.steps == 96
-    second.run(32 * 6, save_every=3)
-    assert second.learner.steps == whole.learner.steps == 192
-    for name, value in _weights(whole).items():
-        assert torch.equal(value, _weights(second)[name]), name
-    actor = load_actor(tmp_path / 'parts')
-    for name, value in _weights(whole).items():
-        assert torch.equal(value, actor.state_dict()[name]), name
-    whole.close()
-    second.close()
-
-
-def test_other_settings_in_the_same_folder_are_refused(run, settings, tmp_path):
-    Training(run, settings, tmp_path, threads=1).close()
-    other = dataclasses.replace(settings, learning=dataclasses.replace(SMALL, horizon=9))
-    with pytest.raises(ConfigError, match=r'settings\.json: horizon is 8, not 9; train under'):
-        Training(run, other, tmp_path, threads=1)
-
-
-def test_two_trainings_do_not_share_a_folder(run, settings, tmp_path):
-    training = Training(run, settings, tmp_path, threads=1)
-    with pytest.raises(ConfigError, match='another process trains here'):
-        Training(run, settings, tmp_path, threads=1)
-    training.close()
-    Training(run, settings, tmp_path, threads=1).close()
-
-
 def test_demonstrations_beside_practice(run, settings, tmp_path, monkeypatch):
     """They pull the policy less and less; going on is exact, and replays nothing once more."""
     monkeypatch.setattr('mimic_rl.training._SHOWN_EPISODES', 12)
@@ -181,8 +97,8 @@ def test_demonstrations_beside_practice(run, settings, tmp_path, monkeypatch):
     assert parts.resumed and parts.learner.steps == 64
     assert parts.learner.demonstration_weight == pytest.approx(2.0 * 0.9**2)
     parts.run(32 * 4, save_every=2)
-    for name, value in _weights(whole).items():
-        assert torch.equal(value, _weights(parts)[name]), name
+    for name, value in weights_of(whole).items():
+        assert torch.equal(value, weights_of(parts)[name]), name
     whole.close()
     parts.close()
 
@@ -216,219 +132,6 @@ def test_the_loss_of_demonstrations_pulls(run, settings, synergies):
         lost[weight] = float(imitation_loss(learner.actor, shown).detach())
         practice.close()
     assert lost[10.0] < 0.8 * lost[0.0]
-
-
-def test_a_run_that_changed_is_not_practised_on(run, settings, tmp_path):
-    Training(run, settings, tmp_path, threads=1).close()
-    Training(run, settings, tmp_path, threads=1).close()
-    other = dataclasses.replace(run, trajectory=run.trajectory[:-5], demonstration=None)
-    with pytest.raises(ConfigError, match='the run has changed'):
-        Training(other, settings, tmp_path, threads=1)
-
-
-def test_settings_round_trip_and_name_what_is_wrong(settings, tmp_path):
-    save_settings(settings, tmp_path)
-    again = load_settings(tmp_path)
-    assert again.learning == settings.learning and again.practice == settings.practice
-    np.testing.assert_array_equal(again.synergies.directions, settings.synergies.directions)
-    path = tmp_path / 'settings.json'
-    document = json.loads(path.read_text())
-    document['learning']['horizon'] = -1
-    path.write_text(json.dumps(document))
-    with pytest.raises(ConfigError, match='horizon'):
-        load_settings(tmp_path)
-    path.write_text('{')
-    with pytest.raises(ConfigError, match='no valid JSON'):
-        load_settings(tmp_path)
-
-
-def test_a_torn_checkpoint_is_passed_over(run, settings, tmp_path):
-    training = Training(run, settings, tmp_path, threads=1)
-    training.run(32 * 4, save_every=2)
-    training.close()
-    newest = max(tmp_path.glob('checkpoint-*'))
-    (newest / 'tensors.safetensors').write_bytes(b'torn')
-    again = Training(run, settings, tmp_path, threads=1)
-    assert again.resumed and again.learner.updates == 2
-    again.close()
-
-
-def test_torn_checkpoints_are_not_counted_among_those_that_are_kept(run, settings, tmp_path):
-    training = Training(run, settings, tmp_path, threads=1)
-    training.run(32 * 5, save_every=2)  # checkpoints 4 and 5
-    training.close()
-    for path in tmp_path.glob('checkpoint-*'):
-        shutil.copytree(path, tmp_path / f'checkpoint-{100 + int(path.name[-8:]):08d}')
-    for path in tmp_path.glob('checkpoint-000001*'):
-        (path / 'tensors.safetensors').write_bytes(b'torn')
-    again = Training(run, settings, tmp_path, threads=1)
-    assert again.resumed and again.learner.updates == 5
-    again.run(32 * 7, save_every=1)
-    again.close()
-    kept = sorted(p.name for p in tmp_path.glob('checkpoint-*'))
-    assert kept == [
-        'checkpoint-00000006', 'checkpoint-00000007', 'checkpoint-00000104.torn',
-        'checkpoint-00000105.torn',
-    ]  # fmt: skip
-
-
-def test_a_training_whose_checkpoints_are_all_torn_does_not_begin_anew(run, settings, tmp_path):
-    training = Training(run, settings, tmp_path, threads=1)
-    training.run(32 * 2, save_every=1)
-    training.close()
-    for path in tmp_path.glob('checkpoint-*'):
-        (path / 'tensors.safetensors').write_bytes(b'torn')
-    words = f'{tmp_path}: checkpoint-00000001 and checkpoint-00000002 cannot be read'
-    with pytest.raises(ConfigError, match=re.escape(words)):
-        Training(run, settings, tmp_path, threads=1)
-    assert len(list(tmp_path.glob('checkpoint-*'))) == 2
-
-
-def test_a_policy_that_is_missing_or_torn_is_named(tmp_path):
-    with pytest.raises(ConfigError, match=r'policy.*practise train goes on'):
-        load_actor(tmp_path)
-
-
-@pytest.mark.parametrize('field', ['steps', 'recent', 'practice'])
-def test_a_checkpoint_with_a_field_of_the_wrong_kind_is_named(run, settings, tmp_path, field):
-    training = Training(run, settings, tmp_path, threads=1)
-    training.run(32)
-    training.close()
-    (path,) = tmp_path.glob('checkpoint-*/state.json')
-    path.write_text(json.dumps(json.loads(path.read_text()) | {field: None}))
-    with pytest.raises(ConfigError, match=rf'{path}: a field is of the wrong kind'):
-        Training(run, settings, tmp_path, threads=1)
-    path = tmp_path / 'policy' / 'state.json'
-    path.write_text(json.dumps(json.loads(path.read_text()) | {'inputs': None}))
-    with pytest.raises(ConfigError, match=rf'{path}: a field is of the wrong kind'):
-        load_actor(tmp_path)
-
-
-def test_a_training_whose_folder_is_moved_ends_and_goes_on_under_the_new_name(
-    run, settings, tmp_path
-):
-    training = Training(run, settings, tmp_path / 'old', threads=1)
-    training.run(32)
-    (tmp_path / 'old').rename(tmp_path / 'new')
-    with pytest.raises(ConfigError, match=r'old was moved or removed .* the new name'):
-        training.run(64)
-    training.close()
-    assert not (tmp_path / 'old').exists()
-    again = Training(run, settings, tmp_path / 'new', threads=1)
-    assert again.resumed and again.learner.steps == 32
-    again.close()
-
-
-def test_killed_between_two_renames_the_policy_before_is_read(run, settings, tmp_path):
-    training = Training(run, settings, tmp_path, threads=1)
-    training.run(32)
-    training.close()
-    whole = load_actor(tmp_path).state_dict()
-    (tmp_path / 'policy').rename(tmp_path / 'policy.old')
-    for name, value in load_actor(tmp_path).state_dict().items():
-        assert torch.equal(value, whole[name]), name
-    again = Training(run, settings, tmp_path, threads=1)
-    again.run(64)
-    again.close()
-    assert (tmp_path / 'policy').is_dir()
-
-
-def test_a_training_films_what_it_does_and_does_not_notice(run, settings, tmp_path):
-    plain = Training(run, settings, tmp_path / 'plain', threads=1)
-    plain.run(64)
-    training = Training(run, settings, tmp_path / 'filmed', threads=1)
-    training.run(64, film_every=64)
-    training.close()
-    plain.close()
-    if training.no_films:
-        pytest.skip(training.no_films)
-    (path,) = (tmp_path / 'filmed' / 'films').iterdir()
-    assert path.name == '000000064.mp4'
-    with av.open(str(path)) as film:
-        assert film.streams.video[0].average_rate == settings.practice.control_rate
-        frames = [frame.to_ndarray(format='rgb24') for frame in film.decode(video=0)]
-    assert frames[0].shape == (240, 320, 3)
-    assert 1 < len(frames) <= training.practice.length - 1
-    assert frames[0].std() > 20.0  # there is something in it
-    apart = np.abs(frames[-1].astype(float) - frames[0].astype(float)).max(axis=2)
-    assert 0.002 < (apart > 40.0).mean() < 0.5  # things move, the table does not
-    for name, value in _weights(plain).items():
-        assert torch.equal(value, _weights(training)[name]), name
-
-
-def test_a_film_is_as_hard_as_the_practice_it_shows(run, settings, tmp_path, monkeypatch):
-    filmed = []
-
-    class Looker:
-        def __init__(self, practice):
-            filmed.append((practice.level, practice.start_level))
-
-        def draw(self):
-            return None
-
-        def close(self):
-            pass
-
-    monkeypatch.setattr('mimic_rl.training.Camera', Looker)
-    monkeypatch.setattr('mimic_rl.training.write_film', lambda *_: None)
-    learning = dataclasses.replace(SMALL, level=0.4, start_level=0.9)
-    own = dataclasses.replace(settings, learning=learning)
-    training = Training(run, own, tmp_path, threads=1)
-    training.film(tmp_path / 'film.mp4')
-    training.close()
-    assert filmed == [(0.4, 0.9)]
-
-
-def test_a_training_without_graphics_goes_on_and_says_so(run, settings, tmp_path, monkeypatch):
-    def none(*_):
-        raise AttributeError("'NoneType' object has no attribute 'eglQueryString'")
-
-    monkeypatch.setattr('mujoco.Renderer', none)
-    training = Training(run, settings, tmp_path, threads=1)
-    training.run(32 * 3, film_every=32)
-    assert training.learner.steps == 96
-    assert 'nothing can be drawn on this machine' in training.no_films
-    training.close()
-
-
-_KILLED = """
-import sys
-from pathlib import Path
-import torch
-torch.set_num_threads(1)
-from mimic_rl.checkpoint import load_settings
-from mimic_rl.run_folder import load_run
-from mimic_rl.training import Training
-folder = Path(sys.argv[1])
-training = Training(load_run(folder), load_settings(folder / 'a'), folder / 'a', threads=1)
-training.run(10**9, save_every=1)
-"""
-
-
-def test_killed_in_training(run, settings, tmp_path):
-    save_run(run, tmp_path)
-    run = load_run(tmp_path)  # as the process reads it
-    save_settings(settings, tmp_path / 'a')
-    env = {**os.environ, 'PYTHONPATH': os.pathsep.join(p for p in sys.path if p)}
-    process = subprocess.Popen([sys.executable, '-c', _KILLED, str(tmp_path)], env=env)
-    try:
-        end = time.monotonic() + 240
-        while time.monotonic() < end and len(list((tmp_path / 'a').glob('checkpoint-*'))) < 2:
-            assert process.poll() is None
-            time.sleep(0.05)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    again = Training(run, settings, tmp_path / 'a', threads=1)
-    assert again.resumed
-    stopped = again.learner.steps
-    again.run(stopped + 64)
-    assert again.learner.steps == stopped + 64
-    # The same numbers as a training that was never killed
-    whole = Training(run, settings, tmp_path / 'b', threads=1)
-    whole.run(stopped + 64)
-    for name, value in _weights(whole).items():
-        assert torch.equal(value, _weights(again)[name]), name
 
 
 def test_a_tiny_task_is_learned():

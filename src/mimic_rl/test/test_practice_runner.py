@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import mujoco
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -160,7 +161,7 @@ def test_the_policy_sees_late_poses_and_the_joints_of_now(world):
     q, speed, pose = world.policy.seen[-1]
     assert abs(q[0] - world.q[0]) <= 0.01 + 1e-9
     assert speed[0] == pytest.approx(world.policy.step_angle * world.policy.rate, rel=0.2)
-    world.object[0, 3] += 0.04
+    world.object[0, 3] += 0.03
     shift = world.object[0, 3] - pose[0]
     moved = world.now
     while world.policy.seen[-1][2][0] < pose[0] + 0.5 * shift:
@@ -324,6 +325,78 @@ def test_one_wrong_pose_only_holds(world, when):
     assert world.runner.over is None and world.last.state == State.RUNNING
     assert len(world.policy.seen) >= steps + 5
     assert all(abs(pose[1] - place[1, 3]) < 0.1 for *_, pose in world.policy.seen)
+
+
+@pytest.mark.parametrize('when', range(4))
+def test_a_jump_is_not_acted_on_and_ends_the_run_where_it_stays(world, when):
+    """A tracker that slips onto the hand stays there: within what practice gave up."""
+    world.follow()
+    world.go(when * TICK)
+    place, steps, slipped = world.object[1, 3], len(world.policy.seen), world.now
+    world.object[1, 3] += 0.10
+    world.until(lambda: world.runner.over is not None, 1.0)
+    assert "'box' is 0.10 m from where it was before it jumped" in world.runner.over
+    assert world.now - slipped == pytest.approx(world.runner.params.steady_time, abs=0.15)
+    assert len(world.policy.seen) >= steps + 3  # it went on meanwhile
+    assert all(abs(pose[1] - place) < 1e-6 for *_, pose in world.policy.seen)
+    assert world.runner.counts.age > 0.2  # of the pose on which it acts
+
+
+@pytest.mark.parametrize('when', range(4))
+def test_one_pose_that_jumps_stops_nothing(world, when):
+    world.follow()
+    world.go(when * TICK)
+    place, steps = world.object.copy(), len(world.policy.seen)
+    holds = world.runner.counts.holds
+    world.object[1, 3] += 0.10
+    world.go(1 / 30)
+    world.object = place
+    world.go(0.5)
+    assert len(world.policy.seen) >= steps + 7 and world.runner.counts.holds == holds
+    assert all(abs(pose[1] - place[1, 3]) < 1e-6 for *_, pose in world.policy.seen)
+    assert world.runner.counts.age < world.delay + 1 / 30 + TICK + 1e-6  # the newest again
+
+
+def test_poses_that_jump_about_hold_as_a_lost_object(world):
+    world.follow()
+    place = world.object.copy()
+    for turn in range(30):
+        world.object[:3, 3] = place[:3, 3] + 0.1 * np.eye(3)[turn % 3]
+        world.go(1 / 30)
+    assert world.last.state == State.HOLD and world.runner.over is None
+    assert all(np.linalg.norm(pose[:3] - place[:3, 3]) < 1e-6 for *_, pose in world.policy.seen)
+    world.object = place
+    world.go(0.8)
+    assert world.last.state == State.RUNNING
+
+
+def tipping_over():
+    """(T, 4, 4) each millisecond: the box of box_pivot falls from its edge onto its side."""
+    model = mujoco.MjModel.from_xml_string(
+        '<mujoco><option timestep="0.001"/><worldbody><geom type="plane" size="2 2 0.1"/>'
+        '<body name="box" pos="0.5 0 0.0938" euler="60 0 0"><freejoint/>'
+        '<geom type="box" size="0.06 0.08 0.025" mass="0.25" friction="0.8 0.005 0.0001"/>'
+        '</body></worldbody></mujoco>'
+    )
+    data, path = mujoco.MjData(model), []
+    for _ in range(1200):
+        mujoco.mj_step(model, data)
+        path.append(from_xyz_quat(data.qpos[:3], data.qpos[[4, 5, 6, 3]]))
+    return np.array(path)
+
+
+@pytest.mark.parametrize('when', range(4))
+def test_a_box_that_really_tips_over_is_followed(world, when):
+    path = tipping_over()
+    assert path[0, 2, 2] < 0.6 and path[-1, 2, 2] > 0.99  # it fell flat
+    world.object = path[0]
+    world.follow()
+    world.go(when * TICK)
+    fell = world.now
+    while world.now - fell < 1.1:
+        world.object = path[int(1000 * (world.now - fell))]
+        assert world.tick().state == State.RUNNING
+        assert world.runner.counts.age < world.delay + 1 / 30 + TICK + 1e-6
 
 
 def test_a_robot_that_does_not_follow_holds(world):

@@ -146,3 +146,11 @@ def test_anchors_of_symmetric_objects():
     np.testing.assert_array_equal(axes_anchors(('z',)), [[0, 0, 0], [0, 0, 0.2]])
     assert axes_anchors(('x', 'y', 'z')).shape == (1, 3)
     assert Primitive('box', (1, 1, 1)).quat_xyzw == (0, 0, 0, 1)
+
+
+def test_a_run_that_does_not_fit_on_the_disk_is_named_and_nothing_is_left(run, tmp_path):
+    part = tmp_path / 'run.part'
+    part.symlink_to('/dev/full')
+    with pytest.raises(ConfigError, match=f'{part}: not written: the disk is full'):
+        save_run(run, tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,17 @@
+"""A training that takes seconds."""
+
+from mimic_rl.params import LearningParams
+
+SMALL = LearningParams(
+    environments=4,
+    horizon=8,
+    layers=(16,),
+    memory=8,
+    critic_layers=(16,),
+    minibatches=2,
+    level=1.0,
+)
+
+
+def weights_of(training):
+    return {k: v.clone() for k, v in training.learner.actor.state_dict().items()}
