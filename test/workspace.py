@@ -13,6 +13,15 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+# Executables of an installed ROS that launch files name; not started unless asked for or there.
+INSTALLED = {
+    ('robot_state_publisher', 'robot_state_publisher'),
+    ('rviz2', 'rviz2'),
+    ('controller_manager', 'ros2_control_node'),
+    ('controller_manager', 'spawner'),
+    ('moveit_ros_move_group', 'move_group'),
+    ('moveit_servo', 'servo_node'),
+}
 SHELL = ('node.py', 'conversions.py')  # names of files that may know ROS, also after a `_`
 
 
