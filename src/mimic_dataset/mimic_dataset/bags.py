@@ -19,7 +19,7 @@ from mimic_dataset.axis_angle import continuous
 from mimic_dataset.errors import EpisodeError
 from mimic_dataset.params import ConvertParams
 from mimic_dataset.parts import PartInfo, write_part
-from mimic_dataset.robots import other_robot
+from mimic_dataset.robots import as_recorded, other_robot, prefix_of
 from mimic_description import RobotModel, load_robot
 from mimic_recording import BagError, Episode, load_track
 from mimic_recording.bag import read_metadata
@@ -40,6 +40,7 @@ class Series:
 
     times: FloatArray  # (N,) [s]
     values: FloatArray  # (N, J) [rad] or [m]
+    names: tuple[str, ...]  # J, as in the bag: they may have a prefix
 
 
 def meta_of(robot: RobotModel, params: ConvertParams) -> DatasetMeta:
@@ -67,6 +68,10 @@ def pose_frame(robot: RobotModel) -> str:
 def commands(episode: Episode, robot: RobotModel) -> Series:
     """Return what was commanded to all joints; of the gate, else of a source.
 
+    Args:
+        episode: Open.
+        robot: Whose joints, without the prefix that they may have in the bag.
+
     Raises:
         EpisodeError: It moves other joints than those of the robot; names them.
             There are none, or they are damaged.
@@ -75,16 +80,16 @@ def commands(episode: Episode, robot: RobotModel) -> Series:
         track = load_track(episode)
     except BagError as error:
         raise EpisodeError(f'{episode.path}, commands: {error}') from error
-    names = list(track.names)
-    missing = [name for name in robot.joint_names if name not in names]
-    strange = [name for name in names if name not in robot.joint_names]
+    names, wanted = list(track.names), as_recorded(robot, track.names).joint_names
+    missing = [name for name in wanted if name not in names]
+    strange = [name for name in names if name not in wanted]
     if missing or strange:
         raise EpisodeError(
             f'{episode.path}, commands: joints {", ".join(missing) or "none"} are missing, '
             f'{", ".join(strange) or "none"} are no joints of this arm and hand'
         )
-    columns = [names.index(name) for name in robot.joint_names]
-    return Series(track.start / NANOSECONDS + track.times, track.points[:, columns])
+    columns = [names.index(name) for name in wanted]
+    return Series(track.start / NANOSECONDS + track.times, track.points[:, columns], wanted)
 
 
 def states(episode: Episode, joints: Sequence[str] | None) -> Series:
@@ -137,7 +142,7 @@ def states(episode: Episode, joints: Sequence[str] | None) -> Series:
             f'{", ".join(late)} from {first - zero:.2f} s on, '
             f'{", ".join(early)} until {last - zero:.2f} s'
         )
-    return Series(times[inside], np.hstack(columns)[inside])
+    return Series(times[inside], np.hstack(columns)[inside], tuple(moments))
 
 
 def image_stamps(episode: Episode, topic: str) -> FloatArray:
@@ -231,10 +236,10 @@ def is_of(path: Path, robot: RobotModel, task: str) -> bool:
         with Episode(path) as episode:
             if not _has_any(episode, (*GATE_TOPICS, *SOURCE_TOPICS)):
                 return False
-            names = set(load_track(episode).names)
-            if episode.task not in ('', task) or names != set(robot.joint_names):
+            names = load_track(episode).names
+            if episode.task not in ('', task) or prefix_of(names, robot.joint_names) is None:
                 return False
-            return not other_robot(episode, robot)
+            return not other_robot(episode, as_recorded(robot, names))
     except MimicError:
         return True
 
@@ -321,9 +326,9 @@ def convert_robot(
         if episode.problem:
             raise BagError(f'{path} is cut: {episode.problem}; `episodes recover` makes it whole')
         commanded = commands(episode, robot)
-        if other := other_robot(episode, robot):
+        if other := other_robot(episode, as_recorded(robot, commanded.names)):
             raise EpisodeError(f'{path}, {other}; give --arm and --hand, or another dataset')
-        measured = states(episode, robot.joint_names)
+        measured = states(episode, commanded.names)
         topics = {c: t for c, ending in CAMERAS.items() if (t := episode.find(ending))}
         if 'agent' not in topics:
             raise EpisodeError(f'{path}: has no {CAMERAS["agent"]}')

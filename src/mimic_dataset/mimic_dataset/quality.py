@@ -1,6 +1,7 @@
 """What episodes are worth for training: findings, each with its time, and what to drop."""
 
 import base64
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -41,8 +42,8 @@ from mimic_dataset.convert import VIDEOS, find_sources
 from mimic_dataset.errors import DatasetError
 from mimic_dataset.lerobot import ACTION, STATE, domain_meta, names_of
 from mimic_dataset.read import Look, look, roots_of
-from mimic_dataset.robots import arms_of
-from mimic_description import RobotModel, known_devices, load_device, load_robot
+from mimic_dataset.robots import as_recorded, robot_of
+from mimic_description import RobotModel
 from mimic_recording import Episode, check_track, load_track, make_report
 from mimic_recording.reader import NANOSECONDS
 from mimic_recording.replay import GATE_TOPICS
@@ -178,7 +179,11 @@ def inspect_bag(path: Path, robot: RobotModel | None = None, arm: str = '') -> Q
 
         moved: Motion = _UNKNOWN
         if not bare:
-            robot = robot or tried(partial(robot_of, episode, arm))
+            if robot is None:
+                robot = tried(partial(robot_of, episode, arm))
+            else:
+                with contextlib.suppress(MimicError):  # what reads the commands says why
+                    robot = as_recorded(robot, load_track(episode).names)
             motion = _joint_motion if robot is None else partial(_bag_motion, robot=robot)
             moved, more = tried(partial(motion, episode, start=start)) or (_UNKNOWN, [])
             findings += more
@@ -203,30 +208,6 @@ def inspect_bag(path: Path, robot: RobotModel | None = None, arm: str = '') -> Q
             tuple(findings), streams, np.zeros((0, 2)) if robot is None else _speed(*moved[:2]),
             tuple(shown),
         )  # fmt: skip
-
-
-def robot_of(episode: Episode, arm: str = '') -> RobotModel | None:
-    """Return the robot of the registry whose joints an open bag commands; None: none, or several.
-
-    Args:
-        episode: Open.
-        arm: Of several arms with the same names of joints, where the bag does not tell.
-
-    Raises:
-        BagError: It holds no commands.
-    """
-    names = set(load_track(episode).names)
-    hands = {hand: load_device(hand).joints for hand in known_devices('hand')} | {'none': ()}
-    fitting = [
-        (name, hand)
-        for name in known_devices('arm')
-        for hand, joints in hands.items()
-        if {*load_device(name).joints, *joints} == names
-    ]
-    if len(fitting) > 1:
-        told = arms_of(episode, load_device(fitting[0][0]).joints) or (arm,)
-        fitting = [pair for pair in fitting if pair[0] in told]
-    return load_robot(*fitting[0]) if len(fitting) == 1 else None
 
 
 def recorder_findings(episode: Episode, success: bool | None) -> list[Finding]:

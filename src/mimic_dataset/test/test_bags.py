@@ -7,6 +7,7 @@ from scipy.spatial.transform import Rotation
 from mimic_core.errors import MimicError
 from mimic_dataset import ConvertParams, EpisodeError, convert, load, make_jobs
 from mimic_dataset.bags import axis_angles, convert_robot, is_of, poses
+from mimic_dataset.command import main
 from mimic_description import known_devices, load_robot, render_urdf
 
 from .synthetic_bags import ROBOT, BagSpec, joints_at, write_bag
@@ -155,6 +156,29 @@ def test_arms_whose_joints_have_the_same_names_are_told_apart(tmp_path, descript
     assert outcome.error.startswith(f'{bag}, {of}; give --arm' if of else '') and (
         bool(outcome.error) == bool(of)
     )
+
+
+def test_an_episode_of_one_of_two_arms_is_read_without_its_prefix(good, tmp_path, capsys):
+    names = tuple(f'left_{name}' for name in load_robot(*ROBOT).joint_names)
+    urdf = render_urdf(*ROBOT, prefix='left_', base_xyz=(0.0, 0.4, 0.0))
+    bag = write_bag(tmp_path / 'bag', BagSpec(names=names, description=urdf))
+    assert is_of(bag, load_robot(*ROBOT), 'push')
+    assert not is_of(bag, load_robot('iiwa7', ROBOT[1]), 'push')  # by its description
+    assert not is_of(bag, load_robot(ROBOT[0], 'fin_ray'), 'push')
+    assert [
+        convert(make_jobs([b], tmp_path / f'd_{b.name}', 'robot', PARAMS)).failed
+        for b in (bag, good)
+    ] == [(), ()]
+    found, wanted = load(tmp_path / 'd_bag'), load(tmp_path / 'd_good')
+    assert found.meta == wanted.meta  # joints have no prefix
+    np.testing.assert_array_equal(found.episodes[0].action, wanted.episodes[0].action)
+    np.testing.assert_array_equal(found.episodes[0].state, wanted.episodes[0].state)
+    for words in ([], ['--hand', ROBOT[1]]):
+        assert main(['validate', str(bag), *words]) == 0
+        assert 'not checked' not in capsys.readouterr().out
+    params = dataclasses.replace(PARAMS, arm='iiwa7')
+    (failed,) = convert(make_jobs([bag], tmp_path / 'iiwa7', 'robot', params)).failed
+    assert 'robot_description: of arm iiwa14, not iiwa7' in failed.error
 
 
 def test_a_damaged_bag_names_its_file(good, tmp_path):

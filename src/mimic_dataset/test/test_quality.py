@@ -17,9 +17,9 @@ from mimic_dataset.quality import (
     inspect,
     inspect_arrays,
     limit_findings,
-    robot_of,
 )
 from mimic_dataset.quality_page import page, timeline, write_pages
+from mimic_dataset.robots import robot_of
 from mimic_description import load_robot
 from mimic_recording import Episode
 from mimic_recording.replay import Deviation
