@@ -112,6 +112,7 @@ class PracticeRunner:
         self._arm = len(self.robot.arm_joints)
         self._sightings = Sightings(symmetry, policy.run.anchors, params.max_object_age)
         self._shown = policy.run.trajectory[0]
+        self._stamp = -np.inf  # [s] of the pose on which it acts
         self._unseen = ''  # why the object is not seen, if that is known
         self._running, self._state = False, State.IDLE
         self._over: str | None = None
@@ -195,7 +196,7 @@ class PracticeRunner:
         except MimicError as error:
             return self._nothing(State.HOLD, str(error))
         counts = self.counts
-        counts.age = now - self._sightings.stamp
+        counts.age = now - self._stamp
         counts.commands += 1
         counts.gaps += (
             self._commanded is not None and now - self._commanded > STALE_AFTER / self.params.rate
@@ -227,24 +228,32 @@ class PracticeRunner:
     def _object(self, now: float) -> FloatArray:
         """Return (7,) the pose of the object.
 
+        While the policy decides, that is the one before a jump until the object is seen steadily
+        where it jumped to: a tracker may have slipped onto the hand.
+
         Raises:
             StaleInputError: It was not seen, too long ago, or not long enough since.
-            LimitError: It came back somewhere else.
+            LimitError: It came back, or jumped, somewhere else.
         """
         seen, params = self._sightings, self.params
         thing = f"'{self._policy.run.object.name}'"
         why = f' ({self._unseen})' if self._unseen else ''
         if seen.pose is None:
             raise StaleInputError(f'{thing} was not seen yet{why}')
-        age = now - seen.stamp
-        if age < -AHEAD:
-            raise StaleInputError(f'the stamp of {thing} is {-age:.2f} s ahead of the clock')
+        if (ahead := seen.stamp - now) > AHEAD:
+            raise StaleInputError(f'the stamp of {thing} is {ahead:.2f} s ahead of the clock')
+        pose, self._stamp, what = seen.pose, seen.stamp, 'last seen'
+        if self.phase is Phase.FOLLOW and self._lost is None and seen.before is not None:
+            if seen.steady < params.steady_time:
+                (pose, self._stamp), what = seen.before, 'last seen before a jump'
+            else:
+                self._lost = seen.before[0]
+        age = now - self._stamp
         if age > params.max_object_age:
             if self._lost is None:
-                self._lost = seen.pose
+                self._lost = pose
             raise StaleInputError(
-                f'{thing} is lost: last seen {age:.2f} s ago (bound {params.max_object_age:g} s)'
-                f'{why}'
+                f'{thing} is lost: {what} {age:.2f} s ago (bound {params.max_object_age:g} s){why}'
             )
         if self.phase is not Phase.FOLLOW:
             self._lost = None
@@ -254,12 +263,14 @@ class PracticeRunner:
         if self._lost is not None:
             moved = seen.distance(seen.pose, self._lost)
             if moved > params.resume_distance:
+                since = 'lost' if seen.before is None else 'before it jumped'
                 raise self._end(
-                    f'{thing} is {moved:.2f} m from where it was lost (bound '
+                    f'{thing} is {moved:.2f} m from where it was {since} (bound '
                     f'{params.resume_distance:g} m): start again'
                 )
             self._lost = None
-        return seen.pose
+            seen.believe()
+        return pose
 
     def _wanted(self, now: float, q: FloatArray, pose: FloatArray) -> FloatArray:
         if self.phase is Phase.SEEK:
@@ -319,6 +330,7 @@ class PracticeRunner:
                 )  # fmt: skip
             return start.copy()
         self._policy.reset(start)
+        self._sightings.believe()
         self._before = self._from = self._to = start
         self.phase, self._begun = Phase.FOLLOW, -np.inf
         return self._follow(now, q, pose)
@@ -347,7 +359,8 @@ class PracticeRunner:
 
     def _decide(self, now: float, q: FloatArray, pose: FloatArray) -> None:
         policy, period = self._policy, 1.0 / self._policy.rate
-        far = float(np.linalg.norm(pose[:3] - policy.target[:3]))
+        assert self._sightings.pose is not None  # `_object` looked
+        far = float(np.linalg.norm(self._sightings.pose[:3] - policy.target[:3]))
         if policy.done:
             thing = policy.run.object.name
             raise self._end('', f"done: '{thing}' is {far:.3f} m from where it should be")
@@ -368,7 +381,7 @@ class PracticeRunner:
             self.counts.refused += 1
             raise self._end('the policy gave NaN: start again')
         self.counts.chunks += 1
-        self.counts.latency = now - self._sightings.stamp
+        self.counts.latency = now - self._stamp
         # Steps follow each other without a rest, unless one came much too late.
         late = now - self._begun - period
         fresh = not -EARLY <= late < period

@@ -22,11 +22,11 @@ class PracticeRunnerParams:
     )  # fmt: skip
     steady_time: float = param(
         'How long the object must be seen without a jump or a gap, at the start and after it was '
-        'lost [s].', 0.3, low=0.0, high=10.0,
+        'lost or jumped [s].', 0.3, low=0.0, high=10.0,
     )  # fmt: skip
     resume_distance: float = param(
-        'An object that was lost may be so far from where it was last seen [m]; beyond it the run '
-        'ends.', 0.05, low=0.0, high=1.0,
+        'An object that was lost or jumped may be so far from where it was last seen [m]; beyond '
+        'it the run ends.', 0.05, low=0.0, high=1.0,
     )  # fmt: skip
     start_margin: float = param(
         'By how much the object may be beyond the places where practice began, for what a tracker '

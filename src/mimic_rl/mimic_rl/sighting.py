@@ -17,7 +17,7 @@ from mimic_rl.shapes import object_mesh, round_about_body
 JUMP: Final = (
     0.03  # [m] of the anchors between two poses, beyond which a thing is not seen steadily
 )
-FASTEST: Final = 0.3  # [m/s] of a thing that is pushed
+FASTEST: Final = 0.3  # [m/s] by which it may be faster than a moment ago: pushed, or tipping over
 SETTLED: Final = 0.3  # [s] of steady sight, after which a jump counts as where the thing is
 BACK: Final = 1.0  # [s] by which stamps go back when a clock was set, not when poses overtake
 
@@ -51,7 +51,10 @@ class Sightings:
         self._symmetry, self._anchors, self._max_gap = symmetry, anchors, max_gap
         self.pose: FloatArray | None = None  # (7,) xyz [m], quaternion xyzw, in base_link
         self.stamp = -np.inf  # [s] of it
+        # (7,) the last pose before a jump and its stamp [s], until it is back there or believed
+        self.before: tuple[FloatArray, float] | None = None
         self._since = -np.inf  # [s]
+        self._speed = 0.0  # [m/s] of the anchors, before the last jump
         self._named: FloatArray | None = None  # (7,) last pose that was no jump
 
     def add(self, base_T_object: FloatArray, stamp: float, reference: FloatArray | None) -> None:
@@ -78,12 +81,14 @@ class Sightings:
             near = self._symmetry.nearest(seen, from_xyz_quat(like[:3], like[3:]))
         pose = np.concatenate([near[:3, 3], to_quat_xyzw(near)])
         gap = stamp - self.stamp
-        if (
-            self.pose is None
-            or not 0.0 < gap <= self._max_gap
-            or self.distance(pose, self.pose) > JUMP + FASTEST * gap
-        ):
-            self._since = stamp
+        if self.pose is None or not 0.0 < gap <= self._max_gap:
+            self._since, self._speed = stamp, 0.0
+        elif (moved := self.distance(pose, self.pose)) > JUMP + (FASTEST + self._speed) * gap:
+            self._since, self.before = stamp, self.before or (self.pose, self.stamp)
+        else:
+            self._speed = moved / gap
+        if self.before is not None and self.distance(pose, self.before[0]) <= JUMP:
+            self.before = None
         self.pose, self.stamp = pose, stamp
         if reference is not None or like is None or self.steady >= SETTLED:
             self._named = pose  # a pose or two that are wrong name nothing
@@ -98,6 +103,11 @@ class Sightings:
         """How long it has been seen without a gap or a jump [s]."""
         return self.stamp - self._since if self.pose is not None else 0.0
 
+    def believe(self) -> None:
+        """Take the last pose for where it is, whatever it jumped from."""
+        self.before = None
+
     def clear(self) -> None:
         """Forget what was seen."""
-        self.pose, self.stamp, self._since, self._named = None, -np.inf, -np.inf, None
+        self.pose, self.before, self._named = None, None, None
+        self.stamp, self._since, self._speed = -np.inf, -np.inf, 0.0
