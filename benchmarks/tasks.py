@@ -10,10 +10,10 @@ reports the cells that are, here or on the page that is published, and does no o
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -60,6 +60,7 @@ KEPT: Final = ROOT / 'docs' / 'results' / 'tasks_kept.json'  # of this and other
 _MEASURED: Final = FOLDER / 'measured'  # of what is no cell
 OWN: Final = "the policy's own features"
 _LOSS: Final = 0.05  # [1] of overlap, what eyes that are disturbed may cost the action mapping
+T = TypeVar('T')
 
 
 def run(options: Options) -> list[Row]:
@@ -143,7 +144,7 @@ def _measure(
     for (task, hand), count in stages.short.items():
         rows.append(info(f'{task} {hand}: more demonstrations did not succeed', count, ''))
     rows += [info(f'{cell}: failed', 1, '') for cell in stages.failed]
-    for names, mixing in _latents(results, options.seed).items():
+    for names, mixing in _latents(results, options.seed, console).items():
         kept.pairs[pair_key(*names, DATA)].mixing = mixing
     _paths(pairs)
     return results
@@ -293,7 +294,7 @@ def _distance(task: str, hand: str) -> float:
             align(dataset.of('human'), dataset.of('robot'), AlignmentParams()).costs.mean()
         )
 
-    return float(_once(f'distance-{task}-{hand}', _data_of(task, hand), measure))
+    return _once(f'distance-{task}-{hand}', _data_of(task, hand), measure, float)
 
 
 def _eyes(results: Sequence[Result], task: str, hand: str) -> Path | None:
@@ -323,12 +324,17 @@ def _overlaps(task: str, hand: str, eyes: Path | None) -> dict[str, dict[str, re
         return measure({OWN: retrieval.by_sight(encoder(str(eyes)))}, picture_size(eyes))
 
     depends = _data_of(task, hand)
-    found = _once(f'retrieval-{task}-{hand}', depends, usual_ones)
+    found = _once(f'retrieval-{task}-{hand}', depends, usual_ones, _table)
     if eyes is not None:
         depends['policy'] = digest(eyes / 'checkpoint.json')
-        for disturbance, row in _once(f'retrieval-own-{task}-{hand}', depends, own).items():
+        seen = _once(f'retrieval-own-{task}-{hand}', depends, own, _table)
+        for disturbance, row in seen.items():
             found[disturbance] |= row
-    return {d: {k: retrieval.Overlaps(**v) for k, v in row.items()} for d, row in found.items()}
+    return found
+
+
+def _table(values: Any) -> dict[str, dict[str, retrieval.Overlaps]]:
+    return {d: {k: retrieval.Overlaps(**v) for k, v in row.items()} for d, row in values.items()}
 
 
 def _data_of(task: str, hand: str) -> dict[str, Any]:
@@ -345,16 +351,29 @@ def _data_of(task: str, hand: str) -> dict[str, Any]:
     return counts
 
 
-def _once(name: str, depends: Mapping[str, Any], measure: Any) -> Any:
-    """Return a measurement, made once for what it depends on."""
+def _once(
+    name: str, depends: Mapping[str, Any], measure: Callable[[], Any], read: Callable[[Any], T]
+) -> T:
+    """Return a measurement, made once for what it depends on.
+
+    Raises:
+        ConfigError: What is kept of it is damaged.
+    """
     file = _MEASURED / f'{name}-{key_of(ARM, DATA, dict(depends))}.json'
     if not file.exists():
         write_json(file, {'depends': dict(depends), 'value': measure()})
-    return json.loads(file.read_text())['value']
+    try:
+        return read(json.loads(file.read_text())['value'])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f'{file}: damaged: {error!r}; delete it, and it is measured anew'
+        ) from None
 
 
-def _latents(results: Sequence[Result], seed: int) -> dict[tuple[str, str], dict[str, float]]:
-    """Draw the latents of co_train and immimic_a for the first hand that has both.
+def _latents(
+    results: Sequence[Result], seed: int, console: Console
+) -> dict[tuple[str, str], dict[str, float]]:
+    """Draw the latents of co_train and immimic_a for the first hand whose policies are there.
 
     Returns: How mixed the domains are by method, of that task and hand.
     """
@@ -365,10 +384,15 @@ def _latents(results: Sequence[Result], seed: int) -> dict[tuple[str, str], dict
             pair = (cell['task'], cell['hand'])
             by_hand.setdefault(pair, {})[cell['method']] = result['checkpoint']
     for (task, hand), checkpoints in by_hand.items():
-        if len(checkpoints) == 2:
-            figure, mixing = latents.figure_of(task, hand, DATA, checkpoints, seed)
-            _save(figure, 'latents')
-            return {(task, hand): mixing}
+        if len(checkpoints) < 2:
+            continue
+        gone = [each for each in checkpoints.values() if not (FOLDER / each).exists()]
+        if gone:
+            console.print(f'{task} {hand}: no latents, {FOLDER / gone[0]} is not there')
+            continue
+        figure, mixing = latents.figure_of(task, hand, DATA, checkpoints, seed)
+        _save(figure, 'latents')
+        return {(task, hand): mixing}
     return {}
 
 

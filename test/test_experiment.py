@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from rich.console import Console
 
 from benchmarks import __main__ as bench
@@ -138,14 +139,23 @@ def test_a_cell_is_known_by_all_that_its_result_depends_on():
     assert job(rollouts=RolloutSettings(count=40)).run == job().run
 
 
+def finished(one):
+    given = {name: None for name in kept_module.FIELDS}
+    return given | {'cell': vars(one.cell), 'success': 0.5, 'checkpoint': 'runs/x/step_1'}
+
+
 def test_results_are_whole_or_not_there():
     one = job()
     assert cells.result_of(one) is None and cells.work_of(one) == {}
-    cells.write_json(one.file, {'success': 0.5})
-    assert cells.result_of(one) == {'success': 0.5}
+    whole = finished(one)
+    cells.write_json(one.file, whole)
+    assert cells.result_of(one) == whole
     assert [p.name for p in one.file.parent.iterdir()] == [one.file.name]
-    one.file.write_text('{"succ')
-    assert cells.result_of(one) is None
+    part = {name: value for name, value in whole.items() if name != 'sparc'}
+    other = whole | {'cell': vars(usual('push', 'ability', 'co_train'))}
+    for damaged in ('{"succ', '{}', '[]', '7', 'null', json.dumps(part), json.dumps(other)):
+        one.file.write_text(damaged)
+        assert cells.result_of(one) is None, damaged
 
 
 def test_what_is_finished_can_be_reported_alone(folder):
@@ -153,7 +163,7 @@ def test_what_is_finished_can_be_reported_alone(folder):
     first, second = tasks.jobs_of(harness.Options(only=only), train)
     named = harness.Options(only=(*only, tasks.FINISHED))
     assert tasks.jobs_of(named, train) == []
-    cells.write_json(second.file, {'success': 0.5})
+    cells.write_json(second.file, finished(second))
     assert tasks.jobs_of(named, train) == [second]
     assert tasks.jobs_of(harness.Options(only=(tasks.FINISHED,)), train) == [second]
     assert tasks.jobs_of(harness.Options(only=(tasks.FINISHED,)), TrainSettings(1000)) == []
@@ -180,8 +190,9 @@ def test_what_other_machines_measured_is_in_the_table(monkeypatch, folder):
     kept.add(other.key, result | {'cell': vars(other.cell)})
     seen = {'clean': {'action': Overlaps(0.7, 0.5), 'thumbnail': Overlaps(0.4, 0.2)}}
     key = pair_key('pick_place', 'allegro', tasks.DATA)
-    kept.measured(key, Pair(1.5, seen, {'co_train': 0.02}))
-    kept.measured(key, Pair(1.6, seen))
+    own = {'clean': seen['clean'] | {tasks.OWN: Overlaps(0.3, 0.1)}}
+    kept.measured(key, Pair(1.5, own, {'co_train': 0.02}))
+    kept.measured(key, Pair(1.6, seen))  # where the policy is not there any more
     kept.cells[there.key] |= {'robots': 5, 'humans': 90}
     kept.write(tasks.KEPT)
     assert Kept.read(tasks.KEPT) == kept and 'seeds' not in tasks.KEPT.read_text()
@@ -191,6 +202,7 @@ def test_what_other_machines_measured_is_in_the_table(monkeypatch, folder):
     assert not any('fewer demonstrations' in name for name in rows)
     assert rows['pick_place allegro: action distance of human to robot'] == 1.6
     assert rows['pick_place allegro, clean: action − sight'] == pytest.approx(0.3)
+    assert rows[f'pick_place allegro, clean videos: IoU by {tasks.OWN}'] == 0.3
     assert rows['pick_place allegro: domains mixed in the latents of co_train'] == 0.02
     assert not any('ability' in name for name in rows)
     assert Kept.read(tasks.RESULTS / 'tasks_kept.json') == kept  # as a whole, for the page
@@ -318,7 +330,7 @@ def test_a_process_that_dies_ends_it():
 
 def record(folder, seed, success):
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f'{seed}.json').write_text(json.dumps({'success': success}))
+    (folder / f'{seed}.json').write_text(json.dumps({'success': success, 'phases': []}))
     (folder / f'{seed}').mkdir(exist_ok=True)
 
 
@@ -374,6 +386,42 @@ def test_videos_that_are_there_are_not_made_again(folder):
     strange = collect.video_jobs('push', 3, camera, 'visual')
     assert not {j.seed for j in strange} & {j.seed for j in first}
     assert all(folder in j.folder.parents for j in first + strange)
+
+
+@pytest.mark.parametrize(
+    ('content', 'says'),
+    [
+        ('{"success": true, "pha', 'is damaged: Unterminated string'),
+        ('[]', 'is damaged: not a map'),
+        ('{"phases": []}', 'success is None'),
+        ('{"success": true, "phases": 3}', 'phases is 3'),
+    ],
+)
+def test_a_damaged_record_is_named_and_its_trial_is_done_again(content, says):
+    camera = CameraSettings()
+    turn = next(collect.robot_jobs('push', 'allegro', 1, camera))
+    place, seed = turn[0].folder, turn[0].seed
+    record(place, seed, True)
+    file = place / f'{seed}.json'
+    file.write_text(content)
+    with pytest.raises(CollectError) as error:
+        collect.demonstrations(place)
+    assert str(file) in str(error.value) and says in str(error.value)
+    assert 'delete it, and the trial is done again' in str(error.value)
+    file.unlink()
+    assert next(collect.robot_jobs('push', 'allegro', 1, camera)) == turn
+
+
+def test_a_damaged_measurement_is_named_and_made_anew(monkeypatch, folder):
+    monkeypatch.setattr(tasks, '_MEASURED', folder / 'measured')
+    assert tasks._once('distance', {}, lambda: 1.5, float) == 1.5
+    (file,) = (folder / 'measured').iterdir()
+    for content, says in (('{"val', 'Unterminated'), ('{}', "'value'"), ('{"value": []}', 'list')):
+        file.write_text(content)
+        with pytest.raises(ConfigError, match=f'{file}: damaged: .*{says}.*measured anew'):
+            tasks._once('distance', {}, lambda: 2.5, float)
+    file.unlink()
+    assert tasks._once('distance', {}, lambda: 2.5, float) == 2.5
 
 
 def test_a_forecast_learns_from_what_was_done():
@@ -489,6 +537,32 @@ def test_an_error_is_one_sentence_and_the_last_result_stays(monkeypatch, tmp_pat
     assert 'tasks: robot: cannot be written: no space left' in said
     assert 'the same command goes on' in said and 'Traceback' not in said
     assert not (tmp_path / 'results').exists()
+
+
+def test_latents_are_left_out_where_policies_were_deleted(monkeypatch, folder, capsys):
+    """To free the disk, say: the table is there all the same."""
+    drawn = []
+
+    def draw(task, hand, data, checkpoints, seed):
+        drawn.append((task, hand, checkpoints))
+        return Figure(), {'co_train': 0.1, 'immimic_a': 0.2}
+
+    monkeypatch.setattr(tasks.latents, 'figure_of', draw)
+    monkeypatch.setattr(tasks, 'FOLDER', folder)
+    monkeypatch.setattr(tasks, 'PICTURES', folder / 'pictures')
+    results = [
+        {'cell': vars(usual('push', hand, method)), 'checkpoint': f'runs/{hand}-{method}'}
+        for hand in ('allegro', 'ability')
+        for method in ('co_train', 'immimic_a')
+    ]
+    console = Console(soft_wrap=True)
+    assert tasks._latents(results, 0, console) == {} and drawn == []
+    gone = str(folder / 'runs' / 'allegro-co_train')
+    assert f'push allegro: no latents, {gone} is not there' in capsys.readouterr().out
+    for result in results[1:]:  # not all of the first hand
+        (folder / result['checkpoint']).mkdir(parents=True)
+    assert list(tasks._latents(results, 0, console)) == [('push', 'ability')]
+    assert [names[:2] for names in drawn] == [('push', 'ability')]
 
 
 def test_how_mixed_two_domains_are():

@@ -1,12 +1,16 @@
 """A cell of `bench tasks` as it is: trained, stopped, gone on with, rolled out in the twin."""
 
+import io
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
+from rich.console import Console
 from scipy.spatial.transform import Rotation
 
 pytest.importorskip('torch', reason='what learning needs is not installed')
 
-from benchmarks.experiment import cells, ingest, settings
+from benchmarks.experiment import cells, ingest, settings, stages
 from benchmarks.experiment.settings import (
     ARM,
     Cell,
@@ -14,6 +18,7 @@ from benchmarks.experiment.settings import (
     RolloutSettings,
     TrainSettings,
 )
+from benchmarks.experiment.stages import Stages
 from mimic_core.frames import PALM
 from mimic_dataset import DatasetMeta, EpisodeArrays, add_episode, assemble
 from mimic_description import load_robot
@@ -83,3 +88,12 @@ def test_a_cell_that_was_stopped_is_not_trained_again(folder, monkeypatch):
     assert folder / result['checkpoint'] == trained
     assert result['training_time'] is None  # not that of the process that found it done
     assert cells.work_of(JOB)['rollouts'] == 2
+
+    JOB.file.write_text('{}')
+    assert cells.result_of(JOB) is None
+    monkeypatch.setattr(stages, 'worker_processes', ThreadPoolExecutor)  # it has our FOLDER
+    said = io.StringIO()
+    Stages(JOB.data, 1, Console(file=said, width=400)).cells([JOB], 1)
+    again = cells.result_of(JOB)
+    assert again is not None and again['each'] == result['each']
+    assert f'{JOB.file} is damaged: {JOB.cell.name} is done again' in said.getvalue()

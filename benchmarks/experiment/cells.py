@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.experiment.ingest import dataset_folder, training_set
+from benchmarks.experiment.kept import FIELDS
 from benchmarks.experiment.settings import (
     FOLDER,
     Cell,
@@ -62,14 +63,15 @@ class CellJob:
 
 
 def result_of(job: CellJob) -> dict[str, Any] | None:
-    """Return the result of a cell that is finished."""
+    """Return the result of a cell that is finished; a file that is damaged holds none."""
     if not job.file.exists():
         return None
     try:
         found: dict[str, Any] = json.loads(job.file.read_text())
-    except ValueError:
-        return None  # it was written by a machine that lost power: do it again
-    return found
+        whole = all(name in found for name in (*FIELDS, 'checkpoint'))
+    except (ValueError, TypeError):
+        return None  # it was written by a machine that lost power
+    return found if whole and found['cell'] == asdict(job.cell) else None
 
 
 def work_of(job: CellJob) -> dict[str, float]:

@@ -100,18 +100,27 @@ def videos(folder: Path) -> list[Path]:
 
 
 def truth_of(bag: Path) -> dict[str, Any]:
-    """Return what was really shown when: for evaluation only."""
-    truth: dict[str, Any] = _read(bag.with_suffix('.json'))
+    """Return what was really shown when: for evaluation only.
+
+    Raises:
+        CollectError: The record is damaged; names file and field.
+    """
+    file = bag.with_suffix('.json')
+    again = 'delete it, and the trial is done again'
+    try:
+        truth = json.loads(file.read_text())
+    except ValueError as error:
+        raise CollectError(f'{file} is damaged: {error}; {again}') from error
+    if not isinstance(truth, dict):
+        raise CollectError(f'{file} is damaged: not a map; {again}')
+    for name, kind in (('success', bool), ('phases', list)):
+        if not isinstance(truth.get(name), kind):
+            raise CollectError(f'{file}: {name} is {truth.get(name)!r}; {again}')
     return truth
 
 
 def _records(folder: Path) -> list[Path]:
     return sorted(folder.glob('[0-9]*.json'), key=lambda file: int(file.stem))
-
-
-def _read(file: Path) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads(file.read_text())
-    return values
 
 
 def video_jobs(

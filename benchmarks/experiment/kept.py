@@ -73,10 +73,14 @@ class Kept:
         self.cells[key] = {name: result.get(name) for name in FIELDS} | _used(result)
 
     def measured(self, key: str, pair: Pair) -> None:
-        """Keep what was measured of a pair; latents that were not looked at now stay."""
+        """Keep what was measured of a pair; what policies saw and was not looked at now stays."""
         old = self.pairs.get(key)
-        if old is not None and not pair.mixing:
-            pair.mixing = old.mixing
+        if old is not None:
+            pair.mixing = pair.mixing or old.mixing
+            pair.overlaps = {
+                disturbance: {**old.overlaps.get(disturbance, {}), **row}
+                for disturbance, row in pair.overlaps.items()
+            }
         self.pairs[key] = pair
 
     def results(self, keys: Sequence[str]) -> list[Result]:

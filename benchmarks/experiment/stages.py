@@ -137,6 +137,9 @@ class Stages:
             CollectError: A process died.
         """
         left = [job for job in jobs if result_of(job) is None]
+        for job in left:
+            if job.file.exists():
+                self._say(f'{job.file} is damaged: {job.cell.name} is done again')
         row = self._row('cells', len(jobs), len(jobs) - len(left))
         if not left:
             return
