@@ -24,6 +24,7 @@ from mimic_recording.bag import write_text
 from mimic_rl import comparison, save_run
 from mimic_rl.checkpoint import TRAINING
 from mimic_rl.comparison import AWARE, CLONED, GATE, LATE, PHYSICS, REPLAY, STARTS
+from mimic_rl.params import IMITATING
 from mimic_rl.ppo import Report
 from mimic_rl.practise import TrainingScreen, open_training
 from mimic_rl.run_folder import RUN_FILE
@@ -39,8 +40,7 @@ ABLATIONS: Final = {  # values as people give them with --set
     'overhead_start': 'start=overhead',
     'hand_reward': 'reward=hand',
 }
-# The same for all tasks and hands, ablations too.
-METHOD: Final = ('demonstration=0.1', 'spread=0.15', 'place_spread=0.15')
+METHOD: Final = IMITATING  # the same for all tasks and hands, ablations too
 STEPS: Final = 2_500_000
 MINUTES: Final = 60.0
 QUICK_MINUTES: Final = 0.5

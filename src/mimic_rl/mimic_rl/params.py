@@ -1,12 +1,15 @@
 """Parameters of practice: the environment, what is randomised, learning, evaluation."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from mimic_core.errors import ConfigError
 from mimic_core.params import param
 
 STARTS = ('demonstrated', 'overhead', 'default')
 REWARDS = ('trajectory', 'fixed_target', 'hand')
+# Replays of the shown motion are imitated first (DAPG), with less noise of actions than else.
+IMITATING: Final = ('demonstration=0.1', 'spread=0.15', 'place_spread=0.15')
 
 
 @dataclass(frozen=True, kw_only=True)

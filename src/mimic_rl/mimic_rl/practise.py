@@ -18,7 +18,7 @@ from mimic_core.arguments import at_least, guarded
 from mimic_core.errors import ConfigError, UnknownNameError
 from mimic_core.params import check_value, types_of
 from mimic_rl import show_command
-from mimic_rl.params import LearningParams, PracticeParams, RandomisationParams
+from mimic_rl.params import IMITATING, LearningParams, PracticeParams, RandomisationParams
 from mimic_rl.prepare import check_folder
 from mimic_rl.prepare import command as prepare
 from mimic_rl.run_folder import PracticeRun, load_run, save_run
@@ -66,6 +66,11 @@ def add_commands(commands: Any) -> dict[str, Callable[[argparse.Namespace], None
     train.add_argument(
         '--physics', choices=STEPPERS, default=STEPPERS[0],
         help='threads of MuJoCo, or MuJoCo Warp on a GPU (requirements-warp.txt)',
+    )  # fmt: skip
+    train.add_argument(
+        '--imitate', action='store_true',
+        help='imitate replays of the shown motion first (DAPG), with less noise of actions: --set '
+        f'{" --set ".join(IMITATING)}',
     )  # fmt: skip
     train.add_argument(
         '--set', action='append', default=[], metavar='NAME=VALUE', dest='values',
@@ -183,7 +188,7 @@ def open_training(
 
     Raises:
         ConfigError: The folder holds no run; or the training is of another one, has other
-            settings, or is at work.
+            settings, or is at work; or no motion of the hand was shown that it could imitate.
         UnknownNameError: There is no such parameter.
     """
     from mimic_rl.checkpoint import SETTINGS, Settings, load_settings
@@ -196,6 +201,12 @@ def open_training(
         before, synergies = {group: getattr(there, group) for group in _GROUPS}, there.synergies
         seed = there.seed if seed is None else seed
     groups = settings_from(values, run, before)
+    if groups['learning'].demonstration > 0.0 and run.demonstration is None:
+        raise ConfigError(
+            f'{folder}: replays of the motion of the hand cannot be imitated (--imitate, '
+            'demonstration), since this run shows only how the object moved: prepare it from a '
+            'video, or train without'
+        )
     settings = Settings(
         seed or 0, groups['practice'], groups['randomisation'], groups['learning'], synergies
     )
@@ -207,8 +218,9 @@ def _train(arguments: argparse.Namespace) -> None:
 
     console = Console()
     torch.set_num_threads(arguments.threads)
+    values = (*(IMITATING if arguments.imitate else ()), *arguments.values)
     training = open_training(
-        arguments.run, arguments.name, arguments.values, seed=arguments.seed,
+        arguments.run, arguments.name, values, seed=arguments.seed,
         threads=arguments.threads, physics=arguments.physics,
         tell=lambda text: console.print(text, soft_wrap=True),
     )  # fmt: skip

@@ -24,7 +24,12 @@ from mimic_rl.checkpoint import (  # noqa: E402
 )
 from mimic_rl.comparison import GATE, LATE, PHYSICS, REPLAY, STARTS, compare  # noqa: E402
 from mimic_rl.evaluation import OUTSIDE, evaluate  # noqa: E402
-from mimic_rl.params import LearningParams, PracticeParams, RandomisationParams  # noqa: E402
+from mimic_rl.params import (  # noqa: E402
+    IMITATING,
+    LearningParams,
+    PracticeParams,
+    RandomisationParams,
+)
 from mimic_rl.policy import PracticePolicy, ReplayPolicy, load_practice_policy  # noqa: E402
 from mimic_rl.run_folder import WrongRobotError  # noqa: E402
 from mimic_rl.runner_loading import load_runner  # noqa: E402
@@ -417,6 +422,33 @@ def test_a_training_goes_on_with_its_own_settings_and_tells_how_far_it_is(
     assert 'horizon is 8, not 9' in said and 'train under another --name' in said
     assert _call(monkeypatch, *call, '--seed', 4) == 2
     assert 'seed is 0, not 4' in capsys.readouterr().err
+
+
+def test_replays_are_imitated_with_one_option(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr('mimic_rl.training._SHOWN_EPISODES', 4)
+    monkeypatch.setattr('mimic_rl.training._MOST_EPISODES', 4)
+    monkeypatch.setattr('mimic_rl.training._IMITATION_STEPS', 5)
+    there = tmp_path / 'run'
+    shutil.copytree(folder, there)
+    tiny = [word for text in TINY for word in ('--set', text)]
+    call = ['train', there, '--threads', 1, '--film-every', 0, '--imitate']
+    _call(monkeypatch, *call, '--name', 'a', '--steps', 32, *tiny, '--set', 'spread=0.2')
+    learning = load_settings(there / 'a').learning
+    assert learning.demonstration > 0.0 and learning.place_spread == 0.15
+    assert learning.spread == 0.2  # what is set wins
+    assert (there / 'a' / 'demonstrations.safetensors').is_file()
+    capsys.readouterr()
+    again = [*call, '--name', 'a', '--steps', 64, '--set', 'spread=0.2']
+    assert _call(monkeypatch, *again) == 0
+    assert capsys.readouterr().out.startswith('goes on from step 32')
+    assert _call(monkeypatch, *call) == 2
+    said = capsys.readouterr().err
+    assert 'demonstration is 0.0, not 0.1' in said and 'train under another --name' in said
+    save_run(dataclasses.replace(load_run(there), demonstration=None), there)
+    for option in (['--imitate'], ['--set', IMITATING[0]]):
+        assert _call(monkeypatch, 'train', there, '--name', 'b', *option) == 2
+        assert 'shows only how the object moved' in capsys.readouterr().err
+    assert not (there / 'b').exists()
 
 
 @pytest.mark.parametrize(

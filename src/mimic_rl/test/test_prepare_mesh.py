@@ -122,15 +122,20 @@ def shapes():
         Primitive('cylinder', (0.03, 0.15)),
         Primitive('box', (0.02, 0.02, 0.012), (0.04, 0.0, 0.06)),
     ]
+    mug = [
+        Primitive('cylinder', (0.04, 0.09)),
+        Primitive('box', (0.03, 0.012, 0.06), (0.055, 0.0, 0.0)),
+    ]
     return {
         'plate': (trimesh.creation.cylinder(0.09, 0.02), (0.09, 0.0, 0.0), 'auto'),  # its rim
         'ball': (trimesh.creation.icosphere(4, 0.04), (0.0, 0.0, 0.04), 'auto'),  # where it stands
         'scan': (scan, (-0.5, 0.2, 0.0), 'auto'),
         'jug': (trimesh.util.concatenate([part_mesh(p) for p in jug]), (0.5, 0.0, 0.0), 'z'),
+        'mug': (trimesh.util.concatenate([part_mesh(p) for p in mug]), (0.02, 0.0, 0.0), 'z'),
     }
 
 
-@pytest.mark.parametrize('name', ['plate', 'ball', 'scan', 'jug'])
+@pytest.mark.parametrize('name', ['plate', 'ball', 'scan', 'jug', 'mug'])
 def test_an_origin_beside_the_object_is_moved_into_it(tmp_path, name):
     mesh, origin, symmetry = shapes()[name]
     mesh.apply_translation(-np.array(origin))

@@ -48,8 +48,7 @@ _TABLE_ERROR: Final = 0.02  # [m] by which the object may seem to float or sink
 _TILES: Final = 6  # frames in the picture of the track
 _EARLIER_STEP: Final = 5  # frames
 _ALONG: Final = 0.95  # [1] cosine, from which a round axis is one of the object's own
-_OFF_AXIS: Final = 0.002  # [m] of an origin that counts as on the round axis of a shape
-_OFF_NAMED: Final = 0.25  # [1] of the radius; where a named axis goes is not known as well
+_OFF_AXIS: Final = 0.002  # [m] of an origin that counts as on the round axis
 _OFF_BOX: Final = 0.002  # [m] of an origin that counts as in the box around a mesh
 _CENTRED: Final = '_centred'  # after the name of an object whose origin was moved
 
@@ -338,7 +337,7 @@ def practice_model(
     model = load_object(mesh, scale, params.symmetry)
     fit = _fit(model, mesh, params)
     model = _round_about_body(model, fit)
-    if _origin_is_good(model, params.symmetry == 'auto'):
+    if _origin_is_good(model):
         return model, fit, np.zeros(3)
     origin = model.centre if model.symmetry.axis is None else model.symmetry.centre
     centred = make_object(
@@ -349,7 +348,7 @@ def practice_model(
     return _round_about_body(centred, fit), fit, origin
 
 
-def _origin_is_good(model: ObjectModel, by_shape: bool) -> bool:
+def _origin_is_good(model: ObjectModel) -> bool:
     """Tell whether the origin is on the round axis, if there is one, and in the box."""
     symmetry = model.symmetry
     low, high = model.vertices.min(axis=0) - _OFF_BOX, model.vertices.max(axis=0) + _OFF_BOX
@@ -360,7 +359,7 @@ def _origin_is_good(model: ObjectModel, by_shape: bool) -> bool:
     off = symmetry.centre
     if not symmetry.ball:
         off = off - (off @ symmetry.axis) * symmetry.axis
-    return float(np.linalg.norm(off)) <= (_OFF_AXIS if by_shape else _OFF_NAMED * model.radius)
+    return float(np.linalg.norm(off)) <= _OFF_AXIS
 
 
 def _fit(model: ObjectModel, mesh: Path, params: PrepareParams) -> Fit:
