@@ -115,10 +115,21 @@ def load_training(folder: Path, name: str = TRAINING) -> tuple[PracticeRun, Sett
     if not (folder / name / SETTINGS).exists():
         named = '' if name == TRAINING else f' --name {name}'
         raise ConfigError(
-            f'nothing was practised in {folder / name}: ./mimic practise train {folder}{named}'
+            f'nothing was practised in {folder / name}{_others(folder)}: ./mimic practise train '
+            f'{folder}{named}'
         )
     settings = load_settings(folder / name)
     return load_run(folder / name, files=folder), settings
+
+
+def _others(folder: Path) -> str:
+    """Return which trainings a run folder has, and how one is meant: the middle of a sentence."""
+    names = sorted(path.parent.name for path in folder.glob(f'*/{SETTINGS}'))
+    if not names:
+        return ''
+    one = names[0] if len(names) == 1 else 'NAME'
+    verb = 'is' if len(names) == 1 else 'are'
+    return f'; there {verb} {", ".join(names)}: --name {one} (training:={one}); to practise this'
 
 
 def save_checkpoint(learner: Learner, folder: Path) -> Path:

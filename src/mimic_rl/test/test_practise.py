@@ -506,7 +506,23 @@ def test_errors_are_one_line(tmp_path, monkeypatch, capsys):
         told = said('evaluate', tmp_path, *named)
         assert told.startswith('practise: nothing was practised in ')
         assert told.endswith(f': {wanted}\n')
+        assert 'there is' not in told
     assert 'unknown arm' in said('draft', tmp_path, '--arm', 'nothing')
+
+
+def test_trainings_of_other_names_are_told(folder, tmp_path, monkeypatch, capsys):
+    there = tmp_path / 'run'
+    shutil.copytree(folder, there)
+    (there / 'training').rename(there / 'dapg')
+    wanted = f'nothing was practised in {there}/training; there is dapg: --name dapg '
+    wanted += f'(training:=dapg); to practise this: ./mimic practise train {there}'
+    assert _call(monkeypatch, 'evaluate', there) == 2
+    assert capsys.readouterr().err == f'practise: {wanted}\n'
+    with pytest.raises(ConfigError, match=re.escape(wanted)):
+        load_runner(PracticeNodeParams(checkpoint=str(there)))
+    shutil.copytree(there / 'dapg', there / 'b')
+    with pytest.raises(ConfigError, match=r'are b, dapg: --name NAME \(training:=NAME\); to'):
+        load_runner(PracticeNodeParams(checkpoint=str(there)))
 
 
 def test_synergies_of_a_gripper_are_its_joint():
