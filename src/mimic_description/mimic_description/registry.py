@@ -68,12 +68,10 @@ class Workspace:
 
 @dataclass(frozen=True)
 class Driver:
-    """The node that drives the device."""
+    """What drives the device: `driver.launch.xml` of a package starts it."""
 
     package: str
-    executable: str
     rate: float  # [Hz]
-    defaults: Mapping[str, Any]  # parameters of the node that differ from its defaults
 
 
 @dataclass(frozen=True)
@@ -311,12 +309,7 @@ def _parse_workspace(fields: Fields) -> Workspace:
 
 
 def _parse_driver(fields: Fields) -> Driver:
-    driver = Driver(
-        package=fields.string('package'),
-        executable=fields.string('executable'),
-        rate=fields.number('rate'),
-        defaults=fields.mapping('defaults', {}),
-    )
+    driver = Driver(package=fields.string('package'), rate=fields.number('rate'))
     fields.done()
     return driver
 

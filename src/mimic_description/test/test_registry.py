@@ -92,7 +92,8 @@ def test_unknown_posture_lists_the_known():
         ({'retargeting': {'vectors': [['wrist', 'thumb_tip']]}}, 'lists of 5'),
         ({'retargeting': {'aperture': {'open': 0.0, 'closed': 0.1}}}, 'closed < open'),
         ({'retargeting': {'keypoints': {}, 'turn': 'left'}}, 'turn must be a number'),
-        ({'driver': {'package': 'p', 'executable': 'e', 'rate': 'fast'}}, 'rate must be a number'),
+        ({'driver': {'package': 'p', 'rate': 'fast'}}, 'rate must be a number'),
+        ({'driver': {'package': 'p', 'rate': 9.0, 'executable': 'e'}}, 'executable'),
         ({'self_collision_ignore': [['a', 'b', 'c']]}, 'lists of 2'),
     ],
 )
