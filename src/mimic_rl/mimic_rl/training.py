@@ -91,7 +91,8 @@ class Training:
             self.learner.processor += time.process_time() - processor
         self.no_films = ''  # why there are none
         with writing(folder / 'events'):
-            self._events: Final = EventWriter(folder / 'events')
+            # Steps after the checkpoint, of a process that was killed, are done and drawn again.
+            self._events: Final = EventWriter(folder / 'events', self.learner.steps + 1)
 
     def close(self) -> None:
         """End the threads, close the files."""

@@ -123,7 +123,7 @@ def shapes():
         Primitive('box', (0.02, 0.02, 0.012), (0.04, 0.0, 0.06)),
     ]
     mug = [
-        Primitive('cylinder', (0.04, 0.09)),
+        Primitive('cylinder', (0.04, 0.16)),
         Primitive('box', (0.03, 0.012, 0.06), (0.055, 0.0, 0.0)),
     ]
     return {

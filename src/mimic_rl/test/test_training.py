@@ -15,6 +15,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from event_files import curves, records
 
 torch = pytest.importorskip('torch', reason='what learning needs is not installed')
 
@@ -318,6 +319,13 @@ def test_killed_in_training(run, settings, tmp_path):
     stopped = again.learner.steps
     again.run(stopped + 64)
     assert again.learner.steps == stopped + 64
+    # Each step once in the curve: what the killed one wrote after its checkpoint does not count
+    first, second = sorted((tmp_path / 'a' / 'events').iterdir())
+    start = [event[2] for event in records(second) if 7 in event]
+    assert start == [stopped + 1]
+    kept = [step for step, _ in curves(first) if step < start[0]]
+    steps = kept + [step for step, _ in curves(second)]
+    assert steps == list(range(32, stopped + 65, 32))
     # The same numbers as a training that was never killed
     whole = Training(run, settings, tmp_path / 'b', threads=1)
     whole.run(stopped + 64)
