@@ -2,7 +2,8 @@
 
 data                      attrs: total, env_args (JSON), mimic (JSON: of what and whom)
 data/demo_<t>             attrs: num_samples, name, success (-1 unknown, 0, 1)
-actions (T, A)          -1..1: action_absolute between the lows and highs in `mimic`
+actions (T, A)          -1..1: action_absolute between the lows and highs in `mimic`, those of
+                        all episodes of the dataset
 action_absolute (T, A)  position 3 [m], axis-angle 3 [rad], hand joints
 rewards, dones (T,)     1 in the last frame of a success; 1 in the last frame
 states (T, 0)           of a simulator: none
@@ -56,8 +57,9 @@ def write_robomimic(dataset: Dataset, domain: Domain, path: Path) -> int:
     episodes = dataset.of(domain)
     if not episodes:
         raise DatasetError(f'{path}: the dataset has no episodes of a {domain}')
-    low = np.min([e.action.min(axis=0) for e in episodes], axis=0)
-    high = np.max([e.action.max(axis=0) for e in episodes], axis=0)
+    # Of robots and people alike, whose files are trained on together.
+    low = np.min([e.action.min(axis=0) for e in dataset.episodes], axis=0)
+    high = np.max([e.action.max(axis=0) for e in dataset.episodes], axis=0)
     draft = path.with_name(f'.{path.name}.partial')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -181,7 +183,8 @@ def load_robomimic(
         domain: Who acts in it, for files of others; None: as the file says.
 
     Raises:
-        DatasetError: It is missing or damaged; names the field.
+        DatasetError: It is missing or damaged, or says itself that it is of something else; names
+            the field.
     """
     try:
         with h5py.File(path, 'r') as file:
@@ -197,20 +200,32 @@ def _read(file: h5py.File, path: Path, meta: DatasetMeta | None, domain: Domain 
     if not isinstance(data, h5py.Group):
         raise DatasetError(f'{path}, data: missing')
     text = data.attrs.get('mimic')
-    if text is None and (meta is None or domain is None):
+    if text is not None:
+        own, who = _about(str(text), f'{path}, data.mimic')
+        if meta is not None and (why := own.difference(meta)):
+            raise DatasetError(f'{path}, data.mimic, {why}')
+        if domain not in (None, who):
+            raise DatasetError(f'{path}, data.mimic, domain: {who} is not {domain}')
+        meta, domain = own, who
+    if meta is None or domain is None:
         raise DatasetError(f'{path}, data.mimic: missing; say what the file is of (meta, domain)')
-    about: dict[str, Any] = {} if text is None else json.loads(str(text))
-    try:
-        whole = meta if meta is not None else DatasetMeta.from_map(about, f'{path}, data.mimic')
-    except ConfigError as error:
-        raise DatasetError(str(error)) from error
-    who = domain if domain is not None else about.get('domain')
-    if who not in DOMAINS:
-        raise DatasetError(f'{path}, data.mimic, domain: {who!r} is not one of {DOMAINS}')
     demos = sorted((n for n in data if n.startswith('demo_')), key=lambda n: int(n[5:]))
     if not demos:
         raise DatasetError(f'{path}, data: no demo')
-    return Dataset(whole, tuple(_read_demo(data[n], path, whole, who) for n in demos))
+    return Dataset(meta, tuple(_read_demo(data[n], path, meta, domain) for n in demos))
+
+
+def _about(text: str, where: str) -> tuple[DatasetMeta, Domain]:
+    """Return what a file of ours says that it is of, and who acts in it."""
+    about = json.loads(text)
+    try:
+        meta = DatasetMeta.from_map(about, where)
+    except ConfigError as error:
+        raise DatasetError(str(error)) from error
+    domain = about.get('domain')
+    if domain not in DOMAINS:
+        raise DatasetError(f'{where}, domain: {domain!r} is not one of {DOMAINS}')
+    return meta, domain
 
 
 def _read_demo(group: h5py.Group, path: Path, meta: DatasetMeta, domain: Domain) -> EpisodeArrays:

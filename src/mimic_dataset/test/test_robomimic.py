@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import subprocess
 import sys
@@ -40,7 +41,7 @@ def test_the_layout_is_that_of_immimic(file):
             Rotation.from_quat(episode.state[:, 3:7]).as_matrix(),
         )
         every = np.concatenate([data[f'data/demo_{i}/actions'] for i in range(3)])
-        assert every.min() == -1.0 and every.max() == 1.0
+        assert every.min() >= -1.0 and every.max() <= 1.0
         assert list(data['mask/train']) == [b'demo_0', b'demo_1', b'demo_2']
         assert demo['rewards'][()].sum() == 1.0 and demo['dones'][-1] == 1.0
 
@@ -94,6 +95,36 @@ def test_both_domains_are_read_back(file, tmp_path):
         if b.state is not None:
             np.testing.assert_allclose(a.state, b.state)
             np.testing.assert_array_equal(a.wrist, b.wrist)
+
+
+def test_one_action_is_one_number_in_the_files_of_robots_and_people(file, tmp_path):
+    """Both are trained on together; each by its own bounds, one number would be two ways."""
+    path, loaded = file
+    write_robomimic(loaded, 'human', tmp_path / 'human.hdf5')
+    bounds, every = [], []
+    for each in (path, tmp_path / 'human.hdf5'):
+        with h5py.File(each) as data:
+            about = json.loads(data['data'].attrs['mimic'])
+            low, high = np.array(about['action_low']), np.array(about['action_high'])
+            bounds.append((about['action_low'], about['action_high']))
+            for demo in data['data'].values():
+                every.append(demo['actions'][()])
+                back = low + (every[-1] + 1.0) / 2.0 * (high - low)
+                np.testing.assert_allclose(back, demo['action_absolute'], atol=1e-12)
+    assert bounds[0] == bounds[1]
+    every = np.concatenate(every)
+    assert (every.min(axis=0) == -1.0).all() and (every.max(axis=0) == 1.0).all()
+
+
+def test_a_file_of_ours_is_not_taken_for_something_else(file):
+    path, loaded = file
+    assert len(load_robomimic(path, loaded.meta, 'robot').episodes) == 3
+    for meta, domain, why in (
+        (dataclasses.replace(loaded.meta, hand='three'), None, 'hand: two is not three'),
+        (loaded.meta, 'human', 'domain: robot is not human'),
+    ):
+        with pytest.raises(DatasetError, match=rf'robot\.hdf5, data\.mimic, {why}'):
+            load_robomimic(path, meta, domain)
 
 
 def test_a_file_of_others_needs_to_be_told_what_it_is(file):
