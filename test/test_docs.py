@@ -6,6 +6,7 @@ import numpy as np
 from workspace import ROOT
 
 from mimic_sim.hand_model import INDEX_TIP, THUMB_TIP
+from mimic_sim.tasks import known_tasks
 
 DOCUMENTS = sorted({ROOT / 'README.md', *ROOT.glob('docs/**/*.md'), *ROOT.glob('src/*/README.md')})
 
@@ -36,3 +37,9 @@ def test_links():
             if '://' not in link and not (document.parent / link).exists():
                 broken.append(f'{document.relative_to(ROOT)}: {link}')
     assert broken == []
+
+
+def test_the_pages_of_the_twin_name_every_task():
+    for page in ('docs/demonstrator.md', 'src/mimic_sim/README.md'):
+        text = (ROOT / page).read_text()
+        assert [task for task in known_tasks() if not re.search(rf'\b{task}\b', text)] == [], page
