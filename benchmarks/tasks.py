@@ -239,7 +239,7 @@ def _retrieval_rows(
 
 
 def _targets(results: Sequence[Result]) -> list[Row]:
-    """Return what the issue asks for, over tasks and hands that have all methods.
+    """Return the targets, over tasks and hands that have all methods.
 
     Whether a target is met is said where none of them is missing.
     """

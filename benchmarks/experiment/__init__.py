@@ -1,1 +1,1 @@
-"""The experiment of the seed document: data, cells, retrieval, pictures (`bench tasks`)."""
+"""The experiment of ImMimic: data, cells, retrieval, pictures (`bench tasks`)."""
