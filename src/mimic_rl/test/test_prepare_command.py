@@ -84,7 +84,9 @@ def prepared(**report):
          'starts_reached', 'skipped_steps', 'slowed_steps', 'shape_error_mm'), 0.0,
     )  # fmt: skip
     usual = {'frames': 90, 'frames_without_depth': 0, 'tip_error_mm': None, 'hand_by_depth': True}
-    run = SimpleNamespace(trajectory=[0], rate=15.0, object=SimpleNamespace(parts=[0]))
+    run = SimpleNamespace(
+        trajectory=[0], rate=15.0, object=SimpleNamespace(parts=[0]), fixtures=()
+    )  # fmt: skip
     return SimpleNamespace(
         model=SimpleNamespace(describe=lambda: 'box'), run=run, origin=np.zeros(3),
         report=lambda: numbers | usual | report,
@@ -99,21 +101,39 @@ def printed(table):
 
 
 def test_frames_without_depth_are_counted_for_people():
-    assert 'left out' not in printed(command.summary(prepared()))
-    said = printed(command.summary(prepared(frames_without_depth=3)))
+    assert 'left out' not in printed(command.summary(prepared(), True))
+    said = printed(command.summary(prepared(frames_without_depth=3), True))
     assert 'hand in 0%; 3 more have no depth and are left out' in said
 
 
 def test_a_hand_that_was_fitted_without_depth_is_a_warning():
-    assert command.warnings(prepared()) == ()
-    (said,) = command.warnings(prepared(hand_by_depth=False))
+    assert command.warnings(prepared(), False) == ()
+    (said,) = command.warnings(prepared(hand_by_depth=False), False)
     assert 'the hand at the start was fitted without depth' in said and 'or change lead' in said
 
 
 def test_a_motion_that_the_arm_cannot_follow_is_a_warning():
-    steps = SimpleNamespace(trajectory=[0] * 40)
+    steps = SimpleNamespace(trajectory=[0] * 40, fixtures=())
     few, many = (prepared(skipped_steps=n) for n in (10, 16))
     few.run = many.run = steps
-    assert command.warnings(few) == ()
-    (said,) = command.warnings(many)
+    assert command.warnings(few, False) == ()
+    (said,) = command.warnings(many, False)
     assert said.startswith('at 16 of 40 steps the robot does not get to where the hand was')
+
+
+def test_what_the_name_of_the_task_puts_onto_the_table_is_said():
+    pivot = prepared()
+    assert 'on the table' not in printed(command.summary(pivot, True))
+    pivot.run.task = 'box_pivot'
+    pivot.run.fixtures, pivot.run.start_box = command._table('box_pivot', None)
+    said = printed(command.summary(pivot, True))
+    assert "box at (0.55, 0.19) m, taken from the name of the task, 'box_pivot'" in said
+    assert 'starts are bounded to x -0.10 to +0.10 m, y -0.08 to +0.03 m' in said
+    assert '--fixtures replaces it' in said
+    told = printed(command.summary(pivot, False))
+    assert 'box at (0.55, 0.19) m, as --fixtures says' in told and 'name of the task' not in told
+    (warned,) = command.warnings(pivot, True)  # a real person's
+    assert "that of the virtual person's 'box_pivot', which this bag is not of" in warned
+    assert command.warnings(pivot, False) == ()
+    pivot.run.fixtures = ()
+    assert command.warnings(pivot, True) == ()

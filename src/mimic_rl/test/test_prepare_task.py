@@ -4,7 +4,7 @@ import pytest
 
 from mimic_recording import EpisodeInfo, EpisodeWriter
 from mimic_rl.demonstration import BagWriter
-from mimic_rl.prepare.video import recorded_task
+from mimic_rl.prepare.video import recorded_of_person, recorded_task
 
 
 @pytest.mark.parametrize('task', ['box_pivot', ''])
@@ -19,3 +19,12 @@ def test_other_bags_have_none(tmp_path):
         pass
     assert recorded_task(tmp_path / 'bag') == ''
     assert recorded_task(tmp_path / 'nowhere') == ''
+    assert not recorded_of_person(tmp_path / 'bag')  # it is not known
+    assert not recorded_of_person(tmp_path / 'nowhere')
+
+
+@pytest.mark.parametrize(('tags', 'person'), [((), True), (('seed=3',), False)])
+def test_the_virtual_person_leaves_its_seed(tmp_path, tags, person):
+    writer = EpisodeWriter(tmp_path, EpisodeInfo('one', 'box_pivot', tags))
+    writer.close()
+    assert recorded_of_person(writer.wait().path) is person

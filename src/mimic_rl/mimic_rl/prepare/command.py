@@ -19,7 +19,7 @@ from mimic_core.frames import from_xyz_quat
 from mimic_core.primitives import Primitive, primitives_of
 from mimic_rl.prepare.params import PrepareParams
 from mimic_rl.prepare.prepare import Prepared, check_folder, prepare, write_run
-from mimic_rl.prepare.video import DemonstrationVideo, recorded_task
+from mimic_rl.prepare.video import DemonstrationVideo, recorded_of_person, recorded_task
 from mimic_rl.shown import known_shown, shown_task
 
 _MANY_SKIPPED = 0.25  # [1] of the steps, from which the motion as a whole is in doubt
@@ -82,8 +82,10 @@ def _prepare(given: argparse.Namespace) -> None:
             progress=lambda n: progress.update(row, description=f'tracking: {n} frames'),
         )
     remarks = write_run(prepared, given.object, folder, mesh_scale=given.mesh_scale)
-    console.print(summary(prepared))
-    for remark in (*warnings(prepared), *remarks):
+    by_name = given.fixtures is None
+    console.print(summary(prepared, by_name))
+    alien = by_name and recorded_of_person(given.bag)
+    for remark in (*warnings(prepared, alien), *remarks):
         console.print(f'[yellow]{escape(remark)}[/]', highlight=False, soft_wrap=True)
     console.print(
         f'{folder}: look at its pictures, then ./mimic practise train {folder}', soft_wrap=True
@@ -112,8 +114,13 @@ def _table(
     return primitives_of(document, str(file)), None
 
 
-def summary(prepared: Prepared) -> Table:
-    """Return what was found, for people."""
+def summary(prepared: Prepared, by_name: bool) -> Table:
+    """Return what was found, for people.
+
+    Args:
+        prepared: What was.
+        by_name: What stands on the table is that of the task's name.
+    """
     table = Table(title=f'{prepared.model.describe()}', show_header=False)
     report = prepared.report()
     lost = report['frames_without_depth']
@@ -136,6 +143,8 @@ def summary(prepared: Prepared) -> Table:
     )  # fmt: skip
     for name, value in rows:
         table.add_row(name, value)
+    if prepared.run.fixtures:
+        table.add_row('on the table', _standing(prepared, by_name))
     if prepared.origin.any():
         place = ', '.join(f'{mm:.0f}' for mm in report['origin_in_mesh_mm'])
         table.add_row(
@@ -144,8 +153,30 @@ def summary(prepared: Prepared) -> Table:
     return table
 
 
-def warnings(prepared: Prepared) -> tuple[str, ...]:
-    """Return sentences on what may be wrong with a run, for people."""
+def _standing(prepared: Prepared, by_name: bool) -> str:
+    run = prepared.run
+    things = ', '.join(f'{p.form} at ({p.xyz[0]:.2f}, {p.xyz[1]:.2f}) m' for p in run.fixtures)
+    if not by_name:
+        return f'{things}, as --fixtures says'
+    bounds = ''
+    if run.start_box is not None:
+        low_x, high_x, low_y, high_y = run.start_box
+        bounds = (
+            f'; starts are bounded to x {low_x:+.2f} to {high_x:+.2f} m, y {low_y:+.2f} to '
+            f'{high_y:+.2f} m from the shown one'
+        )
+    return (
+        f"{things}, taken from the name of the task, '{run.task}'{bounds}; --fixtures replaces it"
+    )
+
+
+def warnings(prepared: Prepared, alien: bool) -> tuple[str, ...]:
+    """Return sentences on what may be wrong with a run, for people.
+
+    Args:
+        prepared: What was.
+        alien: What stands on the table is that of the virtual person, who did not show this.
+    """
     report, said = prepared.report(), []
     if not report['hand_by_depth']:
         said.append(
@@ -161,5 +192,11 @@ def warnings(prepared: Prepared) -> tuple[str, ...]:
             'reach, too fast, or the hand is hidden): perhaps its arm cannot move the object as '
             'shown, and replays and DAPG have little to go by. Show it nearer to the middle of '
             'the workspace, and turn the hand less'
+        )
+    if alien and prepared.run.fixtures:
+        said.append(
+            f"what stands on the table is that of the virtual person's '{prepared.run.task}', "
+            'which this bag is not of: if the real table differs, prepare with --fixtures (a file '
+            'of [] for nothing)'
         )
     return tuple(said)

@@ -18,6 +18,7 @@ from mimic_recording import BagError, Episode
 from mimic_rl.run_folder import check_base
 
 TF: Final = 'tf_static'
+_SEED: Final = 'tag.seed'  # of the virtual person's start, kept with each of its bags
 
 
 def recorded_task(path: Path) -> str:
@@ -30,6 +31,15 @@ def recorded_task(path: Path) -> str:
             return episode.task
     except BagError:
         return ''
+
+
+def recorded_of_person(path: Path) -> bool:
+    """Tell whether the recorder kept a bag of somebody else than the virtual person."""
+    try:
+        with Episode(path) as episode:
+            return 'task' in episode.custom and _SEED not in episode.custom
+    except BagError:
+        return False
 
 
 class DemonstrationVideo:
