@@ -1,4 +1,6 @@
-"""The viewer node: topics to the page, buttons to services."""
+"""The viewer node: topics to the page, buttons to services and actions."""
+
+from functools import partial
 
 import numpy as np
 from rclpy.node import Node
@@ -9,18 +11,27 @@ from mimic_core import ros
 from mimic_core.errors import MimicError
 from mimic_core.frames import WORLD
 from mimic_description import load_robot
-from mimic_interfaces.msg import ControlStatus, EpisodeStatus, HandArray, TwinStatus
+from mimic_interfaces.action import MoveTo, RunPolicy
+from mimic_interfaces.msg import (
+    ControlStatus,
+    EpisodeStatus,
+    HandArray,
+    PolicyStatus,
+    TwinStatus,
+)
 from mimic_interfaces.srv import ResetTwin, SetMode, StartEpisode
+from mimic_viewer.calls_node import GoalCaller, service_caller
 from mimic_viewer.page import Actions, Page
 from mimic_viewer.params import ViewerParams
 
 _STATES = ('idle', 'shadow', 'policy', 'replay', 'hold', 'stopped')
+_POLICY = ('idle', 'running', 'hold', 'person')
 _EPISODES = ('idle', 'recording', 'saved', 'discarded', 'failed')
 _SIDES = ('left', 'right')
 
 
 class ViewerNode(Node):
-    """Show robot, hands, camera and state; call services for the operator."""
+    """Show robot, hands, camera and state; call services and actions for the operator."""
 
     def __init__(self, **options: object) -> None:
         super().__init__('viewer', **options)
@@ -33,42 +44,29 @@ class ViewerNode(Node):
             ('hand_tracking/hands', HandArray),
             ('twin/status', TwinStatus),
             ('control/status', ControlStatus),
+            ('policy/status', PolicyStatus),
             ('episode/status', EpisodeStatus),
             ('camera/color/image_raw', Image),
         ):
-            self.create_subscription(kind, topic, self._keep(topic), ros.subscription_qos(topic))
+            keep = partial(self._latest.__setitem__, topic)
+            self.create_subscription(kind, topic, keep, ros.subscription_qos(topic))
         self._position: dict[str, float] = {}  # arm and hand may have drivers of their own
         self._moved = False
         qos = ros.subscription_qos('joint_states')
         self.create_subscription(JointState, 'joint_states', self._on_joints, qos)
-        self._page = Page(self._robot, self._actions(), params.host, params.port)
+        self._page = Page(self._robot, self._actions(), params.host, params.port, params.task)
         self.create_timer(1.0 / params.rate, self._draw)
         self.create_timer(1.0 / params.image_rate, self._draw_picture)
         self.get_logger().info(f'the page is at http://{params.host}:{self._page.port}')
-
-    def _keep(self, topic: str) -> object:
-        def keep(msg: object) -> None:
-            self._latest[topic] = msg
-
-        return keep
 
     def _on_joints(self, msg: JointState) -> None:
         self._position.update(zip(msg.name, msg.position, strict=False))
         self._moved = True
 
     def _actions(self) -> Actions:
-        def caller(kind: type, name: str, **fields: object) -> object:
-            client = self.create_client(kind, name)
-
-            def call() -> None:
-                if not client.service_is_ready():
-                    self._rows['last button'] = f'nobody offers {name}'
-                    return
-                future = client.call_async(kind.Request(**fields))
-                future.add_done_callback(lambda f: self._answer(name, f.result()))
-
-            return call
-
+        caller = partial(service_caller, self, self._tell)
+        home = GoalCaller(self, self._tell, MoveTo, 'control/move_to', MoveTo.Goal(posture='home'))
+        policy = GoalCaller(self, self._tell, RunPolicy, 'policy/run', RunPolicy.Goal())
         return Actions(
             shadow=caller(SetMode, 'control/set_mode', mode=ControlStatus.SHADOW),
             idle=caller(SetMode, 'control/set_mode', mode=ControlStatus.IDLE),
@@ -78,10 +76,15 @@ class ViewerNode(Node):
             stop_episode=caller(Trigger, 'episode/stop'),
             discard_episode=caller(Trigger, 'episode/discard'),
             reset_twin=caller(ResetTwin, 'twin/reset', seed=-1),
+            reset_arm=caller(Trigger, 'arm_driver/reset'),
+            reset_hand=caller(Trigger, 'hand_driver/reset'),
+            home=home.send,
+            start_policy=policy.send,
+            stop_policy=policy.cancel,
         )
 
-    def _answer(self, name: str, response: SetMode.Response) -> None:
-        self._rows['last button'] = f'{name}: {"ok" if response.success else response.message}'
+    def _tell(self, text: str) -> None:
+        self._rows['last button'] = text
 
     def _draw(self) -> None:
         q = np.array([self._position.get(n, np.nan) for n in self._robot.joint_names])
@@ -107,6 +110,9 @@ class ViewerNode(Node):
             self._rows['gate'] = f'{text}: {control.reason}' if control.reason else text
             known = np.isfinite(control.latency)
             self._rows['latency'] = f'{control.latency * 1e3:.0f} ms' if known else 'no command'
+        policy = self._latest.pop('policy/status', None)
+        if policy is not None:
+            self._rows['policy'] = f'{_POLICY[policy.state]} {policy.reason}'
         episode = self._latest.pop('episode/status', None)
         if episode is not None:
             self._rows['episode'] = f'{_EPISODES[episode.state]} {episode.path} {episode.reason}'

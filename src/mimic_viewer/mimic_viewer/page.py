@@ -27,17 +27,24 @@ class Actions:
     idle: Callable[[], None]
     stop: Callable[[], None]
     clear: Callable[[], None]
-    start_episode: Callable[[], None]
+    start_episode: Callable[..., None]  # task: kept with it
     stop_episode: Callable[[], None]
     discard_episode: Callable[[], None]
     reset_twin: Callable[[], None]
+    reset_arm: Callable[[], None]
+    reset_hand: Callable[[], None]
+    home: Callable[[], None]
+    start_policy: Callable[[], None]
+    stop_policy: Callable[[], None]
 
 
 class Page:
     """One web page for one robot."""
 
-    def __init__(self, robot: RobotModel, actions: Actions, host: str, port: int) -> None:
-        """Open the page; it is served until `close`."""
+    def __init__(
+        self, robot: RobotModel, actions: Actions, host: str, port: int, task: str = ''
+    ) -> None:
+        """Open the page; it is served until `close`. Its field for the task begins with `task`."""
         self._robot = robot
         self._server = viser.ViserServer(host=host, port=port, verbose=False)
         self.port = self._server.get_port()
@@ -53,7 +60,7 @@ class Page:
             self._links[name] = scene.add_mesh_trimesh(f'/robot/{name}', mesh)
         self._objects: dict[str, viser.FrameHandle] = {}
         self._hands: dict[str, viser.LineSegmentsHandle] = {}
-        self._add_buttons(actions)
+        self._add_buttons(actions, task)
         self._status = self._server.gui.add_markdown('waiting for the robot')
         self._picture = self._server.gui.add_image(
             np.zeros((240, 320, 3), np.uint8), label='camera', format='jpeg'
@@ -68,21 +75,28 @@ class Page:
         camera.look_at = 0.5 * (low + high)
         camera.position = camera.look_at + 2.2 * np.linalg.norm(high - low) * _VIEW_DIRECTION
 
-    def _add_buttons(self, actions: Actions) -> None:
+    def _add_buttons(self, actions: Actions, task: str) -> None:
         gui = self._server.gui
         stop = gui.add_button('STOP', color='red', hint='Latched until cleared')
         stop.on_click(lambda _: actions.stop())
         gui.add_button('clear stop').on_click(lambda _: actions.clear())
-        mode = gui.add_button_group('mode', ('shadow', 'idle'))
-        mode.on_click(lambda _: actions.shadow() if mode.value == 'shadow' else actions.idle())
-        episode = gui.add_button_group('episode', ('start', 'stop', 'discard'))
+        self._add_group('mode', {'shadow': actions.shadow, 'idle': actions.idle})
+        home = gui.add_button('home', hint='In mode idle; which also ends it on the way')
+        home.on_click(lambda _: actions.home())
+        self._add_group('policy', {'start': actions.start_policy, 'stop': actions.stop_policy})
+        name = gui.add_text('task', task, hint='Kept with the episodes that are started here')
         calls = {
-            'start': actions.start_episode,
+            'start': lambda: actions.start_episode(task=name.value.strip()),
             'stop': actions.stop_episode,
             'discard': actions.discard_episode,
         }
-        episode.on_click(lambda _: calls[episode.value]())
-        gui.add_button('reset the twin').on_click(lambda _: actions.reset_twin())
+        self._add_group('episode', calls)
+        resets = {'twin': actions.reset_twin, 'arm': actions.reset_arm, 'hand': actions.reset_hand}
+        self._add_group('reset', resets)
+
+    def _add_group(self, label: str, calls: Mapping[str, Callable[[], None]]) -> None:
+        group = self._server.gui.add_button_group(label, tuple(calls))
+        group.on_click(lambda _: calls[group.value]())
 
     def show_joints(self, q: FloatArray) -> None:
         """Draw the robot at (J,) joint positions."""

@@ -1,6 +1,5 @@
 """Shapes without a browser, and the page as a browser's first request sees it."""
 
-import socket
 import urllib.request
 
 import numpy as np
@@ -45,12 +44,9 @@ def test_poses_follow_the_joints(robot):
     assert fixed and len(fixed) < len(home)
 
 
-def test_the_page_answers_and_takes_everything(robot):
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
+def test_the_page_answers_and_takes_everything(robot, free_port):
     nothing = lambda: None  # noqa: E731
-    page = Page(robot, Actions(*[nothing] * 8), '127.0.0.1', port)
+    page = Page(robot, Actions(*[nothing] * 13), '127.0.0.1', free_port)
     try:
         text = urllib.request.urlopen(f'http://127.0.0.1:{page.port}', timeout=5).read()
         assert b'<html' in text.lower()
@@ -74,3 +70,18 @@ def test_the_page_answers_and_takes_everything(robot):
         page.show_status({'gate': 'idle'})
     finally:
         page.close()
+
+
+def test_an_episode_is_told_the_task_that_stands_in_the_field(robot, free_port, press):
+    told, nothing = [], lambda: None
+    actions = Actions(*[nothing] * 4, lambda **given: told.append(given), *[nothing] * 8)
+    page = Page(robot, actions, '127.0.0.1', free_port, 'pick_place')
+    try:
+        press(page, 'episode', 'start')
+        press(page, 'task', ' fold_towel ')
+        press(page, 'episode', 'start')
+        press(page, 'task', '')
+        press(page, 'episode', 'start')
+    finally:
+        page.close()
+    assert told == [{'task': 'pick_place'}, {'task': 'fold_towel'}, {'task': ''}]
