@@ -42,7 +42,7 @@ from mimic_dataset.quality_page import write_pages
 from mimic_dataset.read import default_folder, load
 from mimic_dataset.robomimic import write_robomimic
 from mimic_dataset.spread import RayWorkers, make_workers
-from mimic_dataset.views import file_of_video, view_of_bag, view_of_file
+from mimic_dataset.views import file_of_video, missing_camera, view_of_bag, view_of_file
 from mimic_description import RobotModel, load_robot
 
 EPISODES: Final = Path('episodes')  # where the recorder puts them
@@ -165,7 +165,10 @@ def ingest(given: argparse.Namespace, console: Console) -> int:
     jobs = []
     for job in make_jobs(find_sources(given.sources), dataset_of(given), 'human', params):
         view, problem = file, ''
-        if view is None and (job.source.is_dir() or job.source.suffix == '.mcap'):
+        bag = job.source.is_dir() or job.source.suffix == '.mcap'
+        if bag:
+            problem = missing_camera(job.source, params.bag_camera)
+        if bag and view is None and not problem:
             try:
                 view = view_of_bag(job.source, robot, params.bag_camera)
             except MimicError as error:

@@ -8,7 +8,7 @@ import numpy as np
 
 from mimic_camera import CAMERA_FILE, load_calibration
 from mimic_core.arrays import FloatArray
-from mimic_core.errors import ConfigError
+from mimic_core.errors import ConfigError, MimicError
 from mimic_core.frames import BASE, WORLD, from_xyz_quat, inverse
 from mimic_dataset.people import View
 from mimic_description import RobotModel
@@ -16,6 +16,7 @@ from mimic_recording import Episode
 
 FOLDER_VARIABLE: Final = 'MIMIC_CAMERA_PATH'
 AGENT: Final = 'agent.yaml'
+COLOR: Final = 'color/image_raw'
 
 
 def view_of_file(path: Path, robot: RobotModel, fovy: float = 0.75) -> View:
@@ -84,7 +85,7 @@ def view_of_bag(path: Path, robot: RobotModel, camera: str) -> View | None:
         BagError: The bag cannot be read.
     """
     with Episode(path) as episode:
-        image = episode.find(f'{camera}/color/image_raw')
+        image = episode.find(f'{camera}/{COLOR}')
         tf = episode.find('tf_static')
         if image is None or tf is None:
             return None
@@ -110,6 +111,25 @@ def view_of_bag(path: Path, robot: RobotModel, camera: str) -> View | None:
     if root == WORLD:
         return View(inverse(robot.fk(robot.home, BASE)) @ root_T_camera)
     return None
+
+
+def missing_camera(path: Path, camera: str) -> str:
+    """Return that a bag has pictures of other cameras only, and how to ask for those, or nothing.
+
+    Args:
+        path: The bag; of one that cannot be read here nothing is said.
+        camera: Prefix of the topics that are asked for.
+    """
+    try:
+        with Episode(path) as episode:
+            found = [name for name in episode.topics if name.endswith(f'/{COLOR}')]
+            there = episode.find(f'{camera}/{COLOR}') is not None
+    except MimicError:
+        return ''
+    if there or not found:
+        return ''
+    options = [f'--bag-camera {name.removesuffix(COLOR).strip("/")}' for name in sorted(found)]
+    return f'{path}: has no {camera}/{COLOR}; it has what {" or ".join(options)} names'
 
 
 def _climb(edges: dict[str, tuple[str, FloatArray]], frame: str) -> tuple[str, FloatArray]:

@@ -153,6 +153,20 @@ def test_a_bag_that_does_not_tell_its_view_stops_no_video(tmp_path, monkeypatch,
     assert [e.name for e in load(out, pictures=False).of('human')] == ['b']
 
 
+def test_a_bag_without_the_camera_names_the_option_for_those_it_has(tmp_path, capsys):
+    """The recorder calls the camera that looks at a person otherwise than film does."""
+    bag = write_bag(tmp_path / 'bag', BagSpec(duration=0.2, commands=False, states=False))
+    words = ingest_words(bag, tmp_path / 'dataset', tmp_path / 'camera.yaml')
+    for given in (words, words[:-2]):  # with and without --camera
+        assert run_ingest(*given, '--bag-camera', 'camera') == 1
+        said = capsys.readouterr().out
+        assert f'{bag}: has no camera/color/image_raw; it has what --bag-camera' in said
+        assert '--bag-camera agent_camera or --bag-camera wrist_camera names' in said
+        assert '/tf_static' not in said
+    assert run_ingest(*words) == 1
+    assert '--bag-camera' not in capsys.readouterr().out
+
+
 def test_the_default_folder_is_that_of_the_documents(monkeypatch, tmp_path, dataset):
     folder, _ = dataset
     monkeypatch.setenv('MIMIC_DATASETS', str(folder.parent))
