@@ -23,6 +23,7 @@ from mimic_rl.network import Actor
 from mimic_rl.params import LearningParams, PracticeParams, RandomisationParams
 from mimic_rl.ppo import Demonstrations, Learner
 from mimic_rl.run_folder import PracticeRun, load_run
+from mimic_rl.stepper import STEPPERS
 from mimic_rl.synergies import Synergies
 
 TENSORS: Final = 'tensors.safetensors'
@@ -132,8 +133,17 @@ def _others(folder: Path) -> str:
     return f'; there {verb} {", ".join(names)}: --name {one} (training:={one}); to practise this'
 
 
-def save_checkpoint(learner: Learner, folder: Path) -> Path:
-    """Write a checkpoint beside the others and remove the oldest; return its folder."""
+def save_checkpoint(learner: Learner, folder: Path, physics: str) -> Path:
+    """Write a checkpoint beside the others and remove the oldest; return its folder.
+
+    Args:
+        learner: What is kept.
+        folder: Of the training.
+        physics: What moves its twins, of STEPPERS.
+
+    Raises:
+        CheckpointError: The disk is full, or the folder cannot be written.
+    """
     practice, generator = learner.practice, learner.generator
     arrays, values = practice.snapshot()
     tensors: dict[str, Tensor] = {
@@ -154,6 +164,7 @@ def save_checkpoint(learner: Learner, folder: Path) -> Path:
         'rate': learner.rate,
         'recent': learner.recent,
         'demonstration_weight': learner.demonstration_weight,
+        'physics': physics,
         'practice': values,
     }
     target = folder / f'{_PREFIX}{learner.updates:08d}'
@@ -161,6 +172,24 @@ def save_checkpoint(learner: Learner, folder: Path) -> Path:
     for old in _checkpoints(folder)[:-_KEPT]:
         shutil.rmtree(old)
     return target
+
+
+def load_physics(folder: Path) -> str | None:
+    """Return what moved the twins of a training; None: not known, as of trainings of before.
+
+    Raises:
+        ConfigError: The newest checkpoint names what there is not.
+    """
+    for path in reversed(_checkpoints(folder)):
+        try:
+            kind = _read_json(path / DOCUMENT).get('physics')
+        except (OSError, ConfigError):
+            continue  # torn: passed over by restore_checkpoint too
+        if kind is not None and kind not in STEPPERS:
+            known = ', '.join(STEPPERS)
+            raise ConfigError(f'{path / DOCUMENT}: physics = {kind!r} is none of {known}')
+        return kind
+    return None
 
 
 def restore_checkpoint(learner: Learner, folder: Path) -> bool:

@@ -64,8 +64,9 @@ def add_commands(commands: Any) -> dict[str, Callable[[argparse.Namespace], None
     )
     train.add_argument('--threads', type=at_least(1), default=2, help='of physics and torch')
     train.add_argument(
-        '--physics', choices=STEPPERS, default=STEPPERS[0],
-        help='threads of MuJoCo, or MuJoCo Warp on a GPU (requirements-warp.txt)',
+        '--physics', choices=STEPPERS,
+        help='threads of MuJoCo, or MuJoCo Warp on a GPU (requirements-warp.txt); default: the '
+        f"training's, else {STEPPERS[0]}",
     )  # fmt: skip
     train.add_argument(
         '--imitate', action='store_true',
@@ -172,7 +173,7 @@ def open_training(
     *,
     seed: int | None = None,
     threads: int = 2,
-    physics: str = STEPPERS[0],
+    physics: str | None = None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> 'Training':
     """Return a training of a run folder: one that goes on with its own settings, or a new one.
@@ -183,7 +184,7 @@ def open_training(
         values: NAME=VALUE texts, as of `settings_from`.
         seed: Of everything random; None: the training's, else 0.
         threads: Of the physics.
-        physics: What moves it: see make_stepper.
+        physics: What moves it: see make_stepper; None: what moved the training, else threads.
         tell: Is told what takes minutes before the first step.
 
     Raises:
@@ -191,7 +192,7 @@ def open_training(
             settings, or is at work; or no motion of the hand was shown that it could imitate.
         UnknownNameError: There is no such parameter.
     """
-    from mimic_rl.checkpoint import SETTINGS, Settings, load_settings
+    from mimic_rl.checkpoint import SETTINGS, Settings, load_physics, load_settings
     from mimic_rl.training import Training
 
     run, before = load_run(folder), None
@@ -210,7 +211,13 @@ def open_training(
     settings = Settings(
         seed or 0, groups['practice'], groups['randomisation'], groups['learning'], synergies
     )
-    return Training(run, settings, folder / name, threads=threads, physics=physics, tell=tell)
+    moved = load_physics(folder / name)
+    if physics and moved and physics != moved:
+        tell(f'physics: {physics}, {moved} before: it goes on, but with other numbers')
+    return Training(
+        run, settings, folder / name, threads=threads, physics=physics or moved or STEPPERS[0],
+        tell=tell,
+    )  # fmt: skip
 
 
 def _train(arguments: argparse.Namespace) -> None:

@@ -57,7 +57,7 @@ def make_stepper(
     except ModuleNotFoundError as error:
         raise ConfigError(
             f'physics = warp: {error.name} is not installed; pip install --no-deps -r '
-            'requirements-warp.txt'
+            'requirements-warp.txt, or --physics threads'
         ) from error
     return WarpStepper(models, substeps)
 

@@ -74,6 +74,7 @@ class Training:
             save_settings(settings, folder)
         self.folder: Final = folder
         self.settings: Final = settings
+        self.physics: Final = physics
         learning = settings.learning
         self.practice: Final = Practice(
             run, settings.synergies, count=learning.environments, seed=settings.seed,
@@ -163,7 +164,7 @@ class Training:
                 f'{self.folder} was moved or removed while it was practised: the training goes on '
                 'from the last checkpoint with ./mimic practise train and the new name'
             )
-        save_checkpoint(self.learner, self.folder)
+        save_checkpoint(self.learner, self.folder, self.physics)
         save_policy(self.learner, self.folder)
 
     def _try_to_film(self) -> None:

@@ -424,6 +424,35 @@ def test_a_training_goes_on_with_its_own_settings_and_tells_how_far_it_is(
     assert 'seed is 0, not 4' in capsys.readouterr().err
 
 
+def test_a_training_goes_on_with_its_own_physics(folder, tmp_path, monkeypatch, capsys):
+    """Those of MuJoCo Warp are not installed here, so they are asked for and not had."""
+    monkeypatch.setitem(sys.modules, 'mujoco_warp', None)
+    monkeypatch.delitem(sys.modules, 'mimic_rl.warp_stepper', raising=False)
+    shutil.copytree(folder, tmp_path / 'run')
+    (state,) = (tmp_path / 'run' / 'training').glob('checkpoint-*/state.json')
+    document = json.loads(state.read_text())
+    assert document['physics'] == 'threads'
+    state.write_text(json.dumps(document | {'physics': 'warp'}))
+    call = ['train', tmp_path / 'run', '--threads', 1, '--film-every', 0]
+    assert _call(monkeypatch, *call, '--steps', 64) == 2
+    said = capsys.readouterr().err
+    assert 'physics = warp: mujoco_warp is not installed' in said
+    assert said.endswith(', or --physics threads\n')
+    assert _call(monkeypatch, *call, '--steps', 64, '--physics', 'threads') == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == 'physics: threads, warp before: it goes on, but with other numbers'
+    for steps in (96, 128):
+        assert _call(monkeypatch, *call, '--steps', steps) == 0
+        assert capsys.readouterr().out.startswith(f'goes on from step {steps - 32}')
+        newest = max(state.parent.parent.glob('checkpoint-*')) / 'state.json'
+        document = json.loads(newest.read_text())
+        assert document.pop('physics') == 'threads'
+        newest.write_text(json.dumps(document))  # as of before: not known
+    newest.write_text(json.dumps(document | {'physics': ['bullet']}))
+    assert _call(monkeypatch, *call) == 2
+    assert "state.json: physics = ['bullet'] is none of threads, warp" in capsys.readouterr().err
+
+
 def test_replays_are_imitated_with_one_option(folder, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr('mimic_rl.training._SHOWN_EPISODES', 4)
     monkeypatch.setattr('mimic_rl.training._MOST_EPISODES', 4)

@@ -12,7 +12,7 @@ from mimic_core.errors import ConfigError, SourceError
 from mimic_core.frames import apply, hand_frame, rotation_angle
 from mimic_core.primitives import Primitive
 from mimic_description import load_robot
-from mimic_object_tracking import load_object
+from mimic_object_tracking import SightParams, load_object
 from mimic_rl.demonstration import BagWriter, ShowingParams, make_stream
 from mimic_rl.prepare import (
     DemonstrationVideo,
@@ -252,8 +252,11 @@ def test_a_hand_that_is_never_seen_and_a_thing_outside_the_picture(tmp_path, sho
     ]
     stream.close()
     nothing = DemonstrationVideo(write(tmp_path / 'nothing', hand, stream.world_T_camera))
-    with pytest.raises(ObjectNotSeenError, match=r'nothing: box is not seen.*140 x 70 x 100 mm'):
-        watch(nothing, model, 'right')
+    said = (
+        r'nothing: box is not seen.*140 x 70 x 100 mm.*than farthest = 0\.8 m .*clearance = 10 mm'
+    )
+    with pytest.raises(ObjectNotSeenError, match=said):
+        watch(nothing, model, 'right', sight=SightParams(farthest=0.8, clearance=0.01))
     with pytest.raises(HandNotSeenError, match=r'no left.*only a right one: try --side right'):
         watch(nothing, model, 'left')
 

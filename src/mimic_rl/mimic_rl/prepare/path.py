@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from mimic_core.arrays import BoolArray, FloatArray
 from mimic_core.errors import MimicError
+from mimic_object_tracking import SightParams
 from mimic_rl.prepare.params import PrepareParams
 
 _ORDER: Final = 2  # of the polynomial that smooths
@@ -22,6 +23,14 @@ class NoMotionError(MimicError):
 
 class ObjectNotSeenError(MimicError):
     """The object of a demonstration is not seen, or not for long enough."""
+
+
+def within(sight: SightParams) -> str:
+    """Return in words where an object must be: what is elsewhere is background."""
+    return (
+        f'nearer to the camera than farthest = {sight.farthest:g} m and higher above the table '
+        f'than clearance = {1e3 * sight.clearance:g} mm'
+    )
 
 
 @dataclass(frozen=True)
@@ -117,7 +126,7 @@ def object_path(
     if seen.sum() < 5:
         raise ObjectNotSeenError(
             f'the object is seen in {int(seen.sum())} of {len(stamps)} frames: it must be in the '
-            'picture, near enough, and be that of the mesh'
+            f'picture, be that of the mesh, and {within(params)}'
         )
     # Between the first and the last look only: a pose that is held beyond them has no speed.
     looks = np.flatnonzero(seen)

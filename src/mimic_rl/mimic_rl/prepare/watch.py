@@ -19,7 +19,7 @@ from mimic_object_tracking import (
     SightParams,
 )
 from mimic_object_tracking.recorded import LEAST_DEPTH
-from mimic_rl.prepare.path import ObjectNotSeenError, smooth
+from mimic_rl.prepare.path import ObjectNotSeenError, smooth, within
 from mimic_rl.prepare.video import DemonstrationVideo
 
 _FEWEST: Final = 10  # frames of a demonstration
@@ -112,7 +112,7 @@ def watch(
     if not np.isfinite(watched.objects).all(axis=(1, 2)).any():
         raise ObjectNotSeenError(
             f'{video.path}: {model.name} is not seen in any of {len(stamps)} frames: it must be '
-            f'in the picture and of the size of the mesh ({model.describe()})'
+            f'in the picture, of the size of the mesh ({model.describe()}), and {within(sight)}'
         )
     return watched
 
