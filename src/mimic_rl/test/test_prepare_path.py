@@ -164,7 +164,9 @@ def test_a_video_may_end_while_it_moves():
 def test_what_is_outside_the_picture_is_refused():
     poses = pushed()
     poses[4:] = np.nan  # as good as never in it
-    with pytest.raises(ObjectNotSeenError, match=r'seen in 4 of 120 frames: it must be in the.*= 2 m'):
+    with pytest.raises(
+        ObjectNotSeenError, match=r'seen in 4 of 120 frames: it must be in the.*= 2 m'
+    ):
         object_path(STAMPS, poses, axes_anchors(), PrepareParams(farthest=2.0))
     poses = pushed()
     poses[60:] = np.nan  # it goes at once
