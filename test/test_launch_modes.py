@@ -396,3 +396,24 @@ def test_a_real_robot_has_cameras_as_the_twin_has(plan, mode: str):
     assert found['/agent_camera']['device'] == '0123'
     assert found['/agent_camera']['frame_id'] == 'left_agent_camera_color_optical_frame'
     assert list(_cameras(plan(mode, camera='webcam', **given))) == ['/camera']  # the twin has both
+
+
+@pytest.mark.parametrize(
+    ('mode', 'arguments', 'task'),
+    [
+        ('collect', {'camera': 'webcam'}, 'pick_place'),
+        ('collect', {'camera': 'webcam', 'task': 'push'}, 'push'),
+        ('collect', {'camera': 'webcam', 'twin': 'false'}, ''),
+        ('collect', {'camera': 'webcam', 'twin': 'false', 'task': 'fold_towel'}, 'fold_towel'),
+        ('collect', {'mode': 'demonstrate', 'demonstrations': '0'}, 'box_push'),
+        ('collect', {'mode': 'demonstrate', 'camera': 'realsense'}, ''),
+        ('collect', {'mode': 'demonstrate', 'camera': 'realsense', 'task': 'push'}, 'push'),
+        ('policy', {'task': 'push', 'twin': 'false'}, 'push'),
+    ],
+)
+def test_an_episode_is_told_a_task_only_where_it_is_known(plan, mode, arguments, task):
+    """What the twin plays, or what was given; pick_place is not what everybody does."""
+    found = _parameters(plan(mode, **arguments))
+    assert found['recorder']['auto_task'] == task
+    if arguments.get('mode') != 'demonstrate':
+        assert found['viewer']['task'] == task
