@@ -21,9 +21,11 @@ from mimic_retargeting import ArmIK
 from mimic_rl.run_folder import PracticeObject, PracticeRun, axes_anchors
 from mimic_rl.surroundings import Surroundings
 from mimic_sim.tasks import SceneObject, WorkArea, box_pivot, box_push, pitcher_pour, plate_push
+from mimic_sim.twin import work_area
 
 RATE: Final = 15.0  # [Hz]
-_AREA: Final = WorkArea((0.55, 0.0), 0.18)  # [m], where arms of human reach work
+_AREA: Final = WorkArea((0.55, 0.0), 0.18)  # [m], where a person shows
+_AREA_DIGITS: Final = 6  # of an arm's, as of a run.json
 _GAP: Final = 0.035  # [m], from the tips' frames to the face before contact
 _PAD: Final = 0.012  # [m], of it that the pads themselves fill
 _TILT: Final = 0.75  # [rad] of a gripper, so that its tips push and not the thick fingers above
@@ -56,26 +58,30 @@ def known_shown() -> list[str]:
     return sorted(_TASKS)
 
 
-def shown_task(task: str) -> Shown:
+def shown_task(task: str, area: WorkArea = _AREA) -> Shown:
     """Return what is shown of a task.
+
+    Args:
+        task: Its name.
+        area: Of the table, where it is shown.
 
     Raises:
         UnknownNameError: There is no such task.
     """
     if task not in _TASKS:
         raise UnknownNameError('shown task', task, _TASKS)
-    return _TASKS[task]()
+    return _TASKS[task](area)
 
 
 def show(task: str, arm: str, hand: str) -> PracticeRun:
-    """Return the run of a task that is shown without a video.
+    """Return the run of a task that is shown without a video, where the twin of the arm has it.
 
     Raises:
         UnknownNameError: There is no such task.
         ConfigError: The arm cannot move the hand with the object.
     """
-    shown = shown_task(task)
     robot = load_robot(arm, hand)
+    shown = shown_task(task, _area_of(robot))
     runs: list[PracticeRun] = []
     missed: list[ConfigError] = []
     holds = itertools.product(_TURNS, _DEPTHS) if shown.grasp else [(0.0, 0.0)]
@@ -91,6 +97,12 @@ def show(task: str, arm: str, hand: str) -> PracticeRun:
     if not runs:
         raise missed[0]
     return runs[-1]
+
+
+def _area_of(robot: RobotModel) -> WorkArea:
+    area = work_area(robot)
+    x, y = (round(value, _AREA_DIGITS) for value in area.centre)
+    return WorkArea((x, y), round(area.radius, _AREA_DIGITS))
 
 
 def _run(
@@ -231,9 +243,9 @@ def practice_object(thing: SceneObject) -> PracticeObject:
     return PracticeObject(thing.name, tuple(pieces), mass, thing.friction)
 
 
-def _box_push() -> Shown:
+def _box_push(area: WorkArea) -> Shown:
     box = box_push.BOX
-    (x, y), (to_x, to_y) = _AREA.at(*box_push.START), _AREA.at(*box_push.TARGET)
+    (x, y), (to_x, to_y) = area.at(*box_push.START), area.at(*box_push.TARGET)
     return Shown(
         practice_object(box),
         _slide(_flat(x, y, box.height), _flat(to_x, to_y, box.height), 3.0),
@@ -243,9 +255,9 @@ def _box_push() -> Shown:
     )
 
 
-def _plate_push() -> Shown:
+def _plate_push(area: WorkArea) -> Shown:
     plate = plate_push.PLATE
-    (x, y), (to_x, to_y) = _AREA.at(*plate_push.START), _AREA.at(*plate_push.TARGET)
+    (x, y), (to_x, to_y) = area.at(*plate_push.START), area.at(*plate_push.TARGET)
     return Shown(
         practice_object(plate),
         _slide(_flat(x, y, plate.height), _flat(to_x, to_y, plate.height), 3.0),
@@ -256,9 +268,9 @@ def _plate_push() -> Shown:
     )
 
 
-def _box_pivot() -> Shown:
+def _box_pivot(area: WorkArea) -> Shown:
     box, wall = box_pivot.BOX, box_pivot.WALL
-    x, face = _AREA.at(0.0, box_pivot.FACE)
+    x, face = area.at(0.0, box_pivot.FACE)
     edges = (box.size[0], box.size[1], box.size[2])
     half = 0.5 * edges[1]
     start = _flat(x, face - half - box_pivot.GAP, box.height)
@@ -284,9 +296,9 @@ def _box_pivot() -> Shown:
     )
 
 
-def _pitcher_pour() -> Shown:
+def _pitcher_pour(area: WorkArea) -> Shown:
     pitcher, bowl = pitcher_pour.PITCHER, pitcher_pour.BOWL
-    (x, y), (to_x, to_y) = _AREA.at(*pitcher_pour.START), _AREA.at(*pitcher_pour.TARGET)
+    (x, y), (to_x, to_y) = area.at(*pitcher_pour.START), area.at(*pitcher_pour.TARGET)
     start = _flat(x, y, pitcher.height)
     lifted = _flat(x, y, pitcher.height + pitcher_pour.LIFT)
     turn = Rotation.from_euler('x', -pitcher_pour.TILT).as_matrix()
@@ -321,7 +333,7 @@ def _corners(edges: tuple[float, float, float]) -> FloatArray:
     return corners
 
 
-_TASKS: Final[dict[str, Callable[[], Shown]]] = {
+_TASKS: Final[dict[str, Callable[[WorkArea], Shown]]] = {
     'box_pivot': _box_pivot,
     'box_push': _box_push,
     'pitcher_pour': _pitcher_pour,

@@ -12,9 +12,11 @@ from mimic_description import load_robot
 from mimic_rl import Practice, PracticeParams, RandomisationParams, robot_synergies
 from mimic_rl.run_folder import axes_anchors
 from mimic_rl.shown import known_shown, show, shown_task
-from mimic_rl.starts import params_for, synergies_for
+from mimic_rl.starts import params_for, places_around, synergies_for
 from mimic_rl.surroundings import Surroundings
 from mimic_rl.world import build_world
+from mimic_sim.tasks import load_task
+from mimic_sim.twin import work_area
 
 
 def _practice(run, synergies, **kwargs):
@@ -447,6 +449,19 @@ def test_actions_can_pour_a_pitcher(hand, quiet):
         action[6] = min(action[6], most)
         step = practice.step(np.clip(action, -1.0, 1.0)[None])
     assert step.ended.success.all()
+
+
+@pytest.mark.parametrize('arm', ['panda', 'iiwa14'])
+@pytest.mark.parametrize('task', known_shown())
+def test_a_run_lies_where_the_twin_of_its_arm_has_the_task(task, arm):
+    """There it is launched, and success is within 4 cm of the mark."""
+    run = show(task, arm, 'allegro')
+    (mark,) = load_task(task, work_area(run.robot())).markers
+    pours = task == 'pitcher_pour'  # over the bowl, which stands on the mark
+    target = run.fixtures[0].xyz if pours else run.trajectory[-1]
+    np.testing.assert_allclose(target[:2], mark.position, atol=1e-6)
+    assert Surroundings(run, run.robot()).touched(run.start) == ''
+    assert places_around(run)[1].mean() > 0.97
 
 
 def test_synergies_are_as_wide_as_the_hand_where_that_is_enough(run):
