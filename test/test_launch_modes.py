@@ -417,3 +417,14 @@ def test_an_episode_is_told_a_task_only_where_it_is_known(plan, mode, arguments,
     assert found['recorder']['auto_task'] == task
     if arguments.get('mode') != 'demonstrate':
         assert found['viewer']['task'] == task
+
+
+def test_the_site_file_reaches_a_diffusion_policy_too(plan, tmp_path):
+    site = tmp_path / 'lab.yaml'
+    site.write_text('/**/policy:\n  ros__parameters: {max_state_age: 0.3}\n')
+    processes = plan('policy', kind='diffusion', site=str(site)).processes()
+    (argv,) = [p.argv for p in processes if p.argv[0].endswith('/policy')]
+    files = [value for option, value in pairwise(argv) if option == '--params-file']
+    assert files[0] == str(site)  # what the launch file says comes after it, and wins
+    assert len(files) > 1 and str(site) not in files[1:]
+    assert _given(argv)['threads'] == 1
