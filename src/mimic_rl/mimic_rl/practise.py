@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from mimic_core.arguments import at_least, guarded
+from mimic_core.disk import removed_on_error, writing
 from mimic_core.errors import ConfigError, UnknownNameError
 from mimic_core.params import check_value, types_of
 from mimic_rl import show_command
@@ -160,9 +161,12 @@ def _draft(arguments: argparse.Namespace) -> None:
             f'{arguments.run} was prepared from a video ({TASK_FILE}): choose another folder'
         )
     thing = dataclasses.replace(run.object, mesh=f'{run.object.name}.obj')
-    arguments.run.mkdir(parents=True, exist_ok=True)
-    object_mesh(thing).export(arguments.run / thing.mesh)  # for who tracks it
-    path = save_run(dataclasses.replace(run, object=thing), arguments.run)
+    part = arguments.run / f'{run.object.name}.part.obj'
+    with writing(part, ConfigError), removed_on_error(part):
+        arguments.run.mkdir(parents=True, exist_ok=True)
+        object_mesh(thing).export(part)  # for who tracks it
+    run = dataclasses.replace(run, object=thing)
+    path = save_run(run, arguments.run, {part: arguments.run / thing.mesh})
     Console().print(f'written to {path}')
 
 

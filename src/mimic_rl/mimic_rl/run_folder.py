@@ -27,6 +27,8 @@ from mimic_object_tracking.symmetry import symmetry_of
 RUN_FILE: Final = 'run.json'
 FORMAT: Final = 'mimic practice run'
 VERSION: Final = 1
+_RUN_PART: Final = 'run.part'
+_NONE: Final[Mapping[Path, Path]] = {}
 ANCHOR: Final = 0.2  # [m], of the anchor points from the object's origin
 _HIGHEST_RATE: Final = 1000.0  # [Hz]
 _BASE_HEIGHT: Final = 0.01  # [m] by which a base may stand off the table
@@ -218,19 +220,35 @@ def run_text(run: PracticeRun) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False) + '\n'
 
 
-def save_run(run: PracticeRun, folder: Path) -> Path:
+def save_run(run: PracticeRun, folder: Path, parts: Mapping[Path, Path] = _NONE) -> Path:
     """Write run.json into a folder, which is made; return the path of the file.
+
+    Args:
+        run: What it holds.
+        folder: Where.
+        parts: Files that are there already, and the names in the folder that they get with it.
 
     Raises:
         ConfigError: The disk is full, or the folder cannot be written.
     """
     path = folder / RUN_FILE
-    part = path.with_suffix('.part')
+    part = folder / _RUN_PART
     with writing(part, ConfigError), removed_on_error(part):
         folder.mkdir(parents=True, exist_ok=True)
         part.write_text(run_text(run))
+        for half, whole in parts.items():
+            half.replace(whole)
         part.replace(path)
     return path
+
+
+def is_left_over(folder: Path) -> bool:
+    """Tell whether a folder without a run.json holds only what a writer of one left.
+
+    All files have their names without `.part` once the last of them is written, run.json last.
+    """
+    halves = all('.part' in path.suffixes for path in folder.iterdir())
+    return halves or (folder / _RUN_PART).exists()
 
 
 def load_run(folder: Path, files: Path | None = None) -> PracticeRun:

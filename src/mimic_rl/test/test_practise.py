@@ -92,6 +92,24 @@ def test_a_draft_spares_the_run_of_another_robot(folder, tmp_path, monkeypatch, 
     assert 'holds something else than a run' in capsys.readouterr().err
 
 
+def test_a_draft_that_was_killed_or_did_not_fit_is_made_anew(tmp_path, monkeypatch, capsys):
+    call = ['draft', tmp_path, '--hand', 'robotiq_2f85']
+    (tmp_path / 'run.part').symlink_to('/dev/full')
+    assert _call(monkeypatch, *call) == 2
+    assert 'run.part: not written: the disk is full' in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ['box.part.obj']
+    assert _call(monkeypatch, *call) == 0
+    whole = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert sorted(whole) == ['box.obj', 'run.json']
+    (tmp_path / 'run.json').rename(tmp_path / 'run.part')  # killed between two renames
+    (tmp_path / 'box.part.obj').write_bytes(b'')
+    assert _call(monkeypatch, *call) == 0
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == whole
+    (tmp_path / 'run.json').rename(tmp_path / 'mine.json')
+    assert _call(monkeypatch, *call) == 2
+    assert 'something else than a run: choose another folder' in capsys.readouterr().err
+
+
 def test_a_draft_spares_what_was_prepared_from_a_video(folder, tmp_path, monkeypatch, capsys):
     shutil.copytree(folder, tmp_path / 'run')
     (tmp_path / 'run' / 'task.json').touch()

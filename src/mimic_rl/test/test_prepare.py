@@ -132,8 +132,20 @@ def test_the_folder_is_a_run_with_pictures(shown, prepared, tmp_path):
         check_folder(folder, 'iiwa14', 'leap')
     (tmp_path / 'other').mkdir()
     (tmp_path / 'other' / 'thesis.txt').write_text('mine')
-    with pytest.raises(ConfigError, match='something else'):
+    with pytest.raises(ConfigError, match='something else than a run: choose another folder'):
         check_folder(tmp_path / 'other', 'iiwa14', 'allegro')
+
+
+def test_a_run_that_did_not_fit_on_the_disk_is_prepared_into_the_same_folder(
+    shown, prepared, tmp_path
+):
+    (tmp_path / 'run.part').symlink_to('/dev/full')
+    with pytest.raises(ConfigError, match=r'run\.part: not written: the disk is full'):
+        write_run(prepared, shown.mesh, tmp_path)
+    assert not (tmp_path / TASK_FILE).exists()
+    write_run(prepared, shown.mesh, tmp_path)
+    assert load_run(tmp_path) and (tmp_path / TASK_FILE).exists()
+    assert not list(tmp_path.glob('*.part*'))
 
 
 def test_the_mesh_of_the_folder_is_prepared_again(shown, prepared, tmp_path):

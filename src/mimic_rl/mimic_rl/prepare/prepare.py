@@ -34,6 +34,7 @@ from mimic_rl.run_folder import (
     PracticeRun,
     WrongRobotError,
     axes_anchors,
+    is_left_over,
     load_run,
     save_run,
 )
@@ -274,9 +275,7 @@ def write_run(
     task_part = folder / f'{TASK_FILE}.part'
     save_task_file(twin_task(prepared.run, prepared.places[prepared.reached]), task_part)
     # All is there before any of it takes the place of an earlier run's.
-    part.replace(folder / name)
-    task_part.replace(folder / TASK_FILE)
-    save_run(prepared.run, folder)
+    save_run(prepared.run, folder, {part: folder / name, task_part: folder / TASK_FILE})
     (folder / _REPORT).write_text(json.dumps(prepared.report(), indent=1) + '\n')
     path, video = prepared.path, prepared.video
     stamps = np.linspace(path.start, path.stamps[-1], _TILES)
@@ -308,6 +307,8 @@ def write_run(
 def check_folder(folder: Path, arm: str, hand: str) -> None:
     """Refuse a folder that holds something else than a run of this robot.
 
+    What a killed process or a full disk left of one is written anew.
+
     Raises:
         WrongRobotError: The folder holds a run of another robot.
         ConfigError: The folder holds something else.
@@ -317,8 +318,8 @@ def check_folder(folder: Path, arm: str, hand: str) -> None:
             load_run(folder).check_robot(arm, hand)
         except WrongRobotError as error:
             raise WrongRobotError(f'{folder}: {error}: choose another folder') from None
-    elif folder.exists() and any(folder.iterdir()):
-        raise ConfigError(f'{folder} holds something else than a run: choose another --out')
+    elif folder.exists() and not is_left_over(folder):
+        raise ConfigError(f'{folder} holds something else than a run: choose another folder')
 
 
 def practice_model(
