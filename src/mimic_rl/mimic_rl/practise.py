@@ -38,6 +38,15 @@ _GROUPS: Final = {
     'randomisation': RandomisationParams,
     'learning': LearningParams,
 }
+_ANEW: Final = 'the same command begins anew'
+_STOPPED: Final = {  # what each command says after Ctrl-C
+    'draft': _ANEW,
+    'prepare': _ANEW,
+    'mesh': _ANEW,
+    'show': f'remove the folder of the bag, and {_ANEW}',
+    'train': 'a training goes on with the same command',
+    'evaluate': f'the rows so far stay in ….part.json of the run folder; {_ANEW}',
+}
 _STEPS: Final = 5_000_000
 _LINE_EVERY: Final = 30.0  # [s] of a training whose output goes to a file
 
@@ -116,7 +125,7 @@ def main() -> int:
         actions[arguments.command](arguments)
         return 0
 
-    return guarded('practise', run, 'a training goes on with the same command')
+    return guarded('practise', run, _STOPPED[arguments.command])
 
 
 def settings_from(
@@ -344,7 +353,9 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     part = path.with_suffix('.part.json')
 
     def keep(rows: Sequence[Row]) -> None:
-        write_text(part, json.dumps([dataclasses.asdict(row) for row in rows], indent=1) + '\n')
+        text = json.dumps([dataclasses.asdict(row) for row in rows], indent=1) + '\n'
+        with writing(part, ConfigError):
+            write_text(part, text)
 
     with _Rows() as screen:
         rows = compare(

@@ -1,5 +1,8 @@
-"""A training that takes seconds."""
+"""A training that takes seconds, and the command line of all of them."""
 
+import sys
+
+from mimic_rl import practise
 from mimic_rl.params import LearningParams
 
 SMALL = LearningParams(
@@ -15,3 +18,8 @@ SMALL = LearningParams(
 
 def weights_of(training):
     return {k: v.clone() for k, v in training.learner.actor.state_dict().items()}
+
+
+def call(monkeypatch, *words):
+    monkeypatch.setattr(sys, 'argv', ['practise', *map(str, words)])
+    return practise.main()

@@ -1,20 +1,17 @@
 import dataclasses
-import io
 import json
 import re
 import shutil
 import sys
-import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from rich.console import Console
-from scipy.spatial.transform import Rotation
 
 torch = pytest.importorskip('torch', reason='what learning needs is not installed')
 
-from mimic_core.errors import ConfigError, LimitError, NotFiniteError, UnknownNameError  # noqa: E402
+from small_training import call  # noqa: E402
+
+from mimic_core.errors import ConfigError, LimitError, NotFiniteError  # noqa: E402
 from mimic_rl import Practice, load_run, practise, robot_synergies, save_run  # noqa: E402
 from mimic_rl.checkpoint import (  # noqa: E402
     Settings,
@@ -43,77 +40,53 @@ TINY = [
 ]  # fmt: skip
 
 
-def _call(monkeypatch, *words):
-    monkeypatch.setattr(sys, 'argv', ['practise', *map(str, words)])
-    return practise.main()
-
-
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
     """A run folder with a short training of the gripper, made by the command line."""
     path = tmp_path_factory.mktemp('run')
     with pytest.MonkeyPatch.context() as monkeypatch:
         before = torch.get_num_threads()
-        _call(monkeypatch, 'draft', path, '--task', 'box_push', '--hand', 'robotiq_2f85')
+        call(monkeypatch, 'draft', path, '--task', 'box_push', '--hand', 'robotiq_2f85')
         values = [word for text in TINY for word in ('--set', text)]
-        _call(
-            monkeypatch, 'train', path, '--steps', 64, '--threads', 1, '--film-every', 0, *values
-        )
+        call(monkeypatch, 'train', path, '--steps', 64, '--threads', 1, '--film-every', 0, *values)
         torch.set_num_threads(before)
     return path
 
 
-@pytest.mark.parametrize(
-    ('task', 'least', 'most'), [('box_push', 0.8, 0.8), ('box_pivot', 0.8, 0.8),
-                                ('pitcher_pour', 1.3, 1.4)],
-)  # fmt: skip
-def test_a_palm_may_turn_as_it_was_shown(task, least, most):
-    run = show(task, 'iiwa14', 'robotiq_2f85')
-    params = practise.settings_from([], run)['practice']
-    assert least <= params.max_turn <= most
-    practice = Practice(run, robot_synergies(run.robot()), count=1, threads=1, params=params)
-    shown = practice.motion.places(practice.demonstration).palm_R
-    turn = Rotation.from_matrix(shown @ shown[0].T).as_euler('xyz')
-    assert np.abs(turn).max() < params.max_turn - 0.1  # and some more, to correct
-    assert practise.settings_from(['max_turn=0.5'], run)['practice'].max_turn == 0.5
-    seen = dataclasses.replace(run, demonstration=None)
-    assert practise.settings_from([], seen)['practice'] == PracticeParams()
-
-
 def test_a_draft_spares_the_run_of_another_robot(folder, tmp_path, monkeypatch, capsys):
     before = (folder / 'run.json').read_text()
-    assert _call(monkeypatch, 'draft', folder, '--hand', 'allegro') == 2
+    assert call(monkeypatch, 'draft', folder, '--hand', 'allegro') == 2
     said = capsys.readouterr().err
     assert f'{folder}: the run is of iiwa14 with robotiq_2f85, not of' in said
     assert said.endswith(': choose another folder\n')
     assert (folder / 'run.json').read_text() == before
     (tmp_path / 'notes.txt').write_text('mine')
-    assert _call(monkeypatch, 'draft', tmp_path) == 2
+    assert call(monkeypatch, 'draft', tmp_path) == 2
     assert 'holds something else than a run' in capsys.readouterr().err
 
 
 def test_a_draft_that_was_killed_or_did_not_fit_is_made_anew(tmp_path, monkeypatch, capsys):
     call = ['draft', tmp_path, '--hand', 'robotiq_2f85']
     (tmp_path / 'run.part').symlink_to('/dev/full')
-    assert _call(monkeypatch, *call) == 2
+    assert call(monkeypatch, *call) == 2
     assert 'run.part: not written: the disk is full' in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ['box.part.obj']
-    assert _call(monkeypatch, *call) == 0
+    assert call(monkeypatch, *call) == 0
     whole = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert sorted(whole) == ['box.obj', 'run.json']
     (tmp_path / 'run.json').rename(tmp_path / 'run.part')  # killed between two renames
     (tmp_path / 'box.part.obj').write_bytes(b'')
-    assert _call(monkeypatch, *call) == 0
+    assert call(monkeypatch, *call) == 0
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == whole
     (tmp_path / 'run.json').rename(tmp_path / 'mine.json')
-    assert _call(monkeypatch, *call) == 2
+    assert call(monkeypatch, *call) == 2
     assert 'something else than a run: choose another folder' in capsys.readouterr().err
 
 
 def test_a_draft_spares_what_was_prepared_from_a_video(folder, tmp_path, monkeypatch, capsys):
     shutil.copytree(folder, tmp_path / 'run')
     (tmp_path / 'run' / 'task.json').touch()
-    assert _call(monkeypatch, 'draft', tmp_path / 'run', '--hand', 'robotiq_2f85') == 2
+    assert call(monkeypatch, 'draft', tmp_path / 'run', '--hand', 'robotiq_2f85') == 2
     said = capsys.readouterr().err
     assert 'run was prepared from a video (task.json): choose another folder' in said
 
@@ -121,7 +94,7 @@ def test_a_draft_spares_what_was_prepared_from_a_video(folder, tmp_path, monkeyp
 @pytest.mark.parametrize('name', ['../there', 'a/b', '', '..'])
 def test_a_training_has_a_name_and_no_path(name, folder, monkeypatch, capsys):
     with pytest.raises(SystemExit):
-        _call(monkeypatch, 'train', folder, '--name', name)
+        call(monkeypatch, 'train', folder, '--name', name)
     assert f'{name!r} is no name of a folder in the run folder' in capsys.readouterr().err
 
 
@@ -276,7 +249,7 @@ def test_a_policy_does_not_run_with_another_mesh(folder, tmp_path, monkeypatch):
     del document['object']['digest']  # as in trainings of before, which go on and keep it
     file.write_text(json.dumps(document))
     assert load_practice_policy(there)
-    _call(monkeypatch, 'train', there, '--steps', 64, '--threads', 1, '--film-every', 0)
+    call(monkeypatch, 'train', there, '--steps', 64, '--threads', 1, '--film-every', 0)
     assert json.loads(file.read_text())['object']['digest']
     node = PracticeNodeParams(checkpoint=str(there))
     assert load_runner(node)[1] == 'box_push'
@@ -336,7 +309,7 @@ def test_another_training_meets_the_same_starts_and_the_same_test_of_success(
     easy = ['xy=0.01', 'delay=0', 'hold=1', 'max_distance=2.0', 'success_distance=0.5',
             'success_angle=3.1', 'start=default', 'leash=0.05']  # fmt: skip
     values = [word for text in (*TINY, *easy) for word in ('--set', text)]
-    _call(
+    call(
         monkeypatch, 'train', tmp_path / 'run', '--name', 'easy', '--steps', 64, '--threads', 1,
         '--film-every', 0, *values,
     )  # fmt: skip
@@ -366,7 +339,7 @@ def test_another_training_meets_the_same_starts_and_the_same_test_of_success(
 def test_an_evaluation_tells_how_far_it_is_where_no_terminal_is(folder, monkeypatch, capsys):
     monkeypatch.setattr('mimic_rl.comparison._CLONED_EPISODES', 4)
     monkeypatch.setattr('mimic_rl.comparison._CLONING_STEPS', 5)
-    _call(monkeypatch, 'evaluate', folder, '--episodes', 1, '--threads', 1, '--no-gate')
+    call(monkeypatch, 'evaluate', folder, '--episodes', 1, '--threads', 1, '--no-gate')
     (folder / 'evaluation-training.json').unlink()
     assert not list(folder.glob('*.part.json'))
     said = capsys.readouterr()
@@ -375,7 +348,7 @@ def test_an_evaluation_tells_how_far_it_is_where_no_terminal_is(folder, monkeypa
     assert said.err.splitlines()[1].startswith(f'1 of 8, {STARTS}, learned: ')
 
 
-def test_an_evaluation_that_is_stopped_leaves_its_rows(folder, monkeypatch):
+def test_an_evaluation_that_is_stopped_leaves_its_rows(folder, monkeypatch, capsys):
     monkeypatch.setattr('mimic_rl.comparison._CLONED_EPISODES', 4)
     monkeypatch.setattr('mimic_rl.comparison._CLONING_STEPS', 5)
     scored = []
@@ -388,39 +361,14 @@ def test_an_evaluation_that_is_stopped_leaves_its_rows(folder, monkeypatch):
 
     monkeypatch.setattr('mimic_rl.comparison.evaluate', stopped)
     words = ('--episodes', 1, '--threads', 1, '--no-gate')
-    assert _call(monkeypatch, 'evaluate', folder, *words) == 130
+    assert call(monkeypatch, 'evaluate', folder, *words) == 130
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith('practise: stopped; the rows so far stay in ….part.json of the run fol')
+    assert said.endswith('; the same command begins anew')
     part = folder / 'evaluation-training.part.json'
     assert [row['method'] for row in json.loads(part.read_text())] == ['learned', REPLAY]
     assert not (folder / 'evaluation-training.json').exists()
     part.unlink()
-
-
-@pytest.mark.parametrize(
-    ('values', 'words'),
-    [
-        (['horizon=0'], 'horizon'),
-        (['start=sideways'], 'start'),
-        (['palm_speed=fast'], 'palm_speed'),
-        (['min_delay=3'], 'min_delay = 3 is above delay = 2'),
-    ],
-)
-def test_wrong_settings_are_named(values, words):
-    with pytest.raises(ConfigError, match=words):
-        practise.settings_from(values, show('box_push', 'iiwa14', 'robotiq_2f85'))
-
-
-def test_settings_of_every_group():
-    run = show('box_push', 'iiwa14', 'robotiq_2f85')
-    groups = practise.settings_from(['horizon=4', 'xy=0.02', 'hold=3', 'layers=[8, 8]'], run)
-    assert groups['learning'] == LearningParams(horizon=4, layers=(8, 8))
-    assert groups['randomisation'].xy == 0.02 and groups['practice'].hold == 3
-    words = "unknown parameter 'horizn'. Did you mean 'horizon'"
-    with pytest.raises(UnknownNameError, match=re.escape(words)) as caught:
-        practise.settings_from(['horizn=4'], run)
-    assert {'hold', 'xy', 'horizon'} <= set(caught.value.known)
-    again = practise.settings_from(['xy=0.03'], run, groups)
-    assert again['learning'] == groups['learning'] and again['practice'] == groups['practice']
-    assert again['randomisation'] == dataclasses.replace(groups['randomisation'], xy=0.03)
 
 
 def test_a_training_goes_on_with_its_own_settings_and_tells_how_far_it_is(
@@ -429,16 +377,16 @@ def test_a_training_goes_on_with_its_own_settings_and_tells_how_far_it_is(
     shutil.copytree(folder, tmp_path / 'run')
     monkeypatch.setattr(practise, '_LINE_EVERY', 0.0)
     call = ['train', tmp_path / 'run', '--threads', 1, '--film-every', 0]
-    _call(monkeypatch, *call, '--steps', 128)
+    call(monkeypatch, *call, '--steps', 128)
     said = capsys.readouterr().out.splitlines()
     assert said[0] == 'goes on from step 64'
     assert said[1].startswith('96 of 128 steps, reward 0.') and said[1].endswith(' to go')
     assert said[2].startswith('128 of 128 steps, ') and said[2].endswith(' 0:00:00 to go')
     assert len(said) == 4 and said[3].startswith('128 steps, in ')
-    assert _call(monkeypatch, *call, '--set', 'horizon=9', '--set', 'layers=[16]') == 2
+    assert call(monkeypatch, *call, '--set', 'horizon=9', '--set', 'layers=[16]') == 2
     said = capsys.readouterr().err
     assert 'horizon is 8, not 9' in said and 'train under another --name' in said
-    assert _call(monkeypatch, *call, '--seed', 4) == 2
+    assert call(monkeypatch, *call, '--seed', 4) == 2
     assert 'seed is 0, not 4' in capsys.readouterr().err
 
 
@@ -452,22 +400,22 @@ def test_a_training_goes_on_with_its_own_physics(folder, tmp_path, monkeypatch, 
     assert document['physics'] == 'threads'
     state.write_text(json.dumps(document | {'physics': 'warp'}))
     call = ['train', tmp_path / 'run', '--threads', 1, '--film-every', 0]
-    assert _call(monkeypatch, *call, '--steps', 64) == 2
+    assert call(monkeypatch, *call, '--steps', 64) == 2
     said = capsys.readouterr().err
     assert 'physics = warp: mujoco_warp is not installed' in said
     assert said.endswith(', or --physics threads\n')
-    assert _call(monkeypatch, *call, '--steps', 64, '--physics', 'threads') == 0
+    assert call(monkeypatch, *call, '--steps', 64, '--physics', 'threads') == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0] == 'physics: threads, warp before: it goes on, but with other numbers'
     for steps in (96, 128):
-        assert _call(monkeypatch, *call, '--steps', steps) == 0
+        assert call(monkeypatch, *call, '--steps', steps) == 0
         assert capsys.readouterr().out.startswith(f'goes on from step {steps - 32}')
         newest = max(state.parent.parent.glob('checkpoint-*')) / 'state.json'
         document = json.loads(newest.read_text())
         assert document.pop('physics') == 'threads'
         newest.write_text(json.dumps(document))  # as of before: not known
     newest.write_text(json.dumps(document | {'physics': ['bullet']}))
-    assert _call(monkeypatch, *call) == 2
+    assert call(monkeypatch, *call) == 2
     assert "state.json: physics = ['bullet'] is none of threads, warp" in capsys.readouterr().err
 
 
@@ -479,71 +427,28 @@ def test_replays_are_imitated_with_one_option(folder, tmp_path, monkeypatch, cap
     shutil.copytree(folder, there)
     tiny = [word for text in TINY for word in ('--set', text)]
     call = ['train', there, '--threads', 1, '--film-every', 0, '--imitate']
-    _call(monkeypatch, *call, '--name', 'a', '--steps', 32, *tiny, '--set', 'spread=0.2')
+    call(monkeypatch, *call, '--name', 'a', '--steps', 32, *tiny, '--set', 'spread=0.2')
     learning = load_settings(there / 'a').learning
     assert learning.demonstration > 0.0 and learning.place_spread == 0.15
     assert learning.spread == 0.2  # what is set wins
     assert (there / 'a' / 'demonstrations.safetensors').is_file()
     capsys.readouterr()
     again = [*call, '--name', 'a', '--steps', 64, '--set', 'spread=0.2']
-    assert _call(monkeypatch, *again) == 0
+    assert call(monkeypatch, *again) == 0
     assert capsys.readouterr().out.startswith('goes on from step 32')
-    assert _call(monkeypatch, *call) == 2
+    assert call(monkeypatch, *call) == 2
     said = capsys.readouterr().err
     assert 'demonstration is 0.0, not 0.1' in said and 'train under another --name' in said
     save_run(dataclasses.replace(load_run(there), demonstration=None), there)
     for option in (['--imitate'], ['--set', IMITATING[0]]):
-        assert _call(monkeypatch, 'train', there, '--name', 'b', *option) == 2
+        assert call(monkeypatch, 'train', there, '--name', 'b', *option) == 2
         assert 'shows only how the object moved' in capsys.readouterr().err
     assert not (there / 'b').exists()
 
 
-@pytest.mark.parametrize(
-    ('terminal', 'total', 'says'),
-    [
-        (False, 1000, ['300 of 1,000 steps, reward 0.50, level 0.40, success  25 %', ' to go']),
-        (False, None, ['300 steps, reward 0.50', '0:00:0', ' to go']),
-        (True, 1000, ['300/1000']),
-        (True, None, ['success  25 %', '/9']),
-    ],
-)
-def test_progress_by_steps_and_by_time(terminal, total, says, monkeypatch):
-    monkeypatch.setattr(practise, '_LINE_EVERY', 0.0)
-    told = io.StringIO()
-    console = Console(file=told, force_terminal=terminal, width=120)
-    end = time.monotonic() + 9.4
-    report = SimpleNamespace(reward=0.5, level=0.4, episodes=4, success=0.25, steps=300)
-    with practise.TrainingScreen(console, 100, total, end) as screen:
-        screen.show(report)
-    text = re.sub(r'\x1b\[[0-9;?]*[a-zA-Z]', '', told.getvalue())
-    for words in says:
-        assert words in text
-
-
-@pytest.mark.parametrize(
-    'words',
-    [
-        ['train', '--steps', '0'],
-        ['train', '--threads', '0'],
-        ['train', '--seed', '-1'],
-        ['train', '--minutes', 'nan'],
-        ['train', '--film-every', '-1'],
-        ['evaluate', '--episodes', '0'],
-        ['evaluate', '--threads', '0'],
-        ['evaluate', '--seed', '-1'],
-    ],
-)
-def test_numbers_out_of_range_are_told_in_a_line(tmp_path, monkeypatch, capsys, words):
-    command, option, value = words
-    with pytest.raises(SystemExit) as ended:
-        _call(monkeypatch, command, tmp_path, option, value)
-    assert ended.value.code == 2
-    assert f'argument {option}: {value} is not at least ' in capsys.readouterr().err
-
-
 def test_errors_are_one_line(tmp_path, monkeypatch, capsys):
     def said(*words):
-        assert _call(monkeypatch, *words) == 2
+        assert call(monkeypatch, *words) == 2
         return capsys.readouterr().err
 
     assert 'is no run folder' in said('train', tmp_path)
@@ -563,15 +468,10 @@ def test_trainings_of_other_names_are_told(folder, tmp_path, monkeypatch, capsys
     (there / 'training').rename(there / 'dapg')
     wanted = f'nothing was practised in {there}/training; there is dapg: --name dapg '
     wanted += f'(training:=dapg); to practise this: ./mimic practise train {there}'
-    assert _call(monkeypatch, 'evaluate', there) == 2
+    assert call(monkeypatch, 'evaluate', there) == 2
     assert capsys.readouterr().err == f'practise: {wanted}\n'
     with pytest.raises(ConfigError, match=re.escape(wanted)):
         load_runner(PracticeNodeParams(checkpoint=str(there)))
     shutil.copytree(there / 'dapg', there / 'b')
     with pytest.raises(ConfigError, match=r'are b, dapg: --name NAME \(training:=NAME\); to'):
         load_runner(PracticeNodeParams(checkpoint=str(there)))
-
-
-def test_synergies_of_a_gripper_are_its_joint():
-    run = show('box_push', 'iiwa14', 'robotiq_2f85')
-    assert robot_synergies(run.robot()).components.tolist() == [[1.0]]
