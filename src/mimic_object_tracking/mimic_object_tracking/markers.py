@@ -16,6 +16,7 @@ from mimic_core.frames import apply, from_xyz_rpy, transform
 
 _PIXELS: Final = 1.0  # [px] of reprojection error at which confidence has fallen to 0.6
 _WORST: Final = 4.0  # [px] beyond which it is no pose
+_ALIKE: Final = 0.5  # [px] by which the other solution of one marker may be worse and count too
 # Corners of a marker in its own frame, x to the right and y up on the print, in half edges.
 _CORNERS: Final = np.array(
     [[-1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [1.0, -1.0, 0.0], [-1.0, -1.0, 0.0]]
@@ -44,6 +45,7 @@ class MarkerPose:
     camera_T_object: FloatArray  # (4, 4)
     confidence: float  # [1] 0..1
     ids: tuple[int, ...]
+    other: FloatArray | None = None  # (4, 4) of one marker, tilted the other way: as good
 
 
 class MarkerFinder:
@@ -98,12 +100,13 @@ class MarkerFinder:
             if ids:
                 points = np.concatenate([markers[i].corners for i in ids])
                 pixels = np.concatenate([seen[i] for i in ids])
-                pose = _solve(points, pixels, markers[ids[0]], len(ids), intrinsics)
-                if pose is not None:
-                    error = _error(pose, points, pixels, intrinsics)
-                    confidence = float(np.exp(-0.5 * (error / _PIXELS) ** 2))
-                    if error < _WORST:
-                        found[name] = MarkerPose(pose, confidence, ids)
+                poses = _solve(points, pixels, markers[ids[0]], len(ids), intrinsics)
+                errors = [_error(pose, points, pixels, intrinsics) for pose in poses]
+                if errors and errors[0] < _WORST:
+                    confidence = float(np.exp(-0.5 * (errors[0] / _PIXELS) ** 2))
+                    alike = len(errors) > 1 and errors[1] < errors[0] + _ALIKE
+                    other = poses[1] if alike else None
+                    found[name] = MarkerPose(poses[0], confidence, ids, other)
         return found
 
 
@@ -153,26 +156,27 @@ def _marker(item: Any, where: str) -> Marker:
 
 def _solve(
     points: FloatArray, pixels: FloatArray, first: Marker, count: int, optics: Intrinsics
-) -> FloatArray | None:
-    """Return camera_T_object (4, 4) of corners (N, 3) [m] seen at pixels (N, 2)."""
+) -> list[FloatArray]:
+    """Return the poses (4, 4) of an object with corners (N, 3) [m] seen at pixels (N, 2).
+
+    None; or one; or of one marker two, the one that projects better first.
+    """
     none = np.zeros(5)
-    if count == 1:  # two solutions; the one that projects better comes first
+    if count == 1:
         square = 0.5 * first.size * _CORNERS
         done, turns, shifts, _ = cv2.solvePnPGeneric(
             square, pixels, optics.matrix, none, flags=cv2.SOLVEPNP_IPPE_SQUARE
         )
         if not done:
-            return None
-        camera_T_marker = _matrix(turns[0], shifts[0])
+            return []
         inverse = np.linalg.inv(first.object_T_marker)
-        pose: FloatArray = camera_T_marker @ inverse
-        return pose
+        return [_matrix(turn, shift) @ inverse for turn, shift in zip(turns, shifts, strict=True)]
     ok, turn, shift = cv2.solvePnP(points, pixels, optics.matrix, none,
                                    flags=cv2.SOLVEPNP_SQPNP)  # fmt: skip
     if not ok:
-        return None
+        return []
     turn, shift = cv2.solvePnPRefineLM(points, pixels, optics.matrix, none, turn, shift)
-    return _matrix(turn, shift)
+    return [_matrix(turn, shift)]
 
 
 def _matrix(turn: Any, shift: Any) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from concurrent.futures import Executor, Future
 from copy import copy
+from dataclasses import replace
 from typing import Final, Literal
 
 import cv2
@@ -67,6 +68,7 @@ class Track:
         self._velocity = np.zeros(6)  # [m/s] of the centre, [rad/s] in the optical frame
         self._pictures = 0
         self._rough = False  # the pose comes from markers and was not aligned yet
+        self._by_depth = False  # the pose is one that was aligned
 
     def reset(self) -> None:
         """Forget where it was; its colours stay."""
@@ -82,6 +84,8 @@ class Track:
             view: The picture.
             marker: What markers on it say, in the same picture.
         """
+        if marker is not None:
+            marker = self._likelier(marker, view)
         if marker is not None and self._is_news(marker):
             self.start(marker.camera_T_object, view.stamp)
         if self.pose is not None and self.state in ('tracked', 'hidden'):
@@ -102,6 +106,7 @@ class Track:
 
     def take(self, marker: MarkerPose, stamp: float) -> ObjectEstimate:
         """Return what markers say, without a look at depth."""
+        marker = self._likelier(marker, None)
         return self._accept(marker.camera_T_object, stamp, None, marker.confidence)
 
     def miss(self, stamp: float) -> None:
@@ -118,11 +123,47 @@ class Track:
         self._rough = True
 
     def _is_news(self, marker: MarkerPose) -> bool:
-        """Tell whether markers say something else than what is known."""
+        """Tell whether markers say something else than what is known: equal turns count too."""
         if self.pose is None or self.state in ('searching', 'lost'):
             return True
-        apart, angle = self.model.symmetry.difference(self.pose, marker.camera_T_object)
-        return apart > _MARKER_APART[0] or angle > _MARKER_APART[1]
+        said = marker.camera_T_object
+        apart = float(np.linalg.norm(self._centre(self.pose) - self._centre(said)))
+        return apart > _MARKER_APART[0] or _angle(self.pose, said) > _MARKER_APART[1]
+
+    def _likelier(self, marker: MarkerPose, view: View | None) -> MarkerPose:
+        """Return what markers say: of two poses the one that fits better to what is known.
+
+        That is the pose before, if depth told it or tells nothing (view is None), else depth.
+        """
+        if marker.other is None:
+            return marker
+        both = marker.camera_T_object, marker.other
+        known = self.pose is not None and self.state in ('tracked', 'hidden')
+        if known and (view is None or self._by_depth):
+            best = min(both, key=self._far)
+        elif view is not None:
+            best = max(both, key=lambda pose: self._agreement(view, pose))
+        else:
+            return marker
+        return replace(marker, camera_T_object=best, other=None)
+
+    def _far(self, pose: FloatArray) -> tuple[bool, float]:
+        """Return how far a pose is from the one before, which may be one that looks the same."""
+        assert self.pose is not None
+        _, angle = self.model.symmetry.difference(pose, self.pose)
+        return angle > _MARKER_APART[1], _angle(pose, self.pose)
+
+    def _agreement(self, view: View, pose: FloatArray) -> float:
+        """Return how much of the surface [1] depth shows near a pose, less what it contradicts."""
+        box = self.box(pose, view.intrinsics)
+        if box is None:
+            return -1.0
+        scene = self._scene(view, box, self.colours)
+        found = self._method.follow(view, scene, pose, _WIDER)
+        if found is None:
+            return -1.0
+        seen = look(self.model, scene, found)
+        return seen.agree - seen.contradict
 
     def predicted(self, stamp: float) -> FloatArray:
         """Return the pose (4, 4) that is expected at a time [s]."""
@@ -241,7 +282,7 @@ class Track:
             newest = np.concatenate([moved, turned]) / dt
             self._velocity += _VELOCITY_GAIN * (newest - self._velocity)
         self.state, self.reason, self.pose, self._seen = 'tracked', '', pose, stamp
-        self._rough = False
+        self._rough, self._by_depth = False, seen is not None
         self._drop_search()
         return ObjectEstimate(self.model.name, pose, confidence, seen)
 
@@ -284,6 +325,11 @@ class Track:
     def _centre(self, pose: FloatArray) -> FloatArray:
         middle: FloatArray = pose[:3, :3] @ self.model.centre + pose[:3, 3]
         return middle
+
+
+def _angle(pose: FloatArray, other: FloatArray) -> float:
+    """Return the angle [rad] between two poses (4, 4)."""
+    return float(Rotation.from_matrix(pose[:3, :3].T @ other[:3, :3]).magnitude())
 
 
 def _axes_of(plane: Plane) -> FloatArray:
