@@ -66,20 +66,20 @@ def test_a_draft_spares_the_run_of_another_robot(folder, tmp_path, monkeypatch, 
 
 
 def test_a_draft_that_was_killed_or_did_not_fit_is_made_anew(tmp_path, monkeypatch, capsys):
-    call = ['draft', tmp_path, '--hand', 'robotiq_2f85']
+    command = ['draft', tmp_path, '--hand', 'robotiq_2f85']
     (tmp_path / 'run.part').symlink_to('/dev/full')
-    assert call(monkeypatch, *call) == 2
+    assert call(monkeypatch, *command) == 2
     assert 'run.part: not written: the disk is full' in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ['box.part.obj']
-    assert call(monkeypatch, *call) == 0
+    assert call(monkeypatch, *command) == 0
     whole = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert sorted(whole) == ['box.obj', 'run.json']
     (tmp_path / 'run.json').rename(tmp_path / 'run.part')  # killed between two renames
     (tmp_path / 'box.part.obj').write_bytes(b'')
-    assert call(monkeypatch, *call) == 0
+    assert call(monkeypatch, *command) == 0
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == whole
     (tmp_path / 'run.json').rename(tmp_path / 'mine.json')
-    assert call(monkeypatch, *call) == 2
+    assert call(monkeypatch, *command) == 2
     assert 'something else than a run: choose another folder' in capsys.readouterr().err
 
 
@@ -376,17 +376,17 @@ def test_a_training_goes_on_with_its_own_settings_and_tells_how_far_it_is(
 ):
     shutil.copytree(folder, tmp_path / 'run')
     monkeypatch.setattr(practise, '_LINE_EVERY', 0.0)
-    call = ['train', tmp_path / 'run', '--threads', 1, '--film-every', 0]
-    call(monkeypatch, *call, '--steps', 128)
+    command = ['train', tmp_path / 'run', '--threads', 1, '--film-every', 0]
+    call(monkeypatch, *command, '--steps', 128)
     said = capsys.readouterr().out.splitlines()
     assert said[0] == 'goes on from step 64'
     assert said[1].startswith('96 of 128 steps, reward 0.') and said[1].endswith(' to go')
     assert said[2].startswith('128 of 128 steps, ') and said[2].endswith(' 0:00:00 to go')
     assert len(said) == 4 and said[3].startswith('128 steps, in ')
-    assert call(monkeypatch, *call, '--set', 'horizon=9', '--set', 'layers=[16]') == 2
+    assert call(monkeypatch, *command, '--set', 'horizon=9', '--set', 'layers=[16]') == 2
     said = capsys.readouterr().err
     assert 'horizon is 8, not 9' in said and 'train under another --name' in said
-    assert call(monkeypatch, *call, '--seed', 4) == 2
+    assert call(monkeypatch, *command, '--seed', 4) == 2
     assert 'seed is 0, not 4' in capsys.readouterr().err
 
 
@@ -399,23 +399,23 @@ def test_a_training_goes_on_with_its_own_physics(folder, tmp_path, monkeypatch, 
     document = json.loads(state.read_text())
     assert document['physics'] == 'threads'
     state.write_text(json.dumps(document | {'physics': 'warp'}))
-    call = ['train', tmp_path / 'run', '--threads', 1, '--film-every', 0]
-    assert call(monkeypatch, *call, '--steps', 64) == 2
+    command = ['train', tmp_path / 'run', '--threads', 1, '--film-every', 0]
+    assert call(monkeypatch, *command, '--steps', 64) == 2
     said = capsys.readouterr().err
     assert 'physics = warp: mujoco_warp is not installed' in said
     assert said.endswith(', or --physics threads\n')
-    assert call(monkeypatch, *call, '--steps', 64, '--physics', 'threads') == 0
+    assert call(monkeypatch, *command, '--steps', 64, '--physics', 'threads') == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0] == 'physics: threads, warp before: it goes on, but with other numbers'
     for steps in (96, 128):
-        assert call(monkeypatch, *call, '--steps', steps) == 0
+        assert call(monkeypatch, *command, '--steps', steps) == 0
         assert capsys.readouterr().out.startswith(f'goes on from step {steps - 32}')
         newest = max(state.parent.parent.glob('checkpoint-*')) / 'state.json'
         document = json.loads(newest.read_text())
         assert document.pop('physics') == 'threads'
         newest.write_text(json.dumps(document))  # as of before: not known
     newest.write_text(json.dumps(document | {'physics': ['bullet']}))
-    assert call(monkeypatch, *call) == 2
+    assert call(monkeypatch, *command) == 2
     assert "state.json: physics = ['bullet'] is none of threads, warp" in capsys.readouterr().err
 
 
@@ -426,17 +426,17 @@ def test_replays_are_imitated_with_one_option(folder, tmp_path, monkeypatch, cap
     there = tmp_path / 'run'
     shutil.copytree(folder, there)
     tiny = [word for text in TINY for word in ('--set', text)]
-    call = ['train', there, '--threads', 1, '--film-every', 0, '--imitate']
-    call(monkeypatch, *call, '--name', 'a', '--steps', 32, *tiny, '--set', 'spread=0.2')
+    command = ['train', there, '--threads', 1, '--film-every', 0, '--imitate']
+    call(monkeypatch, *command, '--name', 'a', '--steps', 32, *tiny, '--set', 'spread=0.2')
     learning = load_settings(there / 'a').learning
     assert learning.demonstration > 0.0 and learning.place_spread == 0.15
     assert learning.spread == 0.2  # what is set wins
     assert (there / 'a' / 'demonstrations.safetensors').is_file()
     capsys.readouterr()
-    again = [*call, '--name', 'a', '--steps', 64, '--set', 'spread=0.2']
+    again = [*command, '--name', 'a', '--steps', 64, '--set', 'spread=0.2']
     assert call(monkeypatch, *again) == 0
     assert capsys.readouterr().out.startswith('goes on from step 32')
-    assert call(monkeypatch, *call) == 2
+    assert call(monkeypatch, *command) == 2
     said = capsys.readouterr().err
     assert 'demonstration is 0.0, not 0.1' in said and 'train under another --name' in said
     save_run(dataclasses.replace(load_run(there), demonstration=None), there)
