@@ -222,7 +222,7 @@ def check_launch(mode: str, arguments: list[str]) -> None:
     for argument in arguments:
         name, value = argument.split(':=')
         assert name in known, argument
-        default = re.fullmatch(r'\$\{[A-Z]+:-([\w]*)\}', value)
+        default = re.fullmatch(r'\$\{[A-Z_]+:-([\w]*)\}', value)
         assert default, f'{argument} cannot be changed'
         if name != 'rviz':  # the image has RViz, a laptop may not
             assert default.group(1) == known[name], f'{argument}: the launch file says otherwise'
