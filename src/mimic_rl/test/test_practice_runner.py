@@ -385,6 +385,19 @@ def tipping_over():
     return np.array(path)
 
 
+def test_a_box_that_a_policy_tips_is_followed(world):
+    """From rest and to rest within a picture, as fast as boxes of box_pivot behind the gate."""
+    world.follow()
+    tilt = Rotation.from_rotvec([0.45, 0.0, 0.0]).as_matrix()
+    for turn in range(6):
+        if turn % 3:
+            world.object[:3, :3] = tilt @ world.object[:3, :3]
+            world.object[1, 3] += 0.03
+        world.go(1 / 30)
+        assert world.last.state == State.RUNNING
+        assert world.runner.counts.age < world.delay + 1 / 30 + TICK + 1e-6
+
+
 @pytest.mark.parametrize('when', range(4))
 def test_a_box_that_really_tips_over_is_followed(world, when):
     path = tipping_over()
