@@ -320,7 +320,8 @@ def test_killed_in_training(run, settings, tmp_path):
     again.run(stopped + 64)
     assert again.learner.steps == stopped + 64
     # Each step once in the curve: what the killed one wrote after its checkpoint does not count
-    first, second = sorted((tmp_path / 'a' / 'events').iterdir())
+    written = (tmp_path / 'a' / 'events').iterdir()  # their names may be of the same second
+    first, second = sorted(written, key=lambda file: file.stat().st_mtime_ns)
     start = [event[2] for event in records(second) if 7 in event]
     assert start == [stopped + 1]
     kept = [step for step, _ in curves(first) if step < start[0]]
