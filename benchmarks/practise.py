@@ -41,7 +41,7 @@ ABLATIONS: Final = {  # values as people give them with --set
     'hand_reward': 'reward=hand',
 }
 METHOD: Final = IMITATING  # the same for all tasks and hands, ablations too
-STEPS: Final = 2_500_000
+STEPS: Final = 5_000_000  # which two cores hardly do in an hour
 MINUTES: Final = 60.0
 QUICK_MINUTES: Final = 0.5
 EPISODES, QUICK_EPISODES = 50, 10

@@ -148,6 +148,7 @@ def save_checkpoint(learner: Learner, folder: Path, physics: str) -> Path:
     arrays, values = practice.snapshot()
     tensors: dict[str, Tensor] = {
         **{f'actor.{k}': v for k, v in learner.actor.state_dict().items()},
+        **{f'average.{k}': v for k, v in learner.average.state_dict().items()},
         **{f'critic.{k}': v for k, v in learner.critic.state_dict().items()},
         **{f'practice.{k}': torch.from_numpy(v) for k, v in arrays.items()},
         'generator': generator.get_state(),
@@ -225,7 +226,7 @@ def restore_checkpoint(learner: Learner, folder: Path) -> bool:
 
 def save_policy(learner: Learner, folder: Path) -> Path:
     """Write what a robot runs, `policy/`; return its folder."""
-    actor, practice = learner.actor, learner.practice
+    actor, practice = learner.average, learner.practice
     document = {
         'steps': learner.steps,
         'level': max(practice.level, practice.start_level),
@@ -324,6 +325,7 @@ def _restore(
 
     try:
         learner.actor.load_state_dict(part('actor'))
+        learner.average.load_state_dict(part('average') or part('actor'))  # some had none before
         learner.critic.load_state_dict(part('critic'))
         optimiser = learner.optimiser.state_dict()
         states: dict[int, dict[str, Tensor]] = {}

@@ -130,6 +130,13 @@ class LearningParams:
     entropy: float = param('Weight of the entropy [1].', 0.0, low=0, high=1)
     value: float = param('Weight of the error of values [1].', 1.0, low=0, high=100)
     gradient: float = param('Longest gradient [1].', 1.0, low=0.01, high=100)
+    average: float = param(
+        'What is learned is the average of the policy over updates: share of it that one of them '
+        'keeps; 0: the last policy.',
+        0.99,
+        low=0,
+        high=0.9999,
+    )
     bound: float = param('Weight of means beyond the bounds of actions [1].', 0.01, low=0, high=10)
     spread: float = param('Standard deviation of actions at first [1].', 0.3, low=0.01, high=2)
     place_spread: float = param(

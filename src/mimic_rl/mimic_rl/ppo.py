@@ -1,9 +1,12 @@
 """Recurrent PPO: collect steps of B environments, then improve the policy on whole sequences.
 
 Source: Schulman et al. 2017, Proximal Policy Optimization Algorithms; the rate of learning follows
-the divergence as in Schulman et al., section 4; demonstrations as in Rajeswaran et al. 2018, DAPG.
+the divergence as in Schulman et al., section 4; demonstrations as in Rajeswaran et al. 2018, DAPG;
+what is kept is an average of policies as in Polyak and Juditsky 1992: one update may spoil what is
+seldom met, and the next mend it.
 """
 
+import copy
 import math
 import time
 from dataclasses import dataclass
@@ -100,6 +103,7 @@ class Learner:
         self._inputs, self._known = _tensor(actor), _tensor(critic)
         self.actor.normaliser.update(self._inputs)
         self.critic.normaliser.update(self._known)
+        self.average: Final = copy.deepcopy(self.actor).requires_grad_(False)
 
     def look_again(self) -> None:
         """Take what is seen from the practice, after it was restored."""
@@ -120,6 +124,7 @@ class Learner:
         self._follow_success(batch['success'])
         self.actor.normaliser.update(batch['inputs'])
         self.critic.normaliser.update(batch['known'])
+        self._follow_policy()
         std = self.actor.std()
         success, distance = batch['success'], batch['distance']
         self.seconds += time.perf_counter() - began
@@ -241,6 +246,14 @@ class Learner:
         elif divergence < 0.5 * wanted:
             self.rate = min(self.rate * 1.5, _RATE[1])
         self.set_rate(self.rate)
+
+    def _follow_policy(self) -> None:
+        """Take the policy of now into the average: at first as much as each one before."""
+        share = max(1.0 - self.params.average, 1.0 / self.updates)
+        now = self.actor.state_dict()
+        with torch.no_grad():
+            for name, value in self.average.state_dict().items():
+                value.lerp_(now[name], share)
 
     def _follow_success(self, success: BoolArray) -> None:
         """Make it harder or easier by what share of the last episodes succeeded."""

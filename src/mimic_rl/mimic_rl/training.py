@@ -139,7 +139,7 @@ class Training:
         self._save()
 
     def film(self, path: Path) -> None:
-        """Write a film of one episode of the present policy; training does not notice."""
+        """Write a film of an episode of what is learned so far; training does not notice."""
         practice = Practice(
             self.practice.run, self.settings.synergies, count=1, seed=self.learner.steps,
             threads=1, params=self.settings.practice, randomisation=self.settings.randomisation,
@@ -147,7 +147,7 @@ class Training:
         practice.level = self.practice.level
         practice.start_level = self.practice.start_level
         practice.reset()
-        camera, act, pictures = Camera(practice), Learned(self.learner.actor), []
+        camera, act, pictures = Camera(practice), Learned(self.learner.average), []
         for _ in range(practice.length - 1):
             pictures.append(camera.draw())
             if act(practice).done[0]:

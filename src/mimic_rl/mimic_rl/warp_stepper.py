@@ -42,12 +42,13 @@ class WarpStepper:
         self._duration: Final = substeps * model.opt.timestep
         alike = copy.copy(model)  # boxes touch as in MuJoCo, along the normals of their faces
         alike.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_NATIVECCD
+        alike.opt.jacobian = mujoco.mjtJacobian.mjJAC_DENSE  # sparse is for processors
         try:
             self._model: Final[Any] = mujoco_warp.put_model(alike)
         except NotImplementedError as error:
             raise ConfigError(f'physics = warp: {error}') from error
         self._data: Final[Any] = mujoco_warp.put_data(
-            model, mujoco.MjData(model), nworld=count, nconmax=_CONTACTS, njmax=_ROWS
+            alike, mujoco.MjData(alike), nworld=count, nconmax=_CONTACTS, njmax=_ROWS
         )
         self._numbers: Final[dict[str, FloatArray]] = {}
         for name in _NUMBERS:

@@ -347,6 +347,25 @@ def test_a_box_on_a_slope_hardly_creeps(run):
     assert 0.0 < speed < 1e-4
 
 
+def test_sparse_constraints_give_the_forces_of_dense_ones(run, synergies):
+    evaluation = pytest.importorskip('mimic_rl.evaluation', reason='torch is not installed')
+    ends = []
+    for kind in (mujoco.mjtJacobian.mjJAC_SPARSE, mujoco.mjtJacobian.mjJAC_DENSE):
+        practice = Practice(run, synergies, count=4, threads=1, seed=3)
+        assert practice.world.model.opt.jacobian == mujoco.mjtJacobian.mjJAC_SPARSE
+        for model in practice.physics.models:
+            model.opt.jacobian = kind
+        practice.reset()
+        start = practice.pose
+        act = evaluation.Replay(aware=True)
+        for _ in range(30):
+            act(practice)
+        ends.append(practice.state.copy())
+        assert np.linalg.norm(practice.pose - start, axis=1).max() > 0.02, 'nothing was pushed'
+        practice.close()
+    np.testing.assert_allclose(ends[0], ends[1], atol=1e-6)
+
+
 def test_wrong_actions_are_refused(run, synergies):
     practice = _practice(run, synergies)
     with pytest.raises(ShapeError, match='action'):

@@ -19,6 +19,7 @@ from event_files import curves, records
 
 torch = pytest.importorskip('torch', reason='what learning needs is not installed')
 
+from safetensors.torch import load_file, save_file  # noqa: E402
 from small_training import SMALL, weights_of  # noqa: E402
 
 from mimic_core.errors import ConfigError  # noqa: E402
@@ -50,11 +51,42 @@ def test_stopped_and_gone_on_is_the_same_as_in_one_go(run, settings, tmp_path):
     assert second.learner.steps == whole.learner.steps == 192
     for name, value in weights_of(whole).items():
         assert torch.equal(value, weights_of(second)[name]), name
-    actor = load_actor(tmp_path / 'parts')
-    for name, value in weights_of(whole).items():
-        assert torch.equal(value, actor.state_dict()[name]), name
+    kept = load_actor(tmp_path / 'parts').state_dict()
+    for name, value in whole.learner.average.state_dict().items():
+        assert torch.equal(value, kept[name]), name
     whole.close()
     second.close()
+
+
+def test_what_is_learned_is_an_average_of_policies(run, settings, tmp_path):
+    for keep in (0.0, 0.5):
+        learning = dataclasses.replace(settings.learning, average=keep)
+        own = dataclasses.replace(settings, learning=learning)
+        training = Training(run, own, tmp_path / str(keep), threads=1)
+        policies = []
+        training.run(32 * 4, report=lambda _: bool(policies.append(weights_of(training)) or True))
+        kept = load_actor(tmp_path / str(keep)).state_dict()
+        # After four updates with 0.5: a half of the fourth, a quarter of the third, and so on
+        shares = (0.125, 0.125, 0.25, 0.5) if keep else (0.0, 0.0, 0.0, 1.0)
+        for name, value in kept.items():
+            parts = zip(shares, policies, strict=True)
+            wanted = sum(share * policy[name].double() for share, policy in parts)
+            torch.testing.assert_close(value.double(), wanted, rtol=1e-5, atol=1e-6)
+        training.close()
+
+
+def test_a_training_of_before_averages_from_its_checkpoint_on(run, settings, tmp_path):
+    training = Training(run, settings, tmp_path, threads=1)
+    training.run(32 * 3, save_every=3)
+    training.close()
+    (checkpoint,) = tmp_path.glob('checkpoint-*')
+    file = checkpoint / 'tensors.safetensors'
+    tensors = load_file(file)
+    save_file({k: v for k, v in tensors.items() if not k.startswith('average.')}, file)
+    again = Training(run, settings, tmp_path, threads=1)
+    for name, value in weights_of(again).items():
+        assert torch.equal(again.learner.average.state_dict()[name], value), name
+    again.close()
 
 
 def test_other_settings_in_the_same_folder_are_refused(run, settings, tmp_path):
