@@ -106,8 +106,15 @@ def load_settings(folder: Path) -> Settings:
         raise ConfigError(f'{path}: {error}') from error
 
 
-def load_training(folder: Path, name: str = TRAINING) -> tuple[PracticeRun, Settings]:
+def load_training(
+    folder: Path, name: str = TRAINING, option: str = '--name NAME (training:=NAME)'
+) -> tuple[PracticeRun, Settings]:
     """Return the run as it was practised in a training of a run folder, and its settings.
+
+    Args:
+        folder: The run folder.
+        name: Of the training.
+        option: How people name another one, with NAME.
 
     Raises:
         ConfigError: It is no run folder, nothing was trained there, or a file is wrong.
@@ -116,21 +123,21 @@ def load_training(folder: Path, name: str = TRAINING) -> tuple[PracticeRun, Sett
     if not (folder / name / SETTINGS).exists():
         named = '' if name == TRAINING else f' --name {name}'
         raise ConfigError(
-            f'nothing was practised in {folder / name}{_others(folder)}: ./mimic practise train '
-            f'{folder}{named}'
+            f'nothing was practised in {folder / name}{_others(folder, option)}: '
+            f'./mimic practise train {folder}{named}'
         )
     settings = load_settings(folder / name)
     return load_run(folder / name, files=folder), settings
 
 
-def _others(folder: Path) -> str:
+def _others(folder: Path, option: str) -> str:
     """Return which trainings a run folder has, and how one is meant: the middle of a sentence."""
     names = sorted(path.parent.name for path in folder.glob(f'*/{SETTINGS}'))
     if not names:
         return ''
     one = names[0] if len(names) == 1 else 'NAME'
     verb = 'is' if len(names) == 1 else 'are'
-    return f'; there {verb} {", ".join(names)}: --name {one} (training:={one}); to practise this'
+    return f'; there {verb} {", ".join(names)}: {option.replace("NAME", one)}; to practise this'
 
 
 def save_checkpoint(learner: Learner, folder: Path, physics: str) -> Path:

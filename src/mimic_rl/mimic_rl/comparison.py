@@ -131,7 +131,7 @@ def _ablation(
     folder: Path, other: str, name: str, run: PracticeRun, settings: Settings
 ) -> tuple[str, Settings, Act]:
     """Return another training of a folder as a method, to be tested as one of these settings."""
-    its_run, its_settings = load_training(folder, other)
+    its_run, its_settings = load_training(folder, other, '--ablation NAME')
     if run_text(its_run) != run_text(run):
         raise ConfigError(f'{folder / other}: it practised another run than {name}')
     return other, tested_as(its_settings, settings), Learned(load_actor(folder / other))

@@ -291,7 +291,8 @@ def test_comparison_has_a_row_for_each_method_and_setting(folder, monkeypatch):
     assert rows[0].distance == rows[4].distance
     shutil.copytree(folder / 'training', folder / 'other')
     monkeypatch.setattr('mimic_rl.comparison.clone', None)  # what is wrong is told before
-    with pytest.raises(ConfigError, match=r'nothing was practised in .*--name missing'):
+    known = r'nothing was practised in .*: --ablation NAME; to practise this.*--name missing$'
+    with pytest.raises(ConfigError, match=known):
         compare(folder, ablations=['missing'], episodes=2, threads=1, gate=False)
     try:
         run = load_run(folder)
