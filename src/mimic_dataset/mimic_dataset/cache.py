@@ -10,7 +10,7 @@ import numpy as np
 
 from mimic_dataset.arrays import Frames
 from mimic_dataset.errors import WriteError
-from mimic_dataset.video import read_frames, resized
+from mimic_dataset.video import WHOLE, Region, read_frames, resized
 
 CACHE: Final = '.cache'
 
@@ -22,6 +22,7 @@ def cached_frames(
     fps: float,
     size: tuple[int, int],
     cache: Path | None,
+    region: Region = WHOLE,
 ) -> Frames:
     """Return (T, H, W, 3) rgb frames of a video, as a memory map where there is a cache.
 
@@ -32,6 +33,7 @@ def cached_frames(
         fps: [Hz].
         size: Height and width wanted [px].
         cache: Folder for decoded frames; None: decode into memory.
+        region: Of the pictures that is kept.
 
     Raises:
         DatasetError: The video is damaged.
@@ -41,10 +43,11 @@ def cached_frames(
     if cache is None:
         frames: Frames = np.empty(shape, np.uint8)
         for number, image in enumerate(read_frames(video, first, count, fps)):
-            frames[number] = resized(image, size)
+            frames[number] = resized(image, size, region)
         return frames
     status = video.stat()
     key = f'{video.resolve()}|{status.st_size}|{status.st_mtime_ns}|{first}|{count}|{size}'
+    key += '' if region == WHOLE else f'|{region}'
     file = cache / f'{hashlib.sha256(key.encode()).hexdigest()[:24]}.npy'
     found = _open(file, shape)
     if found is not None:
@@ -60,7 +63,7 @@ def cached_frames(
                 header = {'descr': '|u1', 'fortran_order': False, 'shape': shape}
                 np.lib.format.write_array_header_1_0(stream, header)
                 for image in read_frames(video, first, count, fps):
-                    stream.write(np.ascontiguousarray(resized(image, size)).data)
+                    stream.write(np.ascontiguousarray(resized(image, size, region)).data)
             draft.replace(file)
         finally:
             draft.unlink(missing_ok=True)

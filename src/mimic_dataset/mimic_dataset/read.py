@@ -36,6 +36,7 @@ from mimic_dataset.lerobot import (
     names_of,
 )
 from mimic_dataset.parts import PartInfo, as_arrays, load_json
+from mimic_dataset.video import WHOLE, Region
 
 FOLDER_VARIABLE: Final = 'MIMIC_DATASETS'
 
@@ -75,6 +76,7 @@ def load(
     path: Path,
     size: tuple[int, int] | None = None,
     *,
+    region: Region = WHOLE,
     domains: Sequence[Domain] = DOMAINS,
     cache: bool = True,
     pictures: bool = True,
@@ -86,6 +88,7 @@ def load(
     Args:
         path: Folder of a task with a hand, which holds `robot`, `human` or both, or one of these.
         size: Height and width of the pictures [px]; None: as stored (of each camera).
+        region: Of the agent view that is kept and brought to that size.
         domains: Only these.
         cache: Keep the decoded pictures in `robot/.cache` and `human/.cache` and map them into
             memory; otherwise they are decoded into memory.
@@ -97,7 +100,7 @@ def load(
         DatasetError: There is no dataset, a file of it is damaged, or an episode is wrong; names
             file and field.
     """
-    meta, readers = _readers(path, size, domains, pictures=pictures, cache=cache)
+    meta, readers = _readers(path, size, domains, region, pictures=pictures, cache=cache)
     wanted = [(reader, reader.count((counts or {}).get(reader.domain))) for reader in readers]
     total = sum(count for _, count in wanted)
     episodes: list[EpisodeArrays] = []
@@ -127,7 +130,7 @@ def look(root: Path) -> tuple[DatasetMeta, Iterator[Look]]:
         DatasetError: What stands in `meta` is damaged; of the list of episodes when one is asked
             for.
     """
-    meta, (reader,) = _readers(root, None, DOMAINS, pictures=True, cache=False)
+    meta, (reader,) = _readers(root, None, DOMAINS, WHOLE, pictures=True, cache=False)
     return meta, reader.looks()
 
 
@@ -135,6 +138,7 @@ def _readers(
     path: Path,
     size: tuple[int, int] | None,
     domains: Sequence[Domain],
+    region: Region,
     *,
     pictures: bool,
     cache: bool,
@@ -154,7 +158,7 @@ def _readers(
         meta = meta or own
         cameras = {**own.cameras, **cameras}
         folder = root / CACHE if cache else None
-        found.append(_Reader(root, domain, own, records, size, folder, pictures))
+        found.append(_Reader(root, domain, own, records, size, region, folder, pictures))
     if meta is None:
         raise DatasetError(f'{path}: holds no episodes of {", ".join(domains)}')
     sizes = {camera: size or stored for camera, stored in cameras.items()}
@@ -184,13 +188,14 @@ class _Reader:
         meta: DatasetMeta,
         records: list[dict[str, Any]],
         size: tuple[int, int] | None,
+        region: Region,
         cache: Path | None,
         pictures: bool,
     ) -> None:
         self.domain = domain
         self._root, self._domain, self._meta = root, domain, meta
         self._records, self._size, self._cache = records, size, cache
-        self._pictures_wanted = pictures
+        self._pictures_wanted, self._region = pictures, region
         self._tables: dict[tuple[int, int], pa.Table] = {}
         self._check_info()
 
@@ -321,7 +326,8 @@ class _Reader:
         if not self._pictures_wanted:
             return np.broadcast_to(np.uint8(0), (place.count, *size, 3))
         first = round(start * self._meta.fps)
-        return cached_frames(path, first, place.count, self._meta.fps, size, self._cache)
+        region = self._region if camera == 'agent' else WHOLE
+        return cached_frames(path, first, place.count, self._meta.fps, size, self._cache, region)
 
     def _numbers(self, place: '_Place') -> tuple[FloatArray, FloatArray | None]:
         data, number, count = place.data, place.number, place.count

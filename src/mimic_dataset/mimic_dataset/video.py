@@ -1,6 +1,7 @@
 """Videos as a dataset holds them: H.264, every second frame a key frame, one tick a frame."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -11,11 +12,40 @@ import cv2
 import numpy as np
 
 from mimic_core.arrays import Image
-from mimic_core.errors import ShapeError
+from mimic_core.errors import ConfigError, ShapeError
 from mimic_dataset.errors import DatasetError
 
 CODEC: Final = 'libx264'
 KEY_FRAMES: Final = 2  # [frames] between key frames: training reads at random
+
+
+@dataclass(frozen=True)
+class Region:
+    """The part of a picture that is looked at: edges as shares of its width and height [1]."""
+
+    left: float = 0.0
+    top: float = 0.0
+    right: float = 1.0
+    bottom: float = 1.0
+
+    def __post_init__(self) -> None:
+        for low, high in (('left', 'right'), ('top', 'bottom')):
+            first, last = getattr(self, low), getattr(self, high)
+            if not 0.0 <= first < last <= 1.0:
+                raise ConfigError(
+                    f'region: {low} {first:g} and {high} {last:g} are not 0 <= {low} < {high} <= 1'
+                )
+
+    def cut(self, image: Image) -> Image:
+        """Return the part of an (H, W, 3) picture, to whole pixels, at least one; a view of it."""
+        height, width = image.shape[:2]
+        y, x = round(self.top * height), round(self.left * width)
+        rows, columns = round(self.bottom * height), round(self.right * width)
+        y, x = min(y, height - 1), min(x, width - 1)
+        return image[y : max(rows, y + 1), x : max(columns, x + 1)]
+
+
+WHOLE: Final = Region()
 
 
 class VideoWriter:
@@ -99,8 +129,9 @@ def stored_size(height: int, size: tuple[int, int]) -> tuple[int, int]:
     return max(rows - rows % 2, 2), max(columns - columns % 2, 2)
 
 
-def resized(image: Image, size: tuple[int, int]) -> Image:
-    """Return an (H, W, 3) picture in another height and width."""
+def resized(image: Image, size: tuple[int, int], region: Region = WHOLE) -> Image:
+    """Return an (H, W, 3) picture, or a part of it, in another height and width."""
+    image = region.cut(image)
     if image.shape[:2] == size:
         return image
     way = cv2.INTER_AREA if size[0] < image.shape[0] else cv2.INTER_LINEAR

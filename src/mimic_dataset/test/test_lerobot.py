@@ -7,13 +7,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mimic_core.errors import MimicError
+from mimic_core.errors import ConfigError, MimicError
 from mimic_dataset import DatasetError, add_episode, assemble, load
 from mimic_dataset.command import main
 from mimic_dataset.errors import WriteError
 from mimic_dataset.lerobot import restore
 from mimic_dataset.parts import is_done, natural, read_part
-from mimic_dataset.video import VideoWriter, read_frames, stored_size
+from mimic_dataset.video import Region, VideoWriter, read_frames, resized, stored_size
 
 from .conftest import META, episode, pictures
 
@@ -70,6 +70,37 @@ def test_pictures_at_network_size_are_mapped_and_decoded_once(dataset, monkeypat
     monkeypatch.setattr('mimic_dataset.cache.read_frames', None)  # would fail if it were called
     again = load(folder, (16, 24))
     np.testing.assert_array_equal(again.episodes[2].wrist, first.episodes[2].wrist)
+
+
+def test_a_region_of_the_agent_view_is_kept_apart_from_the_whole(dataset):
+    folder, _ = dataset
+    whole, part = load(folder), Region(0.25, 0.0, 1.0, 0.5)
+    load(folder, (16, 24))  # in the cache, too
+    for cache in (True, False):
+        found = load(folder, (16, 24), region=part, cache=cache)
+        for read, all_of_it in zip(found.episodes, whole.episodes, strict=True):
+            image = all_of_it.agent[3]
+            height, width = image.shape[:2]
+            wanted = resized(image[: height // 2, width // 4 :], (16, 24))
+            np.testing.assert_array_equal(read.agent[3], wanted)
+            if read.wrist is not None:
+                np.testing.assert_array_equal(read.wrist[3], resized(all_of_it.wrist[3], (16, 24)))
+
+
+@pytest.mark.parametrize(
+    ('edges', 'size'),
+    [((0.0, 0.0, 1.0, 1.0), (9, 12)), ((0.5, 0.0, 1.0, 1.0), (9, 6)),
+     ((0.999, 0.999, 1.0, 1.0), (1, 1)), ((0.0, 0.0, 0.001, 0.001), (1, 1))],
+)  # fmt: skip
+def test_a_region_has_whole_pixels_at_least_one(edges, size):
+    assert Region(*edges).cut(np.zeros((9, 12, 3), np.uint8)).shape == (*size, 3)
+
+
+@pytest.mark.parametrize('edges', [(0.5, 0, 0.5, 1), (0, 0.6, 1, 0.5), (-0.1, 0, 1, 1),
+                                   (0, 0, 1, 1.1), (float('nan'), 0, 1, 1)])  # fmt: skip
+def test_a_region_that_is_none_is_refused(edges):
+    with pytest.raises(ConfigError, match=r'region: (left|top) .* are not 0 <= '):
+        Region(*edges)
 
 
 def test_numbers_are_read_without_decoding_pictures(dataset, monkeypatch):

@@ -12,14 +12,18 @@ from mimic_policy.meta import AGENT, PolicyMeta, Size
 
 
 def picture_size(checkpoint: Path) -> Size:
-    """Return height and width [px] of the pictures of the agent view that a policy sees.
+    """Return height and width [px] of whole pictures of which a policy sees its part as it is.
 
     Raises:
         CheckpointError: It cannot be read.
         ConfigError: Its meta is wrong.
     """
     found = read_checkpoint(checkpoint)
-    return PolicyMeta.from_json(found.document['meta'], found.where).cameras[AGENT]
+    meta = PolicyMeta.from_json(found.document['meta'], found.where)
+    (height, width), region = meta.cameras[AGENT], meta.region
+    return (
+        round(height / (region.bottom - region.top)), round(width / (region.right - region.left)),
+    )  # fmt: skip
 
 
 def encoder(checkpoint: str) -> Encoder:
@@ -32,10 +36,10 @@ def encoder(checkpoint: str) -> Encoder:
         CheckpointError: It cannot be read.
     """
     policy = load_policy(Path(checkpoint))
-    size = policy.meta.cameras[AGENT]
+    size, region = policy.meta.cameras[AGENT], policy.meta.region
 
     def encode(pictures: Image) -> FloatArray:
-        scaled = np.stack([resized(picture, size) for picture in pictures])
+        scaled = np.stack([resized(picture, size, region) for picture in pictures])
         return policy.features(scaled).astype(np.float64)
 
     return encode

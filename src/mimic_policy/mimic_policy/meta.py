@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from mimic_core.arrays import FloatArray
+from mimic_core.arrays import FloatArray, Image
 from mimic_core.errors import ConfigError, MimicError
+from mimic_dataset.video import WHOLE, Region, resized
 from mimic_description import RobotModel
 
 AGENT: Final = 'agent'
@@ -83,6 +84,7 @@ class PolicyMeta:
     frame: str  # whose pose in base_link states and actions hold
     cameras: Mapping[str, Size]  # what the network sees: 'agent', and 'wrist' where it uses it
     recorded: Mapping[str, Size]  # of the pictures that were scaled to that
+    region: Region = WHOLE  # of the agent view that was
     fps: float  # [Hz] of observations and of the rows of a chunk
     observation_steps: int
     horizon: int  # rows of a chunk
@@ -184,6 +186,17 @@ class PolicyMeta:
         height, width = self.recorded[camera]
         return abs(size[0] / size[1] - height / width) <= _ASPECT_SLACK
 
+    def scaled(self, camera: str, image: Image) -> Image:
+        """Return what the network sees of an (H, W, 3) picture.
+
+        Raises:
+            WrongRobotError: See `check_picture`.
+        """
+        height, width, _ = image.shape
+        self.check_picture(camera, (height, width))
+        region = self.region if camera == AGENT else WHOLE
+        return resized(image, self.cameras[camera], region)
+
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` reads."""
         return dataclasses.asdict(self)
@@ -201,6 +214,7 @@ class PolicyMeta:
         """
         if not isinstance(data, dict):
             raise ConfigError(f'{where}: meta: not a mapping')
+        data = {'region': dataclasses.asdict(WHOLE)} | data  # checkpoints of before saw all of it
         fields = {field.name for field in dataclasses.fields(cls)}
         for name in sorted(fields ^ set(data)):
             what = 'is missing' if name in fields else 'is unknown'
@@ -259,6 +273,10 @@ def _sizes(value: Any) -> dict[str, Size]:
     return sizes
 
 
+def _region(value: Any) -> Region:
+    return Region(**{str(edge): _number(share) for edge, share in dict(value).items()})
+
+
 _READ: Final = {
     'task': _text,
     'arm': _text,
@@ -269,6 +287,7 @@ _READ: Final = {
     'frame': _text,
     'cameras': _sizes,
     'recorded': _sizes,
+    'region': _region,
     'fps': _number,
     'observation_steps': _count,
     'horizon': _count,

@@ -10,7 +10,6 @@ from mimic_core.arrays import FloatArray, Image
 from mimic_core.errors import ShapeError, StaleInputError
 from mimic_core.frames import to_quat_xyzw
 from mimic_core.joint_history import JointHistory
-from mimic_dataset.video import resized
 from mimic_description import RobotModel
 from mimic_policy.execution_params import ExecutionParams
 from mimic_policy.interface import Images, Observation
@@ -38,9 +37,7 @@ class _Picture:
                 raise ShapeError(
                     f'{self._camera} camera: {image.shape} {image.dtype} is no rgb picture'
                 )
-            height, width, _ = image.shape
-            self._meta.check_picture(self._camera, (height, width))
-            self._scaled = resized(image, self._meta.cameras[self._camera])
+            self._scaled = self._meta.scaled(self._camera, image)
             del self._take
         return self._scaled
 

@@ -97,6 +97,7 @@ def make_meta(
         frame=facts.frame,
         cameras=cameras,
         recorded={name: (recorded or cameras)[name] for name in cameras},
+        region=params.agent_region,
         fps=facts.fps / params.robot_stride,
         observation_steps=params.observation_steps,
         horizon=params.horizon,

@@ -139,7 +139,7 @@ def _data(options: argparse.Namespace, settings: Settings, folder: Path, console
                 console.print(text)
 
         dataset = load(
-            folder, (p.height, p.width),
+            folder, (p.height, p.width), region=p.agent_region,
             domains=('robot',) if p.method == ROBOT_ONLY else DOMAINS,
             counts={'robot': options.robots, 'human': options.humans}, watch=watch,
         )  # fmt: skip

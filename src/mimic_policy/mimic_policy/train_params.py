@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
+from mimic_core.errors import ConfigError
 from mimic_core.params import param
+from mimic_dataset.video import Region
 
 ROBOT_ONLY: Final = 'robot_only'
 FINE_TUNE: Final = 'fine_tune'
@@ -38,6 +40,11 @@ class TrainParams:
     ema_most: float = param('But never keeps more than this [1].', 0.999, low=0.0, high=0.99999)
     height: int = param('Of the pictures [px].', 96, low=16, high=1080)
     width: int = param('Of the pictures [px].', 96, low=16, high=1920)
+    region: tuple[float, ...] = param(
+        'Of the agent view, which is brought to that size: left, top, right, bottom, as shares of '
+        'the picture. The nearer, the better it shows where things are.',
+        (0.0, 0.0, 1.0, 1.0), low=0.0, high=1.0,
+    )  # fmt: skip
     use_wrist: bool = param('Use the wrist camera where the dataset has one.', True)
     observation_steps: int = param('Moments of an observation.', 1, low=1, high=16)
     horizon: int = param('Rows of a chunk.', 32, low=4, high=256)
@@ -85,3 +92,13 @@ class TrainParams:
     log_every: int = param('Steps between two entries of the loss curve.', 10, low=1, high=100_000)
     save_every: int = param('Steps between two checkpoints.', 500, low=1, high=10_000_000)
     keep: int = param('Checkpoints that stay; 0: all.', 2, low=0, high=1000)
+
+    def __post_init__(self) -> None:
+        if len(self.region) != 4:
+            raise ConfigError(f'region = {self.region}: left, top, right and bottom are wanted')
+        Region(*self.region)  # raises
+
+    @property
+    def agent_region(self) -> Region:
+        """Of the agent view."""
+        return Region(*self.region)

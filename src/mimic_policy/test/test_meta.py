@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from mimic_core.errors import ConfigError
+from mimic_dataset.video import WHOLE, Region, resized
 from mimic_description import load_robot
 from mimic_policy import PolicyMeta, Range, WrongRobotError
 
@@ -24,13 +25,31 @@ def test_json_there_and_back():
         ('fps', 'ten'), ('fps', -1.0), ('horizon', 0), ('task', 3), ('joint_names', 'a'),
         ('cameras', {}), ('cameras', {'agent': [3]}), ('action', {'low': [1.0]}),
         ('state', {'low': [0.0], 'high': [1.0]}), ('joint_lower', [float('nan')]),
-        ('action', {'low': [2.0], 'high': [1.0]}),
+        ('action', {'low': [2.0], 'high': [1.0]}), ('region', {'left': 0.9, 'right': 0.1}),
+        ('region', {'middle': 0.5}), ('region', {'top': -0.1}), ('region', [0.0, 0.0, 1.0, 1.0]),
     ],
 )  # fmt: skip
 def test_a_wrong_field_is_named_with_its_file(field, value):
     data = meta_of(load_robot('panda', 'robotiq_2f85')).to_json()
     with pytest.raises(ConfigError, match=rf'x\.json: meta\.{field}'):
         PolicyMeta.from_json({**data, field: value}, 'x.json')
+
+
+def test_checkpoints_of_before_see_the_whole_picture():
+    data = meta_of(load_robot('panda', 'robotiq_2f85')).to_json()
+    del data['region']
+    assert PolicyMeta.from_json(data, 'x.json').region == WHOLE
+
+
+def test_of_the_agent_view_a_region_is_seen_and_of_the_wrist_all():
+    part = Region(0.25, 0.5, 0.75, 1.0)
+    meta = meta_of(load_robot('panda', 'robotiq_2f85'), region=part)
+    assert PolicyMeta.from_json(json.loads(json.dumps(meta.to_json())), 'file') == meta
+    image = np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(
+        meta.scaled('agent', image), resized(image[240:, 160:480], (36, 48))
+    )
+    np.testing.assert_array_equal(meta.scaled('wrist', image), resized(image, (36, 48)))
 
 
 def test_missing_and_unknown_fields_are_named():

@@ -14,6 +14,7 @@ from mimic_alignment.align_command import main as align
 from mimic_core.arguments import from_arguments
 from mimic_core.events import EVENT_FILES
 from mimic_dataset import add_episode, assemble, load
+from mimic_dataset.video import Region
 from mimic_policy.checkpoint import checkpoints, load_policy, read_checkpoint
 from mimic_policy.encoding import encoder, picture_size
 from mimic_policy.presets import PRESETS
@@ -63,6 +64,23 @@ def test_a_dataset_becomes_a_policy_that_sees(folder, tmp_path, capsys):
     features = see(pictures)
     assert features.shape == (3, 16)
     assert np.abs(features[0] - features[1]).max() > 0.0
+
+
+def test_a_policy_may_look_at_a_part_of_the_agent_view(folder, tmp_path):
+    edges = ('0.25', '0.0', '0.75', '0.5')
+    assert _train(folder, tmp_path, '--method', 'robot_only', '--region', *edges) == 0
+    meta = load_policy(tmp_path).meta
+    assert meta.region == Region(0.25, 0.0, 0.75, 0.5)
+    assert meta.cameras == {'agent': (SIDE, SIDE)}
+    assert picture_size(tmp_path) == (2 * SIDE, 2 * SIDE)
+    # What its eyes say depends on that part alone
+    see = encoder(str(tmp_path))
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 80, 80, 3), dtype=np.uint8)
+    pictures[1, :40, 20:60] = pictures[0, :40, 20:60]
+    features = see(pictures)
+    np.testing.assert_allclose(features[0], features[1], atol=1e-6)
+    # Another part is another training
+    assert _train(folder, tmp_path, '--method', 'robot_only', '--steps', '6') == 2
 
 
 def test_fewer_episodes_may_be_taken(folder, tmp_path, capsys):

@@ -209,6 +209,8 @@ def test_an_empty_dataset_is_refused(tmp_path, robots, humans, method, message):
         ({'kernel': 4}, 'kernel = 4 must be odd'),
         ({'dilations': (1, 0)}, 'dilations = .* must be 1..16'),
         ({'widths': (12,)}, 'widths'),
+        ({'region': (0.2, 0.1, 0.2, 0.9)}, 'region: left 0.2 and right 0.2 are not'),
+        ({'region': (0.2, 0.1)}, 'region = .*: left, top, right and bottom are wanted'),
         ({'inference_steps': 500}, 'inference_steps = 500 is more than'),
         ({'method': 'magic'}, 'method'),
         ({'speed': 1}, "'speed' is no setting"),
