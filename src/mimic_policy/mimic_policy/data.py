@@ -48,7 +48,9 @@ def prepare(
     meta = make_meta(dataset, robots, humans, params, recorded)
     robot_stride, human_stride = strides(robots, humans, params)
     used = [*robots, *humans]
-    facts = [meta.to_json(), [(e.name, e.domain, len(e)) for e in used], human_stride]
+    # The region is a parameter, and not in fingerprints of before
+    about = {name: value for name, value in meta.to_json().items() if name != 'region'}
+    facts = [about, [(e.name, e.domain, len(e)) for e in used], human_stride]
     return Data(
         meta,
         Windows(robots, meta, robot_stride),

@@ -53,6 +53,7 @@ from mimic_policy.windows import Batch
 
 MAPPING: Final = 'mapping_visual.json'
 _ANEW: Final = 'choose another folder with --out, or begin again with --fresh'
+_BEFORE: Final = {'params.region': [0.0, 0.0, 1.0, 1.0]}  # of checkpoints that do not tell
 _FREE: Final = ('log_every', 'save_every', 'keep')  # may differ when a run goes on
 
 
@@ -368,8 +369,9 @@ class Trainer:
                 self._check_contents(training, checkpoint.where)
             group, _, field = key.partition('.')
             have = training.get(group)
-            have = have.get(field) if field and isinstance(have, dict) else have
-            if have != value:
+            if field and isinstance(have, dict):
+                have = have.get(field, _BEFORE.get(key))
+            if have != _plain(value):
                 raise ConfigError(
                     f'{checkpoint.where}: training.{key} was {have!r} and is {value!r} now: '
                     f'{_ANEW}'
@@ -378,7 +380,7 @@ class Trainer:
         for group in ('network', 'diffusion'):
             for field, value in mine[group].items():
                 have = checkpoint.document[group].get(field)
-                if have != (list(value) if isinstance(value, tuple) else value):
+                if have != _plain(value):
                     raise ConfigError(
                         f'{checkpoint.where}: {group}.{field} was {have!r} and is {value!r} now'
                     )
@@ -416,6 +418,11 @@ class Trainer:
                 shape = tuple(parameters[name].shape)
                 raise CheckpointError(f'{where}: {key} is {tuple(value.shape)}, not {shape}')
             self._optimiser.state[parameters[name]][field] = value.to(self._device)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of a setting as JSON gives it back."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _progress(training: dict[str, Any], where: str) -> tuple[int, dict[str, list[float]]]:

@@ -1,4 +1,5 @@
 import itertools
+import json
 import os
 import shutil
 import subprocess
@@ -66,7 +67,7 @@ def test_a_dataset_becomes_a_policy_that_sees(folder, tmp_path, capsys):
     assert np.abs(features[0] - features[1]).max() > 0.0
 
 
-def test_a_policy_may_look_at_a_part_of_the_agent_view(folder, tmp_path):
+def test_a_policy_may_look_at_a_part_of_the_agent_view(folder, tmp_path, capsys):
     edges = ('0.25', '0.0', '0.75', '0.5')
     assert _train(folder, tmp_path, '--method', 'robot_only', '--region', *edges) == 0
     meta = load_policy(tmp_path).meta
@@ -80,7 +81,11 @@ def test_a_policy_may_look_at_a_part_of_the_agent_view(folder, tmp_path):
     features = see(pictures)
     np.testing.assert_allclose(features[0], features[1], atol=1e-6)
     # Another part is another training
-    assert _train(folder, tmp_path, '--method', 'robot_only', '--steps', '6') == 2
+    same = ('--method', 'robot_only', '--save-every', '2')
+    assert _train(folder, tmp_path, *same, '--region', *edges) == 0
+    capsys.readouterr()
+    assert _train(folder, tmp_path, *same) == 2
+    assert 'training.params.region was [0.25, 0.0, 0.75, 0.5]' in capsys.readouterr().err
 
 
 def test_fewer_episodes_may_be_taken(folder, tmp_path, capsys):
@@ -265,11 +270,17 @@ def test_torchrun_trains_one_policy_and_tells_of_it_once(folder, tmp_path):
         assert done.stderr.count(word) == 1, done.stderr
 
 
-def test_a_killed_command_goes_on(folder, tmp_path):
+@pytest.mark.parametrize('before', [False, True])
+def test_a_killed_command_goes_on(folder, tmp_path, before):
     assert _train(folder, tmp_path, '--save-every', '2', '--keep', '0') == 0
     whole = (checkpoints(tmp_path)[-1] / 'weights.safetensors').read_bytes()
 
     shutil.rmtree(checkpoints(tmp_path)[-1])
+    if before:  # there were regions
+        file = checkpoints(tmp_path)[-1] / 'checkpoint.json'
+        document = json.loads(file.read_text())
+        del document['meta']['region'], document['training']['params']['region']
+        file.write_text(json.dumps(document))
     assert read_checkpoint(tmp_path).step == 2
     assert _train(folder, tmp_path, '--save-every', '2', '--keep', '0') == 0
     assert (checkpoints(tmp_path)[-1] / 'weights.safetensors').read_bytes() == whole
