@@ -96,9 +96,9 @@ def run(options: Options) -> list[Row]:
     for (task, hand), pair in pairs.items():
         name = f'{task} {hand}: domains mixed in the latents'
         rows += [info(f'{name} of {m}', value, '') for m, value in pair.mixing.items()]
-    rows += _targets(results)
+    rows += _targets(results) + _near_rows(results)
     _save(figures.draw_success(results), 'success')
-    if any(not figures.is_usual(result) for result in results):
+    if any(not (figures.is_usual(result) or figures.is_near(result)) for result in results):
         _save(figures.draw_scaling(results), 'scaling')
     _show_on_page(list(pairs))
     console.print(f'pictures: {PICTURES}')
@@ -127,13 +127,14 @@ def _measure(
             stages.film(films)
             possible = stages.possible(jobs)
             pairs = _pairs([job.cell for job in possible])
-            looked = [p for p in pairs if p[0] == TASKS[0]]
+            measured = _pairs([job.cell for job in possible if not job.cell.near])
+            looked = [p for p in measured if p[0] == TASKS[0]]
             strange = [(*p, d) for p in looked for t, d in films if t == p[0] and d != 'clean']
             stages.ingest(pairs, strange)
             stages.cells(possible, 1 if _accelerated() else processes)
             found = {job.key: result for job in possible if (result := result_of(job)) is not None}
             results: list[Result] = list(found.values())
-            for pair in pairs:
+            for pair in measured:
                 table = _overlaps(*pair, _eyes(results, *pair)) if pair in looked else {}
                 kept.measured(pair_key(*pair, DATA), Pair(_distance(*pair), table))
     except (KeyboardInterrupt, MimicError):
@@ -146,7 +147,7 @@ def _measure(
     rows += [info(f'{cell}: failed', 1, '') for cell in stages.failed]
     for names, mixing in _latents(results, options.seed, console).items():
         kept.pairs[pair_key(*names, DATA)].mixing = mixing
-    _paths(pairs)
+    _paths(measured)
     return results
 
 
@@ -181,7 +182,7 @@ def _films(cells: Sequence[Cell], quick: bool) -> dict[tuple[str, str], int]:
         # Also robot_only is measured against people: how far apart the domains are.
         most = max(cell.videos for cell in cells if cell.task == task)
         films[task, 'clean'] = max(most, DISTURBED)
-        if task == TASKS[0]:
+        if any(cell.task == task == TASKS[0] and not cell.near for cell in cells):
             count = DISTURBED_QUICK if quick else DISTURBED
             films |= {(task, 'visual'): count, (task, 'action'): count}
     return films
@@ -279,6 +280,27 @@ def _targets(results: Sequence[Result]) -> list[Row]:
         row = Row(name, less, 'points', '> 0', less > 0.0)
         rows.append(row if len(both) == len(HANDS) else _not_judged(row))
     return rows
+
+
+def _near_rows(results: Sequence[Result]) -> list[Row]:
+    """Return the means of the cells with a near view, over the hands that have all methods."""
+    found = {
+        (r['cell']['hand'], r['cell']['method']): 100.0 * r['success']
+        for r in results
+        if figures.is_near(r)
+    }
+    hands = [hand for hand in HANDS if all((hand, m) in found for m in BASE_METHODS)]
+    if not hands:
+        return []
+    count = f'{len(hands)} of {len(HANDS)} hands'
+    return [
+        info(
+            f'{TASKS[0]}, near view: mean success of {m} in {count}',
+            float(np.mean([found[hand, m] for hand in hands])),
+            '%',
+        )
+        for m in BASE_METHODS
+    ]
 
 
 def _not_judged(row: Row) -> Row:

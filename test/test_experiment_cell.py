@@ -2,6 +2,7 @@
 
 import io
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,9 +22,10 @@ from benchmarks.experiment.settings import (
 from benchmarks.experiment.stages import Stages
 from mimic_core.frames import PALM
 from mimic_dataset import DatasetMeta, EpisodeArrays, add_episode, assemble
+from mimic_dataset.video import WHOLE, Region
 from mimic_description import load_robot
 from mimic_policy import evaluation
-from mimic_policy.checkpoint import checkpoints
+from mimic_policy.checkpoint import checkpoints, load_policy
 
 SIDE, FRAMES, FPS = 40, 50, 10
 STORED = (36, 48)  # of the shape of the twin's
@@ -97,3 +99,17 @@ def test_a_cell_that_was_stopped_is_not_trained_again(folder, monkeypatch):
     again = cells.result_of(JOB)
     assert again is not None and again['each'] == result['each']
     assert f'{JOB.file} is damaged: {JOB.cell.name} is done again' in said.getvalue()
+
+
+def test_a_policy_of_a_near_cell_sees_a_part_of_the_agent_view(folder, monkeypatch):
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(evaluation, 'evaluate', stopped)
+    for cell in (JOB.cell, replace(JOB.cell, near=True)):
+        job = replace(JOB, cell=cell)
+        with pytest.raises(KeyboardInterrupt):
+            cells.do_cell(job)
+        (trained,) = checkpoints(job.run)
+        seen = load_policy(trained).meta.region
+        assert seen == (Region(*settings.REGION) if cell.near else WHOLE)

@@ -39,7 +39,8 @@ class CellJob:
     @property
     def key(self) -> str:
         """Tell it from the same cell under other settings."""
-        return f'{self.cell.name}-{key_of(self.data, self.train, self.seed, self.rollouts)}'
+        key = key_of(*self._learned, self.rollouts)
+        return f'{self.cell.name}-{key}'
 
     @property
     def steps(self) -> int:
@@ -54,7 +55,13 @@ class CellJob:
     @property
     def run(self) -> Path:
         """Folder of its checkpoints: the same training for any number of rollouts."""
-        return FOLDER / 'runs' / f'{self.cell.name}-{key_of(self.data, self.train, self.seed)}'
+        return FOLDER / 'runs' / f'{self.cell.name}-{key_of(*self._learned)}'
+
+    @property
+    def _learned(self) -> tuple[Any, ...]:
+        """What a training depends on; cells that see all of the view keep the keys they had."""
+        seen = (self.cell.sees,) if self.cell.sees else ()
+        return (self.data, self.train, *seen, self.seed)
 
     @property
     def work(self) -> Path:
@@ -71,7 +78,7 @@ def result_of(job: CellJob) -> dict[str, Any] | None:
         whole = all(name in found for name in (*FIELDS, 'checkpoint'))
     except (ValueError, TypeError):
         return None  # it was written by a machine that lost power
-    return found if whole and found['cell'] == asdict(job.cell) else None
+    return found if whole and Cell(**found['cell']) == job.cell else None
 
 
 def work_of(job: CellJob) -> dict[str, float]:
@@ -157,9 +164,13 @@ def _train(job: CellJob, device: Any, report: '_Report') -> tuple[Path, dict[str
             'height': size,
             'width': size,
             'seed': job.seed,
+            **cell.sees,
         },
     )
-    dataset = training_set(cell.task, cell.hand, job.data, cell.robots, cell.videos, (size, size))
+    dataset = training_set(
+        cell.task, cell.hand, job.data, cell.robots, cell.videos, (size, size),
+        settings.train.agent_region,
+    )  # fmt: skip
     stored = domain_meta(dataset_folder(cell.task, cell.hand, job.data) / 'robot')[1].cameras
     goes_on = any(job.run.glob('step_*'))  # the processes before it are not in its time
     began = time.perf_counter()

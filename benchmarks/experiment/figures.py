@@ -46,19 +46,30 @@ def is_usual(result: Mapping[str, Any]) -> bool:
     return Cell(**cell) == usual(cell['task'], cell['hand'], cell['method'])
 
 
+def is_near(result: Mapping[str, Any]) -> bool:
+    """Return whether it is a cell whose policy sees a part of the agent view."""
+    return Cell(**result['cell']).near
+
+
 def draw_success(results: Results) -> Figure:
-    """Return success of every cell with 95 % intervals, a panel for each task."""
+    """Return success of every cell with 95 % intervals.
+
+    There is a panel for each task, and one for the near view.
+    """
     table = [r for r in results if is_usual(r)]
-    tasks = [task for task in TASKS if any(r['cell']['task'] == task for r in table)]
-    methods = [m for m in COLOURS if any(r['cell']['method'] == m for r in table)]
+    near = [r for r in results if is_near(r)]
+    panels = {task: [r for r in table if r['cell']['task'] == task] for task in TASKS}
+    panels[f'{TASKS[0]}, near view'] = near
+    panels = {title: those for title, those in panels.items() if those}
+    methods = [m for m in COLOURS if any(r['cell']['method'] == m for r in table + near)]
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(3.1 * max(len(tasks), 1) + 1.2, 3.0), layout='constrained')
-        for column, task in enumerate(tasks):
-            axes: Any = figure.add_subplot(1, len(tasks), column + 1)
-            hands = [h for h in HANDS if _find(table, task=task, hand=h)]
+        figure = Figure(figsize=(3.1 * max(len(panels), 1) + 1.2, 3.0), layout='constrained')
+        for column, (title, those) in enumerate(panels.items()):
+            axes: Any = figure.add_subplot(1, len(panels), column + 1)
+            hands = [h for h in HANDS if _find(those, hand=h)]
             width = 0.8 / len(methods)
             for h, hand in enumerate(hands):
-                found = [_find(table, task=task, hand=hand, method=m) for m in methods]
+                found = [_find(those, hand=hand, method=m) for m in methods]
                 bars = [result for result in found if result is not None]
                 for number, result in enumerate(bars):
                     at, value = h + (number - 0.5 * (len(bars) - 1)) * width, result['success']
@@ -67,7 +78,7 @@ def draw_success(results: Results) -> Figure:
                     axes.errorbar(at, value, spread, color='#1b1d21', linewidth=0.7)
             axes.set_xticks(range(len(hands)), hands)
             axes.set_ylim(0.0, 1.05)
-            axes.set_title(task)
+            axes.set_title(title)
             if column == 0:
                 axes.set_ylabel('success, Wilson 95 %')
         marks = [mpl.patches.Patch(color=COLOURS[m], label=m) for m in methods]
@@ -77,6 +88,7 @@ def draw_success(results: Results) -> Figure:
 
 def draw_scaling(results: Results, task: str = TASKS[0]) -> Figure:
     """Return success against the number of demonstrations, and of videos, for each hand."""
+    results = [r for r in results if not is_near(r)]
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(9.0, 3.4), layout='constrained')
         left: Any = figure.add_subplot(1, 2, 1)

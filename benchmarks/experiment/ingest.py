@@ -13,6 +13,7 @@ from mimic_dataset.convert import Job, Outcome, convert, make_jobs
 from mimic_dataset.params import ConvertParams
 from mimic_dataset.people import View
 from mimic_dataset.spread import make_workers
+from mimic_dataset.video import WHOLE, Region
 from mimic_description import load_robot
 from mimic_sim.scene import agent_camera_pose
 from mimic_sim.twin import work_area
@@ -69,10 +70,16 @@ def ingest(
 
 
 def training_set(
-    task: str, hand: str, data: DataSettings, robots: int, videos: int, size: Size
+    task: str,
+    hand: str,
+    data: DataSettings,
+    robots: int,
+    videos: int,
+    size: Size,
+    region: Region = WHOLE,
 ) -> Dataset:
     """Return the first demonstrations and videos of a dataset, by seed."""
-    whole = load(dataset_folder(task, hand, data), size)
+    whole = load(dataset_folder(task, hand, data), size, region=region)
     kept = _first(whole, 'robot', robots) + _first(whole, 'human', videos)
     return Dataset(whole.meta, tuple(kept))
 

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from benchmarks.harness import ROOT, check_names
@@ -21,6 +21,8 @@ MORE_METHODS: Final = ('fine_tune', 'random_map', 'immimic_v')
 CONTROL: Final = 'robot_only_twice'
 METHODS: Final = (*BASE_METHODS, *MORE_METHODS, CONTROL)
 SCALING: Final = 'scaling'  # the name of cells of more or fewer demonstrations and videos
+NEAR: Final = 'near'  # the name of cells that see REGION of the agent view, and not all of it
+REGION: Final = (0.2, 0.33, 0.8, 0.93)  # left, top, right, bottom: where pick_place happens
 FINISHED: Final = 'finished'  # the name of cells that are, wherever they were done
 MORE_CELLS: Final = tuple(
     (task, hand) for task in ('pick_place', 'flip') for hand in ('robotiq_2f85', 'ability')
@@ -86,6 +88,7 @@ class Cell:
     method: str
     robots: int  # demonstrations
     videos: int
+    near: bool = False  # sees REGION of the agent view
 
     @property
     def trained_as(self) -> tuple[str, int]:
@@ -95,7 +98,13 @@ class Cell:
     @property
     def name(self) -> str:
         """For people and files."""
-        return f'{self.task}-{self.hand}-{self.method}-{self.robots}r-{self.videos}v'
+        name = f'{self.task}-{self.hand}-{self.method}-{self.robots}r-{self.videos}v'
+        return f'{name}-{NEAR}' if self.near else name
+
+    @property
+    def sees(self) -> dict[str, Any]:
+        """What training is told of the agent view."""
+        return {'region': REGION} if self.near else {}
 
 
 def key_of(*parts: Any) -> str:
@@ -129,19 +138,22 @@ def cells_of(quick: bool, *, only: tuple[str, ...] = ()) -> list[Cell]:
         quick: One task, two hands, three methods, unless others are named.
         only: Names of tasks, hands or methods; a cell must have one of each kind that is named.
             Cells of the control are there only when it is named; those of more or fewer
-            demonstrations and videos when nothing is named, or SCALING. FINISHED chooses nothing.
+            demonstrations and videos when nothing is named, or SCALING; those of the near view
+            when nothing is named, and they alone with NEAR. FINISHED chooses nothing.
 
     Raises:
         UnknownNameError: A name is none of these.
     """
-    check_names('task, hand or method', only, (*TASKS, *HANDS, *METHODS, SCALING, FINISHED))
+    check_names('task, hand or method', only, (*TASKS, *HANDS, *METHODS, SCALING, NEAR, FINISHED))
     only = tuple(name for name in only if name != FINISHED)
 
     def named(known: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(name for name in known if name in only)
 
     tasks, hands, methods = named(TASKS), named(HANDS), named(METHODS)
-    if quick:
+    if NEAR in only:
+        cells = _near()
+    elif quick:
         cells = [
             usual(task, hand, method)
             for task in tasks or QUICK_TASKS
@@ -153,10 +165,20 @@ def cells_of(quick: bool, *, only: tuple[str, ...] = ()) -> list[Cell]:
         cells = [usual(t, h, m) for t in TASKS for h in HANDS for m in base]
         cells += [usual(t, h, m) for t, h in MORE_CELLS for m in MORE_METHODS]
         cells += _scaling() if not only or SCALING in only else []
+        cells += _near() if not only else []
     wanted = (('task', tasks), ('hand', hands), ('method', methods))
     for field, names in wanted:
         cells = [cell for cell in cells if not names or getattr(cell, field) in names]
     return list(dict.fromkeys(cells))
+
+
+def _near() -> list[Cell]:
+    """Return the cells of the table's first task with a near view, what matters most first."""
+    return [
+        replace(usual(TASKS[0], hand, method), near=True)
+        for method in reversed(BASE_METHODS)
+        for hand in HANDS
+    ]
 
 
 def _scaling() -> list[Cell]:

@@ -1,0 +1,61 @@
+"""The cells of `bench tasks` whose policies see a part of the agent view."""
+
+from dataclasses import replace
+
+import pytest
+
+from benchmarks import tasks
+from benchmarks.experiment import figures, settings
+from benchmarks.experiment.cells import CellJob
+from benchmarks.experiment.settings import DataSettings, RolloutSettings, TrainSettings, cells_of
+
+NEAR = cells_of(False, only=(settings.NEAR,))
+WHOLE = settings.usual('pick_place', 'allegro', 'co_train')
+
+
+def result(cell, success):
+    return {
+        'cell': vars(cell), 'success': success, 'success_low': success, 'success_high': success
+    }  # fmt: skip
+
+
+def test_the_near_view_has_the_tables_cells_of_the_first_task():
+    assert {(c.hand, c.method) for c in NEAR} == {
+        (h, m) for h in settings.HANDS for m in settings.BASE_METHODS
+    }
+    assert all(replace(c, near=False) == settings.usual(c.task, c.hand, c.method) for c in NEAR)
+    assert [c for c in cells_of(False) if c.near] == cells_of(True, only=(settings.NEAR,)) == NEAR
+    assert not any(c.near for c in cells_of(False, only=('pick_place',)))
+    (one,) = cells_of(False, only=(settings.NEAR, 'allegro', 'co_train'))
+    assert one == replace(WHOLE, near=True) and one.name == f'{WHOLE.name}-near'
+
+
+def test_a_near_cell_is_another_training():
+    jobs = [
+        CellJob(cell, DataSettings(), TrainSettings(100), 0, RolloutSettings())
+        for cell in (WHOLE, replace(WHOLE, near=True))
+    ]
+    keys = [job.key.rsplit('-', 1)[1] for job in jobs]
+    assert keys[0] != keys[1] and jobs[0].run != jobs[1].run
+
+
+def test_what_is_measured_of_videos_is_measured_for_the_tables_cells_alone():
+    assert tasks._films(NEAR, False) == {('pick_place', 'clean'): settings.VIDEOS}
+    assert len(tasks._films([*NEAR, WHOLE], False)) == 3
+
+
+def test_near_cells_have_means_and_a_panel_and_are_in_no_target(tmp_path):
+    few = [c for c in NEAR if c.hand in ('allegro', 'ability')]
+    results = [result(c, 0.5 if c.hand == 'allegro' else 1.0) for c in few]
+    rows = {row.name: row.value for row in tasks._near_rows(results)}
+    named = 'pick_place, near view: mean success of'
+    assert rows == {
+        f'{named} {m} in 2 of 4 hands': pytest.approx(75.0) for m in settings.BASE_METHODS
+    }
+    assert tasks._near_rows(results[:2]) == [] == tasks._targets(results)
+    panels = figures.draw_success([*results, result(WHOLE, 0.25)]).axes
+    assert [axes.get_title() for axes in panels] == ['pick_place', 'pick_place, near view']
+    assert [len(axes.patches) for axes in panels] == [1, 6]
+    table = result(settings.usual('pick_place', 'allegro', 'immimic_a'), 0.25)
+    left, right = figures.draw_scaling([*results, table]).axes
+    assert not left.lines and [line.get_ydata().tolist() for line in right.lines] == [[0.25]]
