@@ -114,9 +114,10 @@ def machine() -> str:
 def publish(path: Path) -> Path:
     """Write the page docs/results/<bench>.md of a result; return its path.
 
-    A long table is folded, below the pictures. What people wrote on the page stays. Pictures of
-    the same name go with it, those of `<bench>-….png` too where an earlier run made them, and
-    what a bench keeps for its next run on another machine.
+    A long table is folded, below the pictures. What people wrote on the page stays, and pictures
+    that are shown there are not shown twice. Pictures of the same name go with it, those of
+    `<bench>-….png` too where an earlier run made them, and what a bench keeps for its next run
+    on another machine.
     """
     result = json.loads(path.read_text())
     page = ROOT / 'docs' / 'results' / f'{result["bench"]}.md'
@@ -135,7 +136,8 @@ def publish(path: Path) -> Path:
         if picture.exists():
             shutil.copyfile(picture, page.with_name(picture.name))
     there = [page.with_suffix('.png'), *sorted(page.parent.glob(f'{page.stem}-*.png'))]
-    pictures = [f'\n![{p.stem}]({p.name})' for p in there if p.exists()]
+    shown = [p for p in there if p.exists() and f']({p.name})' not in notes]
+    pictures = [f'\n![{p.stem}]({p.name})' for p in shown]
     lines += _body([Row(**row) for row in result['rows']], pictures)
     if (kept := path.with_name(f'{path.stem}_kept.json')).exists():
         shutil.copyfile(kept, page.with_name(kept.name))

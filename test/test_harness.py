@@ -68,6 +68,9 @@ def test_a_picture_goes_with_its_page(root):
     more.unlink()  # of a run that did not draw it: the one on the page stays
     text = _page(harness.Options(), root)[1]
     assert text.index('![some](') < text.index('![some-paths](')
+    page = root / 'docs/results/some.md'
+    page.write_text(text + '\n![what came of it](some-paths.png)\n')  # in its place, and only there
+    assert _page(harness.Options(), root)[1].count('(some-paths.png)') == 1
     path.with_name('some_kept.json').write_text('{}')  # for the next run, on another machine
     _page(harness.Options(), root)
     assert (root / 'docs/results/some_kept.json').read_text() == '{}'
