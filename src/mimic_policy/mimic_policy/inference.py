@@ -15,6 +15,7 @@ from mimic_policy.interface import Images, Observation
 from mimic_policy.meta import AGENT, WRIST, PolicyMeta
 from mimic_policy.networks.policy import PolicyNetwork, View, view
 from mimic_policy.poses import encode_state
+from mimic_policy.windows import Batch
 
 
 class DiffusionPolicy:
@@ -45,17 +46,30 @@ class DiffusionPolicy:
         wrist = self._frames(WRIST, observation.wrist) if WRIST in meta.cameras else None
         steps, joints = meta.observation_steps, len(meta.joint_names)
         state = checked(observation.state, (steps, 7 + joints), 'state')
-        scaled = meta.state.scale(encode_state(state))[None]
-        noise = rng.standard_normal((1, meta.horizon, 6 + joints))
-        with torch.inference_mode():
-            latent = self.network.latent(agent, wrist, self._tensor(scaled))
-            chunk = self._diffusion.denoise(
-                self.network, latent, self._tensor(noise), self._time_parts
-            )
-        actions = meta.action.unscale(chunk[0].double().cpu().numpy())
+        actions = self._actions(agent, wrist, meta.state.scale(encode_state(state))[None], rng)[0]
         if not np.isfinite(actions).all():
             raise NotFiniteError('the network gave actions that are not finite')
         return actions
+
+    def actions_of(self, batch: Batch, rng: np.random.Generator) -> FloatArray:
+        """Return (B, horizon, 6 + J) actions for windows of robot episodes, as `predict` does."""
+        assert batch.state is not None
+        agent = self._view(batch.agent)
+        wrist = None if batch.wrist is None else self._view(batch.wrist)
+        return self._actions(agent, wrist, batch.state.astype(np.float64), rng)
+
+    def _actions(
+        self, agent: View, wrist: View | None, state: FloatArray, rng: np.random.Generator
+    ) -> FloatArray:
+        """Return (B, horizon, 6 + J) actions for scaled states (B, N, 9 + J)."""
+        meta = self._meta
+        noise = rng.standard_normal((len(state), meta.horizon, 6 + len(meta.joint_names)))
+        with torch.inference_mode():
+            latent = self.network.latent(agent, wrist, self._tensor(state))
+            chunk = self._diffusion.denoise(
+                self.network, latent, self._tensor(noise), self._time_parts
+            )
+        return meta.action.unscale(chunk.double().cpu().numpy())
 
     def features(self, agent: Images) -> npt.NDArray[np.float32]:
         """Return (T, D) features of (T, H, W, 3) pictures of the agent view: for alignment."""
@@ -80,5 +94,8 @@ class DiffusionPolicy:
             raise ShapeError(f'{name}: pictures of {frames.dtype}, not of uint8')
         if frames.shape[1:] != (*size, 3) or not (free or len(frames) == count):
             raise ShapeError(f'{name} has shape {frames.shape}, not {(count, *size, 3)}')
-        tensor = torch.from_numpy(np.array(frames)).to(self._device)
-        return view(tensor[None], self.network.params.crop)
+        return self._view(np.array(frames)[None])
+
+    def _view(self, frames: Images) -> View:
+        """Return a view of (B, N, H, W, 3) pictures."""
+        return view(torch.from_numpy(frames).to(self._device), self.network.params.crop)

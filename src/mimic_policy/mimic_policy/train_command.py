@@ -20,13 +20,14 @@ from mimic_alignment.alignment import check_episodes
 from mimic_core.arguments import add_arguments, at_least, from_arguments, guarded
 from mimic_core.errors import ConfigError
 from mimic_core.events import EventWriter
-from mimic_dataset import Dataset, default_folder, load
+from mimic_dataset import Dataset, EpisodeArrays, default_folder, load
 from mimic_dataset.arrays import DOMAINS
 from mimic_dataset.lerobot import domain_meta
 from mimic_policy.checkpoint import writing
-from mimic_policy.data import prepare
+from mimic_policy.data import Data, prepare
 from mimic_policy.diffusion import DiffusionParams
 from mimic_policy.distributed import choose_device, first_process, own_cores
+from mimic_policy.held_out import HeldOut
 from mimic_policy.meta import CAMERAS
 from mimic_policy.networks.params import NetworkParams
 from mimic_policy.presets import FRAME_RATES, PRESETS, SMALL
@@ -53,6 +54,11 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument('--mapping', type=Path, help='file of ./mimic align, instead of a new mapping')
     p.add_argument('--robots', type=at_least(0), help='only so many robot episodes')
     p.add_argument('--humans', type=at_least(0), help='only so many human episodes')
+    p.add_argument(
+        '--hold-out', type=at_least(0), default=0, metavar='N',
+        help='robot episodes, the last N of them, that are not trained on: each checkpoint is '
+        'compared with what was done there',
+    )  # fmt: skip
     p.add_argument('--device', default='auto', help='of torch: cpu, cuda, cuda:1')
     p.add_argument(
         '--threads', type=at_least(0), default=0,
@@ -95,18 +101,19 @@ def run(options: argparse.Namespace) -> int:
     torch.set_num_threads(options.threads or own_cores())
     device = choose_device(options.device)
     console = Console(stderr=True, highlight=False, quiet=not first_process())
-    data = _data(options, settings, folder, console)
+    data, held_out = _data(options, settings, folder, console)
     mapping = _mapping(options.mapping, data.dataset) if options.mapping else None
     humans = len(data.human.lengths) if data.human else 0
+    aside = '' if held_out is None else f' ({held_out.count} more held out)'
     console.print(
-        f'{settings.train.method}: {len(data.robot.lengths)} robot and {humans} human episodes, '
-        f'{settings.train.steps} steps on {device}, into {escape(str(out))}'
+        f'{settings.train.method}: {len(data.robot.lengths)} robot{aside} and {humans} human '
+        f'episodes, {settings.train.steps} steps on {device}, into {escape(str(out))}'
     )
     events = out if options.tensorboard else None
     with _Screen(settings.train.steps, events, console) as screen:
         last = train(
             data, settings, out, device=device, fresh=options.fresh, mapping=mapping,
-            watch=screen.show, stop=lambda: screen.stopped,
+            held_out=held_out, watch=screen.show, stop=lambda: screen.stopped,
         )  # fmt: skip
     if screen.stopped:
         console.print(
@@ -125,7 +132,10 @@ def _dataset_folder(options: argparse.Namespace) -> Path:
     return default_folder(options.task, options.hand)
 
 
-def _data(options: argparse.Namespace, settings: Settings, folder: Path, console: Console) -> Any:
+def _data(
+    options: argparse.Namespace, settings: Settings, folder: Path, console: Console
+) -> tuple[Data, HeldOut | None]:
+    """Return what is trained on, and what policies are compared with."""
     p = settings.train
     told = -math.inf  # [s] when the last line was
     with console.status('reading the dataset') as status:
@@ -150,7 +160,28 @@ def _data(options: argparse.Namespace, settings: Settings, folder: Path, console
     _check_strides(options, p, folder, dataset.meta.fps)
     root = folder if (folder / 'meta').is_dir() else folder / 'robot'
     stored = domain_meta(root)[1].cameras if root.is_dir() else {}
-    return prepare(dataset, p, {name: stored[name] for name in CAMERAS if name in stored})
+    dataset, aside = _split(dataset, options.hold_out, folder)
+    data = prepare(dataset, p, {name: stored[name] for name in CAMERAS if name in stored})
+    return data, HeldOut(aside, data.meta, p.robot_stride) if aside else None
+
+
+def _split(
+    dataset: Dataset, count: int, folder: Path
+) -> tuple[Dataset, tuple[EpisodeArrays, ...]]:
+    """Return a dataset without its last robot episodes, and these.
+
+    Raises:
+        ConfigError: None would be left.
+    """
+    robots = dataset.of('robot')
+    if not count or not robots:
+        return dataset, ()
+    if count >= len(robots):
+        raise ConfigError(
+            f'{folder}: --hold-out {count} of {len(robots)} robot episodes leaves none to train on'
+        )
+    kept = (*robots[:-count], *dataset.of('human'))
+    return Dataset(dataset.meta, kept), tuple(robots[-count:])
 
 
 def _mapping(file: Path, dataset: Dataset) -> FrameMapping:
@@ -212,20 +243,31 @@ class _Screen:
         """Show a step."""
         if entry is None:
             return
-        left = trainer.remaining()
         step = trainer.step_number
+        if 'held_out_position' in entry:
+            self._console.print(f'step {step}: {_off(entry)} off what was held out')
         losses = ', '.join(f'{k[5:]} {v:.4f}' for k, v in entry.items() if k.startswith('loss_'))
-        rest = '' if left is None else f'{_clock(left)} to go, loss {losses}'
-        self._bar.update(self._job, completed=step, rest=rest)
-        now = monotonic()
-        if not self._console.is_terminal and now - self._told >= _PERIOD:
-            self._told = now
-            self._console.print(f'step {step} of {self._steps}, {rest}')
+        if losses:
+            left = trainer.remaining()
+            rest = '' if left is None else f'{_clock(left)} to go, loss {losses}'
+            self._bar.update(self._job, completed=step, rest=rest)
+            now = monotonic()
+            if not self._console.is_terminal and now - self._told >= _PERIOD:
+                self._told = now
+                self._console.print(f'step {step} of {self._steps}, {rest}')
         if self._events is not None:
             with writing(self._events):
                 if self._writer is None:  # not before, since a fresh run clears its folder
                     self._writer = EventWriter(self._events, step)
                 self._writer.add(step, {k: v for k, v in entry.items() if k != 'step'})
+
+
+def _off(entry: Mapping[str, float]) -> str:
+    turned = math.degrees(entry['held_out_rotation'])
+    return (
+        f'{1000.0 * entry["held_out_position"]:.1f} mm, {turned:.1f}° and '
+        f'{entry["held_out_hand"]:.3f} of a hand joint'
+    )
 
 
 def _clock(seconds: float) -> str:

@@ -25,6 +25,7 @@ from mimic_policy.checkpoint import (
 from mimic_policy.data import Data
 from mimic_policy.diffusion import DiffusionParams
 from mimic_policy.distributed import any_process, of_all_processes, process_group
+from mimic_policy.held_out import HeldOut
 from mimic_policy.networks.params import NetworkParams
 from mimic_policy.presets import PRESETS
 from mimic_policy.schedule import human_share, kinds, rate
@@ -96,6 +97,7 @@ def train(
     fresh: bool = False,
     alignment: AlignmentParams | None = None,
     mapping: FrameMapping | None = None,
+    held_out: HeldOut | None = None,
     watch: Watcher | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Path:
@@ -111,6 +113,7 @@ def train(
         fresh: Remove what is there and begin again.
         alignment: How episodes are mapped; None: defaults.
         mapping: Of humans to robots; None: made as the method wants it.
+        held_out: What each checkpoint is compared with, in a line of the curve of its own.
         watch: Told after each step, in the first process only.
         stop: Asked after each step; when true, a checkpoint is written and training ends early.
 
@@ -146,13 +149,17 @@ def train(
                 if curve:
                     curve.add(entry)
             ending = any_process(stop(), place, world)
-            if rank == 0:
+            if curve:
+                errors: dict[str, float] = {}
                 if number % settings.train.save_every == 0 or trainer.done or ending:
                     began = time.perf_counter()
                     last = trainer.save()
+                    if held_out is not None:
+                        errors = held_out.errors(trainer.policy())
+                        curve.add({'step': number, **errors})
                     trainer.forecast.took_saving(time.perf_counter() - began)
                 if watch:
-                    watch(trainer, entry)
+                    watch(trainer, {**(entry or {}), **errors} or None)
             if ending:
                 break
         return last

@@ -95,6 +95,24 @@ def test_fewer_episodes_may_be_taken(folder, tmp_path, capsys):
     assert '1 robot and 0 human episodes' in capsys.readouterr().err
 
 
+def test_the_last_demonstrations_may_be_held_out(folder, tmp_path, capsys):
+    more = ('--hold-out', '1', '--method', 'robot_only', '--save-every', '2', '--tensorboard')
+    assert _train(folder, tmp_path, *more, '--log-every', '3') == 0
+    said = capsys.readouterr().err
+    assert '1 robot (1 more held out) and 0 human episodes' in said
+    assert all(f'step {n}: ' in said for n in (2, 4)) and 'off what was held out' in said
+    curve = {line['step']: line for line in read_curve(tmp_path) if 'held_out_hand' in line}
+    assert list(curve) == [2, 4]
+    (events,) = tmp_path.glob(EVENT_FILES)
+    drawn = dict(curves(events))[4]
+    assert drawn['held_out_position'] == pytest.approx(curve[4]['held_out_position'])
+    # It is another training than that on both
+    assert _train(folder, tmp_path, '--method', 'robot_only', '--save-every', '2') == 2
+    capsys.readouterr()
+    assert _train(folder, tmp_path / 'none', '--hold-out', '2') == 2
+    assert '--hold-out 2 of 2 robot episodes leaves none' in capsys.readouterr().err
+
+
 def test_what_is_not_trained_on_is_not_decoded(tmp_path, capsys, monkeypatch):
     """A damaged video of a person stops no run that never looks at it."""
     folder = written(tmp_path / 'data', robots=3, humans=2)
@@ -109,12 +127,12 @@ def test_what_is_not_trained_on_is_not_decoded(tmp_path, capsys, monkeypatch):
     assert _train(folder, tmp_path / 'both') == 2
 
 
-@pytest.mark.parametrize('option', ['--robots', '--humans', '--threads'])
+@pytest.mark.parametrize('option', ['--robots', '--humans', '--threads', '--hold-out'])
 def test_less_than_nothing_is_refused(option, capsys):
     with pytest.raises(SystemExit):
         parse([option, '-1'])
     assert f'argument {option}: -1 is not at least 0' in capsys.readouterr().err
-    assert vars(parse([option, '0']))[option[2:]] == 0
+    assert vars(parse([option, '0']))[option[2:].replace('-', '_')] == 0
 
 
 @pytest.mark.parametrize(
