@@ -96,7 +96,7 @@ def run(options: Options) -> list[Row]:
     for (task, hand), pair in pairs.items():
         name = f'{task} {hand}: domains mixed in the latents'
         rows += [info(f'{name} of {m}', value, '') for m, value in pair.mixing.items()]
-    rows += _targets(results) + _near_rows(results)
+    rows += _targets(results)
     _save(figures.draw_success(results), 'success')
     if any(not (figures.is_usual(result) or figures.is_near(result)) for result in results):
         _save(figures.draw_scaling(results), 'scaling')
@@ -244,11 +244,43 @@ def _targets(results: Sequence[Result]) -> list[Row]:
 
     Whether a target is met is said where none of them is missing.
     """
-    found = {
-        (r['cell']['task'], r['cell']['hand'], r['cell']['method']): 100.0 * r['success']
+    found = _by_cell([r for r in results if figures.is_usual(r)])
+    near = _by_cell([r for r in results if figures.is_near(r)])
+    rows = _compared(found)
+    if all((TASKS[0], hand, method) in near for hand in HANDS for method in BASE_METHODS):
+        rows += [
+            replace(row, name=f'{row.name}; {TASKS[0]} near') for row in _compared(found | near)
+        ]
+    many = {
+        r['cell']['hand']: 100.0 * r['success']
         for r in results
-        if figures.is_usual(r)
+        if (r['cell']['task'], r['cell']['method']) == (TASKS[0], 'robot_only')
+        and r['cell']['robots'] == ROBOT_COUNTS[-1]
     }
+    both = [h for h in HANDS if h in many and (TASKS[0], h, 'immimic_a') in found]
+    if both:
+        less = float(np.mean([found[TASKS[0], h, 'immimic_a'] - many[h] for h in both]))
+        name = f'{TASKS[0]}: immimic_a − robot_only with {ROBOT_COUNTS[-1]} demonstrations'
+        row = Row(name, less, 'points', '> 0', less > 0.0)
+        rows.append(row if len(both) == len(HANDS) else _not_judged(row))
+    return rows
+
+
+def _by_cell(results: Sequence[Result]) -> dict[tuple[str, str, str], float]:
+    """Return success [%] by task, hand and method."""
+    cells = [Cell(**result['cell']) for result in results]
+    return {
+        (cell.task, cell.hand, cell.method): 100.0 * result['success']
+        for cell, result in zip(cells, results, strict=True)
+    }
+
+
+def _compared(found: Mapping[tuple[str, str, str], float]) -> list[Row]:
+    """Return the means of the methods and their targets.
+
+    Args:
+        found: Success [%] by task, hand and method.
+    """
     every = [(task, hand) for task in TASKS for hand in HANDS]
     whole = [pair for pair in every if all((*pair, m) in found for m in BASE_METHODS)]
     rows = []
@@ -267,40 +299,7 @@ def _targets(results: Sequence[Result]) -> list[Row]:
     if ours:
         row = at_least(f'{TASKS[0]}: immimic_a', float(np.mean(ours)), '%', 95.0)
         rows.append(row if len(ours) == len(HANDS) else _not_judged(row))
-    many = {
-        r['cell']['hand']: 100.0 * r['success']
-        for r in results
-        if (r['cell']['task'], r['cell']['method']) == (TASKS[0], 'robot_only')
-        and r['cell']['robots'] == ROBOT_COUNTS[-1]
-    }
-    both = [h for h in HANDS if h in many and (TASKS[0], h, 'immimic_a') in found]
-    if both:
-        less = float(np.mean([found[TASKS[0], h, 'immimic_a'] - many[h] for h in both]))
-        name = f'{TASKS[0]}: immimic_a − robot_only with {ROBOT_COUNTS[-1]} demonstrations'
-        row = Row(name, less, 'points', '> 0', less > 0.0)
-        rows.append(row if len(both) == len(HANDS) else _not_judged(row))
     return rows
-
-
-def _near_rows(results: Sequence[Result]) -> list[Row]:
-    """Return the means of the cells with a near view, over the hands that have all methods."""
-    found = {
-        (r['cell']['hand'], r['cell']['method']): 100.0 * r['success']
-        for r in results
-        if figures.is_near(r)
-    }
-    hands = [hand for hand in HANDS if all((hand, m) in found for m in BASE_METHODS)]
-    if not hands:
-        return []
-    count = f'{len(hands)} of {len(HANDS)} hands'
-    return [
-        info(
-            f'{TASKS[0]}, near view: mean success of {m} in {count}',
-            float(np.mean([found[hand, m] for hand in hands])),
-            '%',
-        )
-        for m in BASE_METHODS
-    ]
 
 
 def _not_judged(row: Row) -> Row:

@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
-
 from benchmarks import tasks
 from benchmarks.experiment import figures, settings
 from benchmarks.experiment.cells import CellJob
@@ -44,18 +42,29 @@ def test_what_is_measured_of_videos_is_measured_for_the_tables_cells_alone():
     assert len(tasks._films([*NEAR, WHOLE], False)) == 3
 
 
-def test_near_cells_have_means_and_a_panel_and_are_in_no_target(tmp_path):
-    few = [c for c in NEAR if c.hand in ('allegro', 'ability')]
-    results = [result(c, 0.5 if c.hand == 'allegro' else 1.0) for c in few]
-    rows = {row.name: row.value for row in tasks._near_rows(results)}
-    named = 'pick_place, near view: mean success of'
-    assert rows == {
-        f'{named} {m} in 2 of 4 hands': pytest.approx(75.0) for m in settings.BASE_METHODS
-    }
-    assert tasks._near_rows(results[:2]) == [] == tasks._targets(results)
-    panels = figures.draw_success([*results, result(WHOLE, 0.25)]).axes
+def test_the_table_is_judged_with_the_near_view_too_once_all_of_it_is_there():
+    table = [
+        result(settings.usual(t, h, m), 0.5)
+        for t in settings.TASKS
+        for h in settings.HANDS
+        for m in settings.BASE_METHODS
+    ]
+    near = [result(c, 1.0 if c.method == 'immimic_a' else 0.5) for c in NEAR]
+    rows = {row.name: row for row in tasks._targets([*table, *near])}
+    assert rows['mean of immimic_a'].value == 50.0
+    assert rows['mean of immimic_a; pick_place near'].value == 62.5
+    assert rows['pick_place: immimic_a; pick_place near'].met is True
+    assert rows['pick_place: immimic_a'].met is False
+    part = tasks._targets([*table, *near[1:]])
+    assert not any('near' in row.name for row in part)
+    assert tasks._targets(near[1:]) == []
+
+
+def test_near_cells_have_a_panel_of_their_own():
+    few = [result(c, 0.5) for c in NEAR if c.hand in ('allegro', 'ability')]
+    panels = figures.draw_success([*few, result(WHOLE, 0.25)]).axes
     assert [axes.get_title() for axes in panels] == ['pick_place', 'pick_place, near view']
     assert [len(axes.patches) for axes in panels] == [1, 6]
     table = result(settings.usual('pick_place', 'allegro', 'immimic_a'), 0.25)
-    left, right = figures.draw_scaling([*results, table]).axes
+    left, right = figures.draw_scaling([*few, table]).axes
     assert not left.lines and [line.get_ydata().tolist() for line in right.lines] == [[0.25]]

@@ -69,7 +69,7 @@ def test_a_picture_goes_with_its_page(root):
     text = _page(harness.Options(), root)[1]
     assert text.index('![some](') < text.index('![some-paths](')
     page = root / 'docs/results/some.md'
-    page.write_text(text + '\n![what came of it](some-paths.png)\n')  # in its place, and only there
+    page.write_text(text + '\n![in its place](some-paths.png)\n')  # and only there
     assert _page(harness.Options(), root)[1].count('(some-paths.png)') == 1
     path.with_name('some_kept.json').write_text('{}')  # for the next run, on another machine
     _page(harness.Options(), root)
