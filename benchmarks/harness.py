@@ -2,6 +2,7 @@
 
 import json
 import platform
+import re
 import shutil
 import subprocess
 import time
@@ -136,8 +137,8 @@ def publish(path: Path) -> Path:
         if picture.exists():
             shutil.copyfile(picture, page.with_name(picture.name))
     there = [page.with_suffix('.png'), *sorted(page.parent.glob(f'{page.stem}-*.png'))]
-    shown = [p for p in there if p.exists() and f']({p.name})' not in notes]
-    pictures = [f'\n![{p.stem}]({p.name})' for p in shown]
+    shown = set(re.findall(r'!\[[^\]]*\]\(([^)]+)\)', notes))
+    pictures = [f'\n![{p.stem}]({p.name})' for p in there if p.exists() and p.name not in shown]
     lines += _body([Row(**row) for row in result['rows']], pictures)
     if (kept := path.with_name(f'{path.stem}_kept.json')).exists():
         shutil.copyfile(kept, page.with_name(kept.name))

@@ -39,8 +39,7 @@ class CellJob:
     @property
     def key(self) -> str:
         """Tell it from the same cell under other settings."""
-        key = key_of(*self._learned, self.rollouts)
-        return f'{self.cell.name}-{key}'
+        return f'{self.cell.name}-{key_of(*self._learned, self.rollouts)}'
 
     @property
     def steps(self) -> int:

@@ -10,10 +10,13 @@ from training_runs import settings_of, train_run
 
 from mimic_core.errors import ConfigError
 from mimic_dataset import Dataset
+from mimic_policy import Observation
 from mimic_policy.checkpoint import load_policy
 from mimic_policy.data import prepare
 from mimic_policy.held_out import WINDOWS, HeldOut
+from mimic_policy.trainer import Trainer
 from mimic_policy.training import read_curve, train
+from mimic_policy.windows import Windows
 
 
 @pytest.fixture(scope='module')
@@ -84,10 +87,6 @@ def test_a_curve_tells_how_each_checkpoint_does_and_learning_is_as_without(held,
 
 
 def test_windows_in_a_batch_are_predicted_as_each_alone(held):
-    from mimic_policy import Observation
-    from mimic_policy.trainer import Trainer
-    from mimic_policy.windows import Windows
-
     _, data, settings = held
     policy = Trainer(data, settings.train, settings.network, settings.diffusion, None).policy()
     episode = data.dataset.episodes[0]
