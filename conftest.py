@@ -4,8 +4,10 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).parent
 for package in sorted(ROOT.glob('src/**/package.xml')):
@@ -24,14 +26,33 @@ os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 # one that fails is tried once more, and the closing line counts it as rerun.
 _REAL_TIME = ROOT / 'src/hardware'
 _FIRST_DOMAIN, _DOMAINS = 20, 80  # 1 to 101 is the safe range on Linux
+# Workers inherit where this run begins, and take turns.
+_START = int(os.environ.setdefault('MIMIC_TEST_RUN', str(os.getpid())))
+_WORKER = int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0').removeprefix('gw'))
+_WORKERS = int(os.environ.get('PYTEST_XDIST_WORKER_COUNT', '1'))
 _used = 0
+
+
+class _OneAtATime(LoadScopeScheduling):
+    """Gives whole files to workers, and all that is of real time to one of them."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split('::', 1)[0]
+        of_real_time = file.endswith('_ros.py') or (ROOT / file).is_relative_to(_REAL_TIME)
+        return 'of real time' if of_real_time else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Return who gives tests to workers."""
+    return _OneAtATime(config, log)
 
 
 @pytest.fixture
 def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """A ROS domain of this test's own, for itself and the processes that it starts."""
     global _used
-    domain = _FIRST_DOMAIN + (os.getpid() + _used) % _DOMAINS
+    domain = _FIRST_DOMAIN + (_START + _used * _WORKERS + _WORKER) % _DOMAINS
     _used += 1
     monkeypatch.setenv('ROS_DOMAIN_ID', str(domain))
     yield domain

@@ -98,7 +98,7 @@ def run(options: Options) -> list[Row]:
         rows += [info(f'{name} of {m}', value, '') for m, value in pair.mixing.items()]
     rows += _targets(results)
     _save(figures.draw_success(results), 'success')
-    if any(not (figures.is_usual(result) or figures.is_near(result)) for result in results):
+    if any(not (figures.is_usual(r) or Cell(**r['cell']).near) for r in results):
         _save(figures.draw_scaling(results), 'scaling')
     _show_on_page(list(pairs))
     console.print(f'pictures: {PICTURES}')
@@ -246,24 +246,36 @@ def _targets(results: Sequence[Result]) -> list[Row]:
     """
     found = _by_cell([r for r in results if figures.is_usual(r)])
     near = _by_cell([r for r in results if figures.is_near(r)])
-    rows = _compared(found)
+    rows = [*_compared(found), *_over_more_demonstrations(results, found, near=False)]
     if all((TASKS[0], hand, method) in near for hand in HANDS for method in BASE_METHODS):
-        rows += [
-            replace(row, name=f'{row.name}; {TASKS[0]} near') for row in _compared(found | near)
-        ]
+        closer = [*_compared(found | near), *_over_more_demonstrations(results, near, near=True)]
+        rows += [replace(row, name=f'{row.name}; {TASKS[0]} near') for row in closer]
+    return rows
+
+
+def _over_more_demonstrations(
+    results: Sequence[Result], found: Mapping[tuple[str, str, str], float], *, near: bool
+) -> list[Row]:
+    """Return what immimic_a gains over many more demonstrations without videos.
+
+    Args:
+        results: Of all cells.
+        found: Success [%] by task, hand and method, in the same view.
+        near: Whether that is the near view.
+    """
     many = {
-        r['cell']['hand']: 100.0 * r['success']
-        for r in results
-        if (r['cell']['task'], r['cell']['method']) == (TASKS[0], 'robot_only')
-        and r['cell']['robots'] == ROBOT_COUNTS[-1]
+        cell.hand: 100.0 * result['success']
+        for result in results
+        if (cell := Cell(**result['cell']))
+        == Cell(TASKS[0], cell.hand, 'robot_only', ROBOT_COUNTS[-1], 0, near=near)
     }
     both = [h for h in HANDS if h in many and (TASKS[0], h, 'immimic_a') in found]
-    if both:
-        less = float(np.mean([found[TASKS[0], h, 'immimic_a'] - many[h] for h in both]))
-        name = f'{TASKS[0]}: immimic_a − robot_only with {ROBOT_COUNTS[-1]} demonstrations'
-        row = Row(name, less, 'points', '> 0', less > 0.0)
-        rows.append(row if len(both) == len(HANDS) else _not_judged(row))
-    return rows
+    if not both:
+        return []
+    less = float(np.mean([found[TASKS[0], h, 'immimic_a'] - many[h] for h in both]))
+    name = f'{TASKS[0]}: immimic_a − robot_only with {ROBOT_COUNTS[-1]} demonstrations'
+    row = Row(name, less, 'points', '> 0', less > 0.0)
+    return [row if len(both) == len(HANDS) else _not_judged(row)]
 
 
 def _by_cell(results: Sequence[Result]) -> dict[tuple[str, str, str], float]:

@@ -8,6 +8,8 @@ from benchmarks.experiment.cells import CellJob
 from benchmarks.experiment.settings import DataSettings, RolloutSettings, TrainSettings, cells_of
 
 NEAR = cells_of(False, only=(settings.NEAR,))
+MOST = settings.ROBOT_COUNTS[-1]
+TABLE = [c for c in NEAR if c.robots != MOST]
 WHOLE = settings.usual('pick_place', 'allegro', 'co_train')
 
 
@@ -18,10 +20,14 @@ def result(cell, success):
 
 
 def test_the_near_view_has_the_tables_cells_of_the_first_task():
-    assert {(c.hand, c.method) for c in NEAR} == {
+    assert {(c.hand, c.method) for c in TABLE} == {
         (h, m) for h in settings.HANDS for m in settings.BASE_METHODS
     }
-    assert all(replace(c, near=False) == settings.usual(c.task, c.hand, c.method) for c in NEAR)
+    assert all(replace(c, near=False) == settings.usual(c.task, c.hand, c.method) for c in TABLE)
+    more = [replace(c, near=False) for c in NEAR if c not in TABLE]
+    assert more == [
+        settings.Cell('pick_place', hand, 'robot_only', MOST, 0) for hand in settings.HANDS
+    ]
     assert [c for c in cells_of(False) if c.near] == cells_of(True, only=(settings.NEAR,)) == NEAR
     assert not any(c.near for c in cells_of(False, only=('pick_place',)))
     (one,) = cells_of(False, only=(settings.NEAR, 'allegro', 'co_train'))
@@ -49,7 +55,7 @@ def test_the_table_is_judged_with_the_near_view_too_once_all_of_it_is_there():
         for h in settings.HANDS
         for m in settings.BASE_METHODS
     ]
-    near = [result(c, 1.0 if c.method == 'immimic_a' else 0.5) for c in NEAR]
+    near = [result(c, 1.0 if c.method == 'immimic_a' else 0.5) for c in TABLE]
     rows = {row.name: row for row in tasks._targets([*table, *near])}
     assert rows['mean of immimic_a'].value == 50.0
     assert rows['mean of immimic_a; pick_place near'].value == 62.5
@@ -58,6 +64,27 @@ def test_the_table_is_judged_with_the_near_view_too_once_all_of_it_is_there():
     part = tasks._targets([*table, *near[1:]])
     assert not any('near' in row.name for row in part)
     assert tasks._targets(near[1:]) == []
+
+
+def test_more_demonstrations_are_compared_with_what_sees_the_same():
+    name = f'pick_place: immimic_a − robot_only with {MOST} demonstrations'
+    table = [
+        result(replace(c, near=near), 1.0 if near else 0.5)
+        for c in TABLE
+        for near in (True, False)
+    ]
+    more = [c for c in NEAR if c not in TABLE]
+    rows = {row.name: row for row in tasks._targets([*table, *(result(c, 0.75) for c in more)])}
+    assert name not in rows  # nobody with all of the view was trained on as many
+    assert (rows[f'{name}; pick_place near'].value, rows[f'{name}; pick_place near'].met) == (
+        25.0, True
+    )  # fmt: skip
+    more = [*(result(replace(c, near=False), 0.75) for c in more), result(more[0], 0.5)]
+    rows = {row.name: row for row in tasks._targets([*table, *more])}
+    assert (rows[name].value, rows[name].met) == (-25.0, False)
+    assert (rows[f'{name}; pick_place near'].value, rows[f'{name}; pick_place near'].met) == (
+        50.0, None
+    )  # fmt: skip
 
 
 def test_near_cells_have_a_panel_of_their_own():

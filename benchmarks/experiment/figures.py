@@ -1,6 +1,7 @@
 """Pictures of the results: success by cell, against demonstrations, against videos, retrieval."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -42,13 +43,14 @@ def _find(results: Results, **wanted: Any) -> Mapping[str, Any] | None:
 
 def is_usual(result: Mapping[str, Any]) -> bool:
     """Return whether it is a cell of the table, not one of more or fewer demonstrations."""
-    cell = result['cell']
-    return Cell(**cell) == usual(cell['task'], cell['hand'], cell['method'])
+    cell = Cell(**result['cell'])
+    return cell == usual(cell.task, cell.hand, cell.method)
 
 
 def is_near(result: Mapping[str, Any]) -> bool:
-    """Return whether it is a cell whose policy sees a part of the agent view."""
-    return Cell(**result['cell']).near
+    """Return whether it is a cell of the table, but of a policy that sees REGION."""
+    cell = Cell(**result['cell'])
+    return cell == replace(usual(cell.task, cell.hand, cell.method), near=True)
 
 
 def draw_success(results: Results) -> Figure:
@@ -88,7 +90,7 @@ def draw_success(results: Results) -> Figure:
 
 def draw_scaling(results: Results, task: str = TASKS[0]) -> Figure:
     """Return success against the number of demonstrations, and of videos, for each hand."""
-    results = [r for r in results if not is_near(r)]
+    results = [r for r in results if not Cell(**r['cell']).near]
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(9.0, 3.4), layout='constrained')
         left: Any = figure.add_subplot(1, 2, 1)

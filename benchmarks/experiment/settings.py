@@ -173,12 +173,10 @@ def cells_of(quick: bool, *, only: tuple[str, ...] = ()) -> list[Cell]:
 
 
 def _near() -> list[Cell]:
-    """Return the cells of the table's first task with a near view, what matters most first."""
-    return [
-        replace(usual(TASKS[0], hand, method), near=True)
-        for method in reversed(BASE_METHODS)
-        for hand in HANDS
-    ]
+    """Return the first task's cells that see REGION, what matters most first."""
+    cells = [usual(TASKS[0], hand, method) for method in reversed(BASE_METHODS) for hand in HANDS]
+    cells += [Cell(TASKS[0], hand, 'robot_only', ROBOT_COUNTS[-1], 0) for hand in HANDS]
+    return [replace(cell, near=True) for cell in cells]
 
 
 def _scaling() -> list[Cell]:

@@ -141,7 +141,7 @@ def main() -> int:
         )
         places = present(options)
     except MimicError as error:
-        _console.print(f'[bold red]{error}[/]')
+        _console.print(str(error), style='bold red', markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         _console.print('stopped')

@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
             videos = film(given.folder, params, given.count, given.bags, bar)
     except MimicError as error:
-        console.print(f'[bold red]{error}[/]')
+        console.print(str(error), style='bold red', markup=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         console.print('stopped: the same command goes on')

@@ -158,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         code = run(options, console)
     except MimicError as error:
-        console.print(f'[red]{error}[/]')
+        console.print(str(error), style='red', markup=False, soft_wrap=True)
         code = 1
     except (KeyboardInterrupt, EOFError):
         console.print('stopped')

@@ -74,7 +74,7 @@ def calibrate_camera(
         )
         views, refused = detect_all(raw, detector)
         for name, reason in refused.items():
-            console.print(f'[yellow]{name}: {reason}[/]')
+            console.print(f'{name}: {reason}', style='yellow', markup=False, soft_wrap=True)
         pictures = {sample.name: sample.image for sample in raw}
     else:
         cell = _open_live(options, ()) if options.source == 'topics' else _open_camera(options)
@@ -133,7 +133,7 @@ def calibrate_pose(options: argparse.Namespace, board: Board, when: str, console
             )
         samples, refused = hand_eye_samples(raw, detector, arm)
         for name, reason in refused.items():
-            console.print(f'[yellow]{name}: {reason}[/]')
+            console.print(f'{name}: {reason}', style='yellow', markup=False, soft_wrap=True)
     else:
         samples, raw, intrinsics, truth = _collect(
             options, board, arm, robot, detector, given, rng, console
@@ -282,7 +282,7 @@ def _few(raw: list[RawSample], detector: Detector, arm: Arm, console: Console) -
         try:
             found += hand_eye_samples([sample], detector, arm, least=1)[0]
         except CalibrationError as error:
-            console.print(f'[yellow]{sample.name}: {error}[/]')
+            console.print(f'{sample.name}: {error}', style='yellow', markup=False, soft_wrap=True)
     return found
 
 

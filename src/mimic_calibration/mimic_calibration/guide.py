@@ -143,7 +143,9 @@ class HandEyeGuide:
             try:
                 self._cell.move_to(q)
             except DeviceError as error:
-                self._console.print(f'  [yellow]not reached: {error}[/]')
+                self._console.print(
+                    f'  not reached: {error}', style='yellow', markup=False, soft_wrap=True
+                )
                 continue
             self.take()
         return self.samples
@@ -155,7 +157,9 @@ class HandEyeGuide:
             sample = hand_eye_sample(raw, self._detector, self._arm)
             view = solve_view(sample.detection, self._intrinsics)
         except (SourceError, StaleInputError, CalibrationError, DetectionError) as error:
-            self._console.print(f'  [yellow]not taken: {error}[/]')
+            self._console.print(
+                f'  not taken: {error}', style='yellow', markup=False, soft_wrap=True
+            )
             return False
         name = self._writer.add(raw)
         sample = Sample(name, sample.q, sample.detection)
@@ -177,7 +181,9 @@ class HandEyeGuide:
                 mount_guess.mount, self.samples, self._arm, self._intrinsics, rng
             )
         except MimicError as error:
-            self._console.print(f'  [yellow]no guess yet: {error}[/]')
+            self._console.print(
+                f'  no guess yet: {error}', style='yellow', markup=False, soft_wrap=True
+            )
             return None
         return found.refined.solution
 

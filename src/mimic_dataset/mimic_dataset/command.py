@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -274,7 +275,9 @@ def _convert(
 
         def done(outcome: Outcome) -> None:
             if outcome.error:
-                progress.console.print(f'[red]refused[/] {outcome.error}', soft_wrap=True)
+                progress.console.print(
+                    f'[red]refused[/] {escape(str(outcome.error))}', soft_wrap=True
+                )
             seen.add((outcome.domain, outcome.name))
             progress.update(bar, completed=len(seen))
 
