@@ -152,3 +152,15 @@ def test_folders_between_commands_agree():
     folder = 'out/policies/' + '_'.join(trained.groups())
     assert f'./mimic evaluate {folder} ' in text and f'checkpoint:={folder} ' in text
     assert './mimic practise mesh box.obj' in text and '--object box.obj' in text
+
+
+def test_no_command_reads_what_it_prints_as_markup():
+    """A path or an error may have brackets in it."""
+    consoles = [
+        (file, line)
+        for file in sorted(ROOT.glob('src/**/*.py'))
+        if 'test' not in file.parts and 'from rich.console' in file.read_text()
+        for line in re.findall(r'\bConsole\(.*', file.read_text())
+    ]
+    assert len(consoles) > 10
+    assert not [where for where in consoles if 'markup=False' not in where[1]]

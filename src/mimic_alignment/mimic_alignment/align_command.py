@@ -28,7 +28,7 @@ _SHOWN: Final = 20  # rows of the table
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     given = _parser().parse_args(arguments)
-    return guarded('align', lambda: _run(given, Console()), 'run it again')
+    return guarded('align', lambda: _run(given, Console(markup=False)), 'run it again')
 
 
 def _run(given: argparse.Namespace, console: Console) -> int:

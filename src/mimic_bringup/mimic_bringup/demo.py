@@ -23,7 +23,7 @@ from mimic_retargeting.shadow import Shadow
 from mimic_sim.tasks import load_task
 from mimic_sim.twin import work_area
 
-_console = Console(stderr=True, highlight=False)
+_console = Console(stderr=True, highlight=False, markup=False)
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -141,7 +141,7 @@ def main() -> int:
         )
         places = present(options)
     except MimicError as error:
-        _console.print(str(error), style='bold red', markup=False, soft_wrap=True)
+        _console.print(str(error), style='bold red', soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         _console.print('stopped')

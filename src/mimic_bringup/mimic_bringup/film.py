@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--bags', type=Path, help='also write bags with depth into this folder')
     add_arguments(parser, BareHandParams)
     given = parser.parse_args(arguments)
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, markup=False)
     columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn())
     try:
         if given.count < 1:
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
             videos = film(given.folder, params, given.count, given.bags, bar)
     except MimicError as error:
-        console.print(str(error), style='bold red', markup=False, soft_wrap=True)
+        console.print(str(error), style='bold red', soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         console.print('stopped: the same command goes on')

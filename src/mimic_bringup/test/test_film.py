@@ -76,7 +76,7 @@ def test_the_bag_of_another_video_stays(made, tmp_path, capsys):
 
 
 def test_the_videos_of_one_folder_are_of_one_camera(made, tmp_path, capsys):
-    folder = tmp_path / 'long enough for a line of its own' / 'v [1]'
+    folder = tmp_path / 'long enough for a line of its own' / 'v [old]'
     assert film.main([str(folder), '--count', '1', '--arm', 'panda']) == 0
     assert load_calibration(folder / 'camera.yaml').record == {'twin': 'panda'}
     before = (folder / 'camera.yaml').read_bytes()

@@ -154,11 +154,11 @@ def run(options: argparse.Namespace, console: Console) -> int:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Be the command."""
     options = build_parser().parse_args(arguments)
-    console = Console()
+    console = Console(markup=False)
     try:
         code = run(options, console)
     except MimicError as error:
-        console.print(str(error), style='red', markup=False, soft_wrap=True)
+        console.print(str(error), style='red', soft_wrap=True)
         code = 1
     except (KeyboardInterrupt, EOFError):
         console.print('stopped')

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 from rich.console import Console
+from rich.text import Text
 
 from mimic_calibration.bag import bag_samples
 from mimic_calibration.board import Board
@@ -74,7 +75,7 @@ def calibrate_camera(
         )
         views, refused = detect_all(raw, detector)
         for name, reason in refused.items():
-            console.print(f'{name}: {reason}', style='yellow', markup=False, soft_wrap=True)
+            console.print(f'{name}: {reason}', style='yellow', soft_wrap=True)
         pictures = {sample.name: sample.image for sample in raw}
     else:
         cell = _open_live(options, ()) if options.source == 'topics' else _open_camera(options)
@@ -133,7 +134,7 @@ def calibrate_pose(options: argparse.Namespace, board: Board, when: str, console
             )
         samples, refused = hand_eye_samples(raw, detector, arm)
         for name, reason in refused.items():
-            console.print(f'{name}: {reason}', style='yellow', markup=False, soft_wrap=True)
+            console.print(f'{name}: {reason}', style='yellow', soft_wrap=True)
     else:
         samples, raw, intrinsics, truth = _collect(
             options, board, arm, robot, detector, given, rng, console
@@ -269,8 +270,11 @@ def check(options: argparse.Namespace, console: Console) -> int:
     drift = check_drift(stored, samples, arm)
     colour = {'ok': 'green', 'drifting': 'yellow', 'moved': 'red'}[drift.state]
     console.print(
-        f'[{colour}]{drift.sentence}[/] ({drift.views} views, {drift.pixels:.1f} px; limits '
-        f'{1e3 * drift.tolerance_shift:.1f} mm, {np.degrees(drift.tolerance_turn):.2f}°)'
+        Text.assemble(
+            (drift.sentence, colour),
+            f' ({drift.views} views, {drift.pixels:.1f} px; limits '
+            f'{1e3 * drift.tolerance_shift:.1f} mm, {np.degrees(drift.tolerance_turn):.2f}°)',
+        )
     )
     return drift.exit_code
 
@@ -282,7 +286,7 @@ def _few(raw: list[RawSample], detector: Detector, arm: Arm, console: Console) -
         try:
             found += hand_eye_samples([sample], detector, arm, least=1)[0]
         except CalibrationError as error:
-            console.print(f'{sample.name}: {error}', style='yellow', markup=False, soft_wrap=True)
+            console.print(f'{sample.name}: {error}', style='yellow', soft_wrap=True)
     return found
 
 
@@ -311,11 +315,12 @@ def _finish(
     console: Console,
 ) -> int:
     colour = {'good': 'green', 'usable': 'yellow', 'redo': 'red'}[verdict.level]
-    console.print(f'[bold {colour}]{verdict.sentence}[/]')
-    console.print(f'report: {page}')
+    console.print(verdict.sentence, style=f'bold {colour}')
+    console.print(f'report: {page}', soft_wrap=True)
     if verdict.level == 'redo' and not options.force:
-        console.print(f'{path} is not changed; --force writes it all the same')
+        console.print(f'{path} is not changed; --force writes it all the same', soft_wrap=True)
         return REDO
     backup = write_calibration(path, data)
-    console.print(f'written: {path}' + (f', the old one is {backup.name}' if backup else ''))
+    aside = f', the old one is {backup.name}' if backup else ''
+    console.print(f'written: {path}{aside}', soft_wrap=True)
     return 0

@@ -59,11 +59,11 @@ class CameraGuide:
                 sample = self._cell.grab()
                 detection = self._detector.detect(sample.image)
             except DetectionError as error:
-                self._say(f'[yellow]{error}[/]')
+                self._say(str(error), 'yellow')
                 before = None
                 continue
             except SourceError as error:
-                self._say(f'[red]{error}[/]')
+                self._say(str(error), 'red')
                 break
             self._preview(sample, detection)
             if ask is None and not (_is_still(before, detection) and self._is_new(detection)):
@@ -87,8 +87,8 @@ class CameraGuide:
         self.coverage.add(detection, view)
         warnings = ', '.join(w for w in view_warnings(detection, view) if 'flat' not in w)
         self._console.print(
-            f'view {len(self.detections)}: {len(detection)} points'
-            + (f', [yellow]{warnings}[/]' if warnings else ', sharp')
+            f'view {len(self.detections)}: {len(detection)} points, {warnings or "sharp"}',
+            style='yellow' if warnings else None,
         )
         self._hint(self.coverage.missing())
 
@@ -100,9 +100,9 @@ class CameraGuide:
         width = detection.size[0]
         return all(_distance(detection, old) > _NEW_VIEW * width for old in self.detections)
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str, style: str) -> None:
         if text != self._said:
-            self._console.print(text)
+            self._console.print(text, style=style, soft_wrap=True)
         self._said = text
 
     def _preview(self, sample: RawSample, detection: Detection) -> None:
@@ -143,9 +143,7 @@ class HandEyeGuide:
             try:
                 self._cell.move_to(q)
             except DeviceError as error:
-                self._console.print(
-                    f'  not reached: {error}', style='yellow', markup=False, soft_wrap=True
-                )
+                self._console.print(f'  not reached: {error}', style='yellow', soft_wrap=True)
                 continue
             self.take()
         return self.samples
@@ -157,9 +155,7 @@ class HandEyeGuide:
             sample = hand_eye_sample(raw, self._detector, self._arm)
             view = solve_view(sample.detection, self._intrinsics)
         except (SourceError, StaleInputError, CalibrationError, DetectionError) as error:
-            self._console.print(
-                f'  not taken: {error}', style='yellow', markup=False, soft_wrap=True
-            )
+            self._console.print(f'  not taken: {error}', style='yellow', soft_wrap=True)
             return False
         name = self._writer.add(raw)
         sample = Sample(name, sample.q, sample.detection)
@@ -167,8 +163,8 @@ class HandEyeGuide:
         self.raw.append(RawSample(name, raw.image, raw.joints, raw.stamp, raw.joint_stamp))
         warnings = ', '.join(view_warnings(sample.detection, view))
         self._console.print(
-            f'  taken as {name}: {describe_view(view)}'
-            + (f' [yellow]{warnings}[/]' if warnings else '')
+            f'  taken as {name}: {describe_view(view)} {warnings}'.rstrip(),
+            style='yellow' if warnings else None,
         )
         return True
 
@@ -181,9 +177,7 @@ class HandEyeGuide:
                 mount_guess.mount, self.samples, self._arm, self._intrinsics, rng
             )
         except MimicError as error:
-            self._console.print(
-                f'  no guess yet: {error}', style='yellow', markup=False, soft_wrap=True
-            )
+            self._console.print(f'  no guess yet: {error}', style='yellow', soft_wrap=True)
             return None
         return found.refined.solution
 

@@ -9,7 +9,6 @@ from typing import Final
 
 import numpy as np
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -18,6 +17,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from mimic_camera import CameraParams
 from mimic_core import arguments as command_line
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def guarded(name: str, run: Run, given: argparse.Namespace) -> int:
     """Run a command; print its error and return 2, or 130 when it was stopped."""
     stays = 'finished episodes stay, run it again to go on'
-    return command_line.guarded(name, lambda: run(given, Console()), stays)
+    return command_line.guarded(name, lambda: run(given, Console(markup=False)), stays)
 
 
 def ingest_parser() -> argparse.ArgumentParser:
@@ -275,9 +275,8 @@ def _convert(
 
         def done(outcome: Outcome) -> None:
             if outcome.error:
-                progress.console.print(
-                    f'[red]refused[/] {escape(str(outcome.error))}', soft_wrap=True
-                )
+                said = Text.assemble(('refused', 'red'), f' {outcome.error}')
+                progress.console.print(said, soft_wrap=True)
             seen.add((outcome.domain, outcome.name))
             progress.update(bar, completed=len(seen))
 
@@ -323,8 +322,8 @@ def _inspect(given: argparse.Namespace, console: Console) -> int:
     drop = sum(verdict(quality) == 'drop' for quality in found)
     for quality in found:
         text = verdict(quality)
-        mark = f'[{colours[text]}]{text}[/]'
-        console.print(f'{mark} {quality.name} ({quality.domain}, {quality.duration:.1f} s)')
+        about = f' {quality.name} ({quality.domain}, {quality.duration:.1f} s)'
+        console.print(Text.assemble((text, colours[text]), about))
         for finding in quality.findings:
             console.print(f'    {finding}', soft_wrap=True, highlight=False)
     console.print(f'{len(found)} episodes, {drop} to drop')

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from mimic_identification.results import COLUMNS, rows
@@ -46,14 +45,16 @@ def _share(text: str) -> float:
 
 def show(outcomes: Sequence[Outcome], file: Path) -> None:
     """Print the table and where the files are."""
-    console = Console()
+    console = Console(markup=False)
     if not console.is_terminal:
         console.width = FILE_WIDTH
     table = Table(title='How the joints answer (± half of the 95 % interval)')
     for i, column in enumerate(COLUMNS):
         last = i == len(COLUMNS) - 1
-        table.add_column(escape(column), justify='left' if i == 0 or last else 'right')
+        table.add_column(column, justify='left' if i == 0 or last else 'right')
     for outcome, row in zip(outcomes, rows(outcomes), strict=True):
-        table.add_row(*map(escape, row), style='' if outcome.verdict == GOOD else 'red')
+        table.add_row(*row, style='' if outcome.verdict == GOOD else 'red')
     console.print(table)
-    console.print(f'pictures of {file.parent}/JOINT.png, for the twin: response:={file}')
+    console.print(
+        f'pictures of {file.parent}/JOINT.png, for the twin: response:={file}', soft_wrap=True
+    )

@@ -108,4 +108,6 @@ def run(options: argparse.Namespace, console: Console) -> int:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Be the command."""
     options = build_parser().parse_args(arguments)
-    sys.exit(guarded('track', lambda: run(options, Console()), 'no poses were written'))
+    sys.exit(
+        guarded('track', lambda: run(options, Console(markup=False)), 'no poses were written')
+    )

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     options = _parser().parse_args(arguments)
     stays = 'what is finished stays, the same command goes on'
-    return guarded('evaluate', lambda: _run(options, Console()), stays)
+    return guarded('evaluate', lambda: _run(options, Console(markup=False)), stays)
 
 
 def _parser() -> argparse.ArgumentParser:

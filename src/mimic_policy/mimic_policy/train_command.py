@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import torch
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from mimic_alignment import Mapping as FrameMapping
@@ -100,14 +99,14 @@ def run(options: argparse.Namespace) -> int:
     out = options.out or Path('out/policies') / f'{folder.name}_{options.method}'
     torch.set_num_threads(options.threads or own_cores())
     device = choose_device(options.device)
-    console = Console(stderr=True, highlight=False, quiet=not first_process())
+    console = Console(stderr=True, highlight=False, markup=False, quiet=not first_process())
     data, held_out = _data(options, settings, folder, console)
     mapping = _mapping(options.mapping, data.dataset) if options.mapping else None
     humans = len(data.human.lengths) if data.human else 0
     aside = '' if held_out is None else f' ({held_out.count} more held out)'
     console.print(
         f'{settings.train.method}: {len(data.robot.lengths)} robot{aside} and {humans} human '
-        f'episodes, {settings.train.steps} steps on {device}, into {escape(str(out))}'
+        f'episodes, {settings.train.steps} steps on {device}, into {out}'
     )
     events = out if options.tensorboard else None
     with _Screen(settings.train.steps, events, console) as screen:
@@ -116,11 +115,9 @@ def run(options: argparse.Namespace) -> int:
             held_out=held_out, watch=screen.show, stop=lambda: screen.stopped,
         )  # fmt: skip
     if screen.stopped:
-        console.print(
-            f'stopped; the same command goes on from {escape(str(last))}', soft_wrap=True
-        )
+        console.print(f'stopped; the same command goes on from {last}', soft_wrap=True)
         return _STOPPED
-    console.print(f'done: {escape(str(last))}', soft_wrap=True)
+    console.print(f'done: {last}', soft_wrap=True)
     return 0
 
 

@@ -176,7 +176,7 @@ def _draft(arguments: argparse.Namespace) -> None:
         object_mesh(thing).export(part)  # for who tracks it
     run = dataclasses.replace(run, object=thing)
     path = save_run(run, arguments.run, {part: arguments.run / thing.mesh})
-    Console().print(f'written to {path}')
+    Console(markup=False).print(f'written to {path}', soft_wrap=True)
 
 
 def open_training(
@@ -236,7 +236,7 @@ def open_training(
 def _train(arguments: argparse.Namespace) -> None:
     import torch
 
-    console = Console()
+    console = Console(markup=False)
     torch.set_num_threads(arguments.threads)
     values = (*(IMITATING if arguments.imitate else ()), *arguments.values)
     training = open_training(
@@ -322,7 +322,7 @@ class _Rows:
     """Progress of a table, beside what is printed: a bar on a terminal, lines elsewhere."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Console(stderr=True, highlight=False, markup=False)
         self._bar = _bar(self._console)
         self._job = self._bar.add_task('', total=None)
 
@@ -371,7 +371,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
             f'{100 * low:.0f} to {100 * high:.0f} %', f'{100 * row.distance:.1f} cm',
             f'{row.angle:.2f} rad',
         )  # fmt: skip
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     console.print(table)
     for row in rows:
         if row.remarks:

@@ -30,7 +30,7 @@ def add_commands(commands: Any) -> dict[str, Callable[[argparse.Namespace], None
 
 
 def _mesh(given: argparse.Namespace) -> None:
-    _write_mesh(given.task, given.file, Console())
+    _write_mesh(given.task, given.file, Console(markup=False))
 
 
 def _write_mesh(task: str, file: Path, console: Console) -> None:
@@ -45,7 +45,7 @@ def _write_mesh(task: str, file: Path, console: Console) -> None:
 
 def _show(given: argparse.Namespace) -> None:
     params = from_arguments(ShowingParams, given)
-    console = Console()
+    console = Console(markup=False)
     if given.mesh is not None:
         _write_mesh(params.task, given.mesh, console)
     stream = make_stream(params)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -59,7 +58,7 @@ def add_commands(commands: Any) -> dict[str, Callable[[argparse.Namespace], None
 
 
 def _prepare(given: argparse.Namespace) -> None:
-    console = Console()
+    console = Console(markup=False)
     params = from_arguments(PrepareParams, given)
     folder = given.out or Path('runs') / f'{given.bag.name}_{given.hand}'
     check_folder(folder, given.arm, given.hand)
@@ -86,7 +85,7 @@ def _prepare(given: argparse.Namespace) -> None:
     console.print(summary(prepared, by_name))
     alien = by_name and recorded_of_person(given.bag)
     for remark in (*warnings(prepared, alien), *remarks):
-        console.print(f'[yellow]{escape(remark)}[/]', highlight=False, soft_wrap=True)
+        console.print(remark, style='yellow', highlight=False, soft_wrap=True)
     console.print(
         f'{folder}: look at its pictures, then ./mimic practise train {folder}', soft_wrap=True
     )
