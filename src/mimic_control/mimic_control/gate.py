@@ -60,6 +60,7 @@ class Gate:
         self.ticks = 0
         self.missed_ticks = 0
         self._started = False
+        self._sends = False  # outputs follow each other, though one of them may wait for a tick
         self._stop_reason = ''
         self._enabled_at = -np.inf
         self._clutch: Final = Clutch(p.enable_timeout)
@@ -176,7 +177,7 @@ class Gate:
             raise LimitError(f'speed_scale is {scale}, outside [0, 1]')
         if self.mode != Mode.IDLE:
             raise LimitError(f'mode is {self.mode.name.lower()}, not idle')
-        if not self._output.publish:
+        if not self._sends:
             raise LimitError(self._output.reason or 'the gate sends nothing at present')
         return goal, self.limits.scaled(scale, scale, scale)
 
@@ -236,7 +237,8 @@ class Gate:
         reason = lost or away or self._hold_reason(now)
         state = self._state_of(reason)
         quiet = (lost and self.steering.at_rest) or self.anchor.off_track(now)
-        if not self._started or quiet:
+        self._sends = self._started and not quiet
+        if not self._sends:
             self._give_up_move(now, reason)
             self._output = self._result(state, reason)
             return self._output

@@ -325,6 +325,14 @@ def test_late_and_bunched_ticks_keep_the_speed_in_real_time() -> None:
     np.testing.assert_allclose(bench.q, target, atol=1e-3)
 
 
+def test_a_motion_is_begun_while_an_output_waits_for_the_next_tick() -> None:
+    bench = Bench('idle')
+    bench.run(0.1)
+    assert not bench.tick(0.01 * PERIOD).publish
+    bench.gate.move_to(ROBOT.joint_names, NEAR, 1.0, bench.now)
+    np.testing.assert_allclose(bench.run(3.0).q, NEAR, atol=1e-4)
+
+
 def test_a_trajectory_is_followed_in_its_time() -> None:
     bench = Bench('policy', resume_speed_scale=1.0)
     begin = bench.now
