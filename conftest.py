@@ -24,7 +24,7 @@ os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 
 # Real nodes and emulated devices run in real time, which a shared machine does not always give:
 # one that fails is tried once more, and the closing line counts it as rerun.
-_REAL_TIME = ROOT / 'src/hardware'
+_REAL_TIME = (ROOT / 'src/hardware', ROOT / 'src/mimic_core/test/test_driver_loop.py')
 _FIRST_DOMAIN, _DOMAINS = 20, 80  # 1 to 101 is the safe range on Linux
 # Workers inherit where this run begins, and take turns.
 _START = int(os.environ.setdefault('MIMIC_TEST_RUN', str(os.getpid())))
@@ -33,12 +33,16 @@ _WORKERS = int(os.environ.get('PYTEST_XDIST_WORKER_COUNT', '1'))
 _used = 0
 
 
+def _is_real_time(file: Path) -> bool:
+    return any(file.is_relative_to(path) for path in _REAL_TIME)
+
+
 class _OneAtATime(LoadScopeScheduling):
     """Gives whole files to workers, and all that is of real time to one of them."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split('::', 1)[0]
-        of_real_time = file.endswith('_ros.py') or (ROOT / file).is_relative_to(_REAL_TIME)
+        of_real_time = file.endswith('_ros.py') or _is_real_time(ROOT / file)
         return 'of real time' if of_real_time else file
 
 
@@ -80,7 +84,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker('ros') and not has_ros:
             item.add_marker(pytest.mark.skip(reason='ROS 2 or the built workspace is not sourced'))
-        if item.get_closest_marker('ros') or item.path.is_relative_to(_REAL_TIME):
+        if item.get_closest_marker('ros') or _is_real_time(item.path):
             item.add_marker(pytest.mark.flaky(reruns=1))
         if item.get_closest_marker('hardware') and not os.environ.get('MIMIC_HARDWARE'):
             item.add_marker(pytest.mark.skip(reason='needs a device: set MIMIC_HARDWARE=1'))
