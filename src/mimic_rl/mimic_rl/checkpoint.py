@@ -171,6 +171,7 @@ def save_checkpoint(learner: Learner, folder: Path, physics: str) -> Path:
         'processor': learner.processor,
         'rate': learner.rate,
         'recent': learner.recent,
+        'met': learner.met,
         'demonstration_weight': learner.demonstration_weight,
         'physics': physics,
         'practice': values,
@@ -236,7 +237,7 @@ def save_policy(learner: Learner, folder: Path) -> Path:
     actor, practice = learner.average, learner.practice
     document = {
         'steps': learner.steps,
-        'level': max(practice.level, practice.start_level),
+        'level': min(learner.met, max(practice.level, practice.start_level)),
         'inputs': int(actor.normaliser.mean.shape[0]),
         'actions': int(actor.log_std.shape[0]),
         'layers': list(learner.params.layers),
@@ -351,6 +352,8 @@ def _restore(
         learner.set_rate(float(document['rate']))
         arrays = {k: v.numpy() for k, v in part('practice').items()}
         learner.practice.restore(arrays, document['practice'])
+        reached = max(learner.practice.level, learner.practice.start_level)
+        learner.met = float(document.get('met', reached))  # some did not tell before
     except KeyError as error:
         raise ConfigError(f'{path}: {error} is missing') from error
     except RuntimeError as error:

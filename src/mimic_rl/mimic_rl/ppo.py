@@ -104,6 +104,7 @@ class Learner:
         self.actor.normaliser.update(self._inputs)
         self.critic.normaliser.update(self._known)
         self.average: Final = copy.deepcopy(self.actor).requires_grad_(False)
+        self.met = 0.0  # share of the range of starts, averaged as the policies are
 
     def look_again(self) -> None:
         """Take what is seen from the practice, after it was restored."""
@@ -121,10 +122,11 @@ class Learner:
         batch = self._collect()
         policy, value, divergence = self._learn(batch)
         self.updates += 1
+        met = max(self.practice.level, self.practice.start_level)
         self._follow_success(batch['success'])
         self.actor.normaliser.update(batch['inputs'])
         self.critic.normaliser.update(batch['known'])
-        self._follow_policy()
+        self._follow_policy(met)
         std = self.actor.std()
         success, distance = batch['success'], batch['distance']
         self.seconds += time.perf_counter() - began
@@ -247,9 +249,13 @@ class Learner:
             self.rate = min(self.rate * 1.5, _RATE[1])
         self.set_rate(self.rate)
 
-    def _follow_policy(self) -> None:
-        """Take the policy of now into the average: at first as much as each one before."""
+    def _follow_policy(self, met: float) -> None:
+        """Take the policy of now, and the starts it met, into the averages.
+
+        At first it counts as much as each one before.
+        """
         share = max(1.0 - self.params.average, 1.0 / self.updates)
+        self.met += share * (met - self.met)
         now = self.actor.state_dict()
         with torch.no_grad():
             for name, value in self.average.state_dict().items():

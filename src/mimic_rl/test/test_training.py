@@ -28,6 +28,7 @@ from mimic_rl.checkpoint import (  # noqa: E402
     CheckpointError,
     load_actor,
     load_demonstrations,
+    load_level,
     load_settings,
     save_demonstrations,
     save_policy,
@@ -73,6 +74,30 @@ def test_what_is_learned_is_an_average_of_policies(run, settings, tmp_path):
             wanted = sum(share * policy[name].double() for share, policy in parts)
             torch.testing.assert_close(value.double(), wanted, rtol=1e-5, atol=1e-6)
         training.close()
+
+
+def test_a_policy_claims_the_starts_that_its_average_has_met(run, settings, tmp_path):
+    learning = dataclasses.replace(settings.learning, average=0.5, level=0.4, level_step=0.0)
+    own = dataclasses.replace(settings, learning=learning)
+    levels = iter((0.6, 0.8, 1.0, 1.0))
+
+    def rise(_: object) -> bool:
+        training.learner.practice.level = next(levels)
+        return True
+
+    training = Training(run, own, tmp_path, threads=1)
+    training.run(32 * 2, report=rise, save_every=2)
+    assert load_level(tmp_path) == pytest.approx(0.5)  # both updates count the same
+    training.close()
+    training = Training(run, own, tmp_path, threads=1)
+    training.learner.practice.level = 0.8
+    training.run(32 * 4, report=rise)
+    assert training.learner.practice.level == 1.0
+    assert load_level(tmp_path) == pytest.approx(0.125 * 0.4 + 0.125 * 0.6 + 0.25 * 0.8 + 0.5)
+    training.learner.practice.level = 0.6  # most failed beyond it
+    save_policy(training.learner, tmp_path)
+    assert load_level(tmp_path) == 0.6
+    training.close()
 
 
 def test_a_training_of_before_averages_from_its_checkpoint_on(run, settings, tmp_path):
