@@ -23,13 +23,20 @@ os.environ.setdefault('FASTDDS_BUILTIN_TRANSPORTS', 'UDPv4')
 os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 
 # Real nodes and emulated devices run in real time, which a shared machine does not always give:
-# one that fails is tried once more, and the closing line counts it as rerun.
-_REAL_TIME = (ROOT / 'src/hardware', ROOT / 'src/mimic_core/test/test_driver_loop.py')
+# one that fails is tried once more, and the closing line counts it as rerun. So do files *_ros.py.
+_REAL_TIME = (
+    ROOT / 'src/hardware',
+    ROOT / 'src/mimic_core/test/test_driver_loop.py',
+    ROOT / 'src/mimic_core/test/test_ros_helpers.py',
+    ROOT / 'src/mimic_control/test/test_site.py',
+    ROOT / 'test/test_ros2_control.py',
+)
 _FIRST_DOMAIN, _DOMAINS = 20, 80  # 1 to 101 is the safe range on Linux
-# Workers inherit where this run begins, and take turns.
+# Workers inherit where this run begins, and have a share of the domains each.
 _START = int(os.environ.setdefault('MIMIC_TEST_RUN', str(os.getpid())))
 _WORKER = int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0').removeprefix('gw'))
 _WORKERS = int(os.environ.get('PYTEST_XDIST_WORKER_COUNT', '1'))
+_SHARE = _DOMAINS // _WORKERS
 _used = 0
 
 
@@ -56,7 +63,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 def ros_domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """A ROS domain of this test's own, for itself and the processes that it starts."""
     global _used
-    domain = _FIRST_DOMAIN + (_START + _used * _WORKERS + _WORKER) % _DOMAINS
+    own = _WORKER % _WORKERS * _SHARE + _used % _SHARE
+    domain = _FIRST_DOMAIN + (_START + own) % _DOMAINS
     _used += 1
     monkeypatch.setenv('ROS_DOMAIN_ID', str(domain))
     yield domain

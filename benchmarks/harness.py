@@ -15,6 +15,7 @@ from typing import SupportsFloat
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from mimic_core.errors import UnknownNameError
 
@@ -181,9 +182,10 @@ def save(bench: str, options: Options, rows: Sequence[Row], started: float) -> P
                          ('target', 'left'), ('met', 'left')):  # fmt: skip
         table.add_column(column, justify=side)  # type: ignore[arg-type]
     for row in rows:
-        mark = '' if row.met is None else '[green]yes[/]' if row.met else '[red]no[/]'
+        mark = Text('' if row.met is None else 'yes' if row.met else 'no')
+        mark.stylize('green' if row.met else 'red')
         table.add_row(row.name, f'{row.value:.4g}', row.unit, row.target or '', mark)
-    console = Console()
+    console = Console(markup=False)
     console.print(table)
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f'{bench}.json'

@@ -66,7 +66,7 @@ def _train(
     if left > 0.0 and learner.steps < STEPS:
         print(f'{folder.name}, {name}: at most {left / 60.0:.1f} of {minutes:g} min to go')
         end = time.monotonic() + left
-        with TrainingScreen(Console(), learner.steps, STEPS, end) as screen:
+        with TrainingScreen(Console(markup=False), learner.steps, STEPS, end) as screen:
 
             def report(result: Report) -> bool:
                 screen.show(result)

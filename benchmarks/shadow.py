@@ -146,10 +146,13 @@ def do(cases: Sequence[Case], trials: Trials) -> None:
         return
     os.environ['OMP_NUM_THREADS'] = '1'  # inherited: two processes share the machine
     columns = (
-        TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    )  # fmt: skip
+        TextColumn('{task.description}', markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     context = multiprocessing.get_context('spawn')
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with Progress(*columns, console=Console(stderr=True, markup=False)) as progress:
         bar = progress.add_task('trials', total=len(cases), completed=len(cases) - len(missing))
         with (
             contextlib.suppress(KeyboardInterrupt),

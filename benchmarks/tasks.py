@@ -66,7 +66,7 @@ T = TypeVar('T')
 def run(options: Options) -> list[Row]:
     """Return success of each cell with its interval, what is measured beside it, and targets."""
     evaluation_seeds(options.seed, ROLLOUTS.count)  # raises before hours of work
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, markup=False)
     train = TrainSettings(STEPS_QUICK if options.quick else STEPS)
     kept = Kept.read(KEPT)
     rows: list[Row] = []

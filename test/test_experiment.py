@@ -154,7 +154,10 @@ def test_results_are_whole_or_not_there():
     assert [p.name for p in one.file.parent.iterdir()] == [one.file.name]
     part = {name: value for name, value in whole.items() if name != 'sparc'}
     other = whole | {'cell': vars(usual('push', 'ability', 'co_train'))}
-    for damaged in ('{"succ', '{}', '[]', '7', 'null', json.dumps(part), json.dumps(other)):
+    later = whole | {'cell': vars(one.cell) | {'zoom': 2}}
+    none = whole | {'cell': 'push'}
+    texts = [json.dumps(result) for result in (part, other, later, none)]
+    for damaged in ('{"succ', '{}', '[]', '7', 'null', *texts):
         one.file.write_text(damaged)
         assert cells.result_of(one) is None, damaged
 

@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 
+import pytest
+
 from benchmarks import tasks
 from benchmarks.experiment import figures, settings
 from benchmarks.experiment.cells import CellJob
 from benchmarks.experiment.settings import DataSettings, RolloutSettings, TrainSettings, cells_of
+from mimic_core.errors import ConfigError
 
 NEAR = cells_of(False, only=(settings.NEAR,))
 MOST = settings.ROBOT_COUNTS[-1]
@@ -30,6 +33,8 @@ def test_the_near_view_has_the_tables_cells_of_the_first_task():
     ]
     assert [c for c in cells_of(False) if c.near] == cells_of(True, only=(settings.NEAR,)) == NEAR
     assert not any(c.near for c in cells_of(False, only=('pick_place',)))
+    with pytest.raises(ConfigError, match='--only near scaling: none is of both'):
+        cells_of(False, only=(settings.SCALING, settings.NEAR))
     (one,) = cells_of(False, only=(settings.NEAR, 'allegro', 'co_train'))
     assert one == replace(WHOLE, near=True) and one.name == f'{WHOLE.name}-near'
 

@@ -75,9 +75,9 @@ def result_of(job: CellJob) -> dict[str, Any] | None:
     try:
         found: dict[str, Any] = json.loads(job.file.read_text())
         whole = all(name in found for name in (*FIELDS, 'checkpoint'))
+        return found if whole and Cell(**found['cell']) == job.cell else None
     except (ValueError, TypeError):
-        return None  # it was written by a machine that lost power
-    return found if whole and Cell(**found['cell']) == job.cell else None
+        return None  # of a machine that lost power, or of a later commit
 
 
 def work_of(job: CellJob) -> dict[str, float]:

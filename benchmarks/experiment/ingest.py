@@ -1,6 +1,7 @@
 """Bags of demonstrations and videos → the datasets of the experiment."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -81,7 +82,7 @@ def training_set(
     """Return the first demonstrations and videos of a dataset, by seed."""
     whole = load(dataset_folder(task, hand, data), size, region=region)
     kept = _first(whole, 'robot', robots) + _first(whole, 'human', videos)
-    return Dataset(whole.meta, tuple(kept))
+    return replace(whole, episodes=tuple(kept))
 
 
 def _first(dataset: Dataset, domain: Domain, count: int) -> list[EpisodeArrays]:

@@ -135,7 +135,7 @@ def cells_of(quick: bool, *, only: tuple[str, ...] = ()) -> list[Cell]:
     """Return the cells to do, in the order in which they are done.
 
     Args:
-        quick: One task, two hands, three methods, unless others are named.
+        quick: One task, two hands, three methods, unless others are named, NEAR too.
         only: Names of tasks, hands or methods; a cell must have one of each kind that is named.
             Cells of the control are there only when it is named; those of more or fewer
             demonstrations and videos when nothing is named, or SCALING; those of the near view
@@ -143,8 +143,11 @@ def cells_of(quick: bool, *, only: tuple[str, ...] = ()) -> list[Cell]:
 
     Raises:
         UnknownNameError: A name is none of these.
+        ConfigError: NEAR and SCALING are two experiments, and both are named.
     """
     check_names('task, hand or method', only, (*TASKS, *HANDS, *METHODS, SCALING, NEAR, FINISHED))
+    if NEAR in only and SCALING in only:
+        raise ConfigError(f'--only {NEAR} {SCALING}: none is of both; name one, then the other')
     only = tuple(name for name in only if name != FINISHED)
 
     def named(known: tuple[str, ...]) -> tuple[str, ...]:

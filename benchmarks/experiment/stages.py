@@ -33,8 +33,8 @@ class Stages:
         self.short: dict[TaskHand, int] = {}  # demonstrations where there are fewer than wanted
         self.failed: dict[str, str] = {}  # why, by the name of the cell
         self._bar = Progress(
-            TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(),
-            TimeElapsedColumn(), TextColumn('{task.fields[rest]}'), console=console,
+            TextColumn('{task.description}', markup=False), BarColumn(), MofNCompleteColumn(),
+            TimeElapsedColumn(), TextColumn('{task.fields[rest]}', markup=False), console=console,
             disable=not console.is_terminal,
         )  # fmt: skip
 

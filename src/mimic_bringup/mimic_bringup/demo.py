@@ -81,7 +81,7 @@ def present(options: argparse.Namespace) -> dict[str, Path]:
     with _console.status('reading the episode'):
         streams = read_streams(episode, robot)
     video = options.out / 'demo.mp4'
-    columns = (TextColumn('{task.description}'), BarColumn(), TimeRemainingColumn())
+    columns = (TextColumn('{task.description}', markup=False), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=_console) as bar:
         job = bar.add_task('drawing the video', total=1.0)
         write_video(

@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_arguments(parser, BareHandParams)
     given = parser.parse_args(arguments)
     console = Console(stderr=True, highlight=False, markup=False)
-    columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn('{task.description}', markup=False), BarColumn(), MofNCompleteColumn())
     try:
         if given.count < 1:
             raise MimicError(f'--count must be at least 1, is {given.count}')

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from mimic_core.arrays import FloatArray, checked
 from mimic_core.errors import ConfigError, MimicError, ShapeError
 from mimic_dataset.errors import EpisodeError
+from mimic_dataset.video import WHOLE, Region
 
 Domain = Literal['robot', 'human']
 Frames = npt.NDArray[np.uint8]  # (T, H, W, 3) rgb; an array or a memory map
@@ -216,6 +217,7 @@ class Dataset:
 
     meta: DatasetMeta
     episodes: Sequence[EpisodeArrays] = field(default_factory=tuple)
+    region: Region = WHOLE  # of the agent view that the pictures show
 
     def __post_init__(self) -> None:
         for episode in self.episodes:

@@ -266,9 +266,13 @@ def _convert(
 ) -> Converted:
     workers = make_workers(given.workers, given.ray)
     columns = (
-        TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        TextColumn('left'), TimeRemainingColumn(),
-    )  # fmt: skip
+        TextColumn('{task.description}', markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn('left'),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         bar = progress.add_task('episodes', total=len(jobs))
         seen: set[tuple[Domain, str]] = set()
@@ -323,7 +327,7 @@ def _inspect(given: argparse.Namespace, console: Console) -> int:
     for quality in found:
         text = verdict(quality)
         about = f' {quality.name} ({quality.domain}, {quality.duration:.1f} s)'
-        console.print(Text.assemble((text, colours[text]), about))
+        console.print(Text.assemble((text, colours[text]), about), soft_wrap=True)
         for finding in quality.findings:
             console.print(f'    {finding}', soft_wrap=True, highlight=False)
     console.print(f'{len(found)} episodes, {drop} to drop')

@@ -110,7 +110,7 @@ def load(
             if watch is not None:
                 watch(len(episodes) + 1, total)
             episodes.append(next(found))
-    return Dataset(meta, tuple(episodes))
+    return Dataset(meta, tuple(episodes), region)
 
 
 def roots_of(path: Path) -> list[Path]:

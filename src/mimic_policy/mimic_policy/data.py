@@ -3,11 +3,12 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
+from mimic_core.errors import ConfigError
 from mimic_dataset import Dataset, EpisodeArrays
 from mimic_policy.meta import PolicyMeta, Size
 from mimic_policy.scaling import make_meta, strides, used_episodes
@@ -44,6 +45,11 @@ def prepare(
     Raises:
         ConfigError: The dataset lacks what the method needs; says what.
     """
+    if dataset.region != params.agent_region:
+        raise ConfigError(
+            f'pictures of {dataset.region} were loaded for a policy that looks at '
+            f'{params.agent_region}: give `load` the region of the training'
+        )
     robots, humans = used_episodes(dataset, params.method)
     meta = make_meta(dataset, robots, humans, params, recorded)
     robot_stride, human_stride = strides(robots, humans, params)
@@ -55,7 +61,7 @@ def prepare(
         meta,
         Windows(robots, meta, robot_stride),
         Windows(humans, meta, human_stride) if humans else None,
-        Dataset(dataset.meta, used),
+        replace(dataset, episodes=used),
         hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16],
         {f'{e.domain} episode {e.name}': contents_of(e) for e in used},
     )

@@ -72,9 +72,14 @@ def _run(options: argparse.Namespace, console: Console) -> int:
         execution=ExecutionParams(), twin=pictures_for(meta),
     )  # fmt: skip
     bar = Progress(
-        TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        TextColumn('left'), TimeRemainingColumn(), console=console,
-    )  # fmt: skip
+        TextColumn('{task.description}', markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn('left'),
+        TimeRemainingColumn(),
+        console=console,
+    )
     good = 0
 
     def progress(rollout: Rollout) -> None:

@@ -5,6 +5,7 @@ import math
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from types import FrameType
@@ -106,7 +107,8 @@ def run(options: argparse.Namespace) -> int:
     aside = '' if held_out is None else f' ({held_out.count} more held out)'
     console.print(
         f'{settings.train.method}: {len(data.robot.lengths)} robot{aside} and {humans} human '
-        f'episodes, {settings.train.steps} steps on {device}, into {out}'
+        f'episodes, {settings.train.steps} steps on {device}, into {out}',
+        soft_wrap=True,
     )
     events = out if options.tensorboard else None
     with _Screen(settings.train.steps, events, console) as screen:
@@ -178,7 +180,7 @@ def _split(
             f'{folder}: --hold-out {count} of {len(robots)} robot episodes leaves none to train on'
         )
     kept = (*robots[:-count], *dataset.of('human'))
-    return Dataset(dataset.meta, kept), tuple(robots[-count:])
+    return replace(dataset, episodes=kept), tuple(robots[-count:])
 
 
 def _mapping(file: Path, dataset: Dataset) -> FrameMapping:
@@ -212,9 +214,13 @@ class _Screen:
         self._steps, self._console = steps, console
         self._told = -math.inf  # [s] when the last line was
         self._bar = Progress(
-            TextColumn('{task.description}'), BarColumn(), TaskProgressColumn(),
-            TextColumn('{task.fields[rest]}'), console=console, disable=not console.is_terminal,
-        )  # fmt: skip
+            TextColumn('{task.description}', markup=False),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn('{task.fields[rest]}', markup=False),
+            console=console,
+            disable=not console.is_terminal,
+        )
         self._job = self._bar.add_task('training', total=steps, rest='')
         self._events = events
         self._writer: EventWriter | None = None

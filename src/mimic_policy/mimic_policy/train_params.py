@@ -13,6 +13,7 @@ CO_TRAIN: Final = 'co_train'
 RANDOM_MAP: Final = 'random_map'
 IMMIMIC_V: Final = 'immimic_v'
 IMMIMIC_A: Final = 'immimic_a'
+SMALLEST_SIDE: Final = 0.05  # [1] of a picture, that a region may have
 METHODS: Final = (ROBOT_ONLY, FINE_TUNE, CO_TRAIN, RANDOM_MAP, IMMIMIC_V, IMMIMIC_A)
 
 
@@ -96,7 +97,13 @@ class TrainParams:
     def __post_init__(self) -> None:
         if len(self.region) != 4:
             raise ConfigError(f'region = {self.region}: left, top, right and bottom are wanted')
-        Region(*self.region)  # raises
+        region = Region(*self.region)  # raises
+        sides = (region.right - region.left, region.bottom - region.top)
+        if min(sides) < SMALLEST_SIDE:
+            raise ConfigError(
+                f'region = {self.region}: a side of {min(sides):g} of the picture shows next to '
+                f'nothing; {SMALLEST_SIDE} is the least'
+            )
 
     @property
     def agent_region(self) -> Region:

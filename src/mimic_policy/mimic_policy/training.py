@@ -140,6 +140,16 @@ def train(
                 trainer.resume(begun)
         curve = _Curve(run, trainer.step_number) if rank == 0 else None
         last = found[-1] if found else run
+
+        def compare() -> dict[str, float]:
+            if curve is None or held_out is None:
+                return {}
+            errors = held_out.errors(trainer.policy())
+            curve.add({'step': trainer.step_number, **errors})
+            return errors
+
+        if begun is not None and curve is not None and not curve.compared:
+            compare()  # it was killed before that
         while not trainer.done:
             trainer.step()
             number = trainer.step_number
@@ -154,9 +164,7 @@ def train(
                 if number % settings.train.save_every == 0 or trainer.done or ending:
                     began = time.perf_counter()
                     last = trainer.save()
-                    if held_out is not None:
-                        errors = held_out.errors(trainer.policy())
-                        curve.add({'step': number, **errors})
+                    errors = compare()
                     trainer.forecast.took_saving(time.perf_counter() - began)
                 if watch:
                     watch(trainer, {**(entry or {}), **errors} or None)
@@ -210,6 +218,10 @@ class _Curve:
         with writing(self._file):
             run.mkdir(parents=True, exist_ok=True)
             kept = [line for line in read_curve(run) if line['step'] <= step]
+            # The policy of that step, with demonstrations that are held out
+            self.compared = any(
+                line['step'] == step and 'held_out_position' in line for line in kept
+            )
             part = self._file.with_name(f'{CURVE}.part')
             part.write_text(''.join(json.dumps(line) + '\n' for line in kept))
             part.replace(self._file)

@@ -86,6 +86,28 @@ def test_a_curve_tells_how_each_checkpoint_does_and_learning_is_as_without(held,
     assert held_out.errors(load_policy(plain)) == held_out.errors(policy)
 
 
+class KilledError(Exception):
+    """Stands for SIGKILL."""
+
+
+@pytest.mark.parametrize('last', [4, 6])
+def test_a_comparison_that_was_killed_is_made_when_training_goes_on(held, tmp_path, last):
+    held_out, data, settings = held
+    train(data, settings, tmp_path / 'whole', held_out=held_out)
+
+    class Dies:
+        def errors(self, policy):
+            if [line['step'] for line in read_curve(tmp_path / 'cut')][-1] == last:
+                raise KilledError
+            return held_out.errors(policy)
+
+    with pytest.raises(KilledError):
+        train(data, settings, tmp_path / 'cut', held_out=Dies())
+    for _ in range(2):  # and a finished one stays as it is
+        train(data, settings, tmp_path / 'cut', held_out=held_out)
+        assert read_curve(tmp_path / 'cut') == read_curve(tmp_path / 'whole')
+
+
 def test_windows_in_a_batch_are_predicted_as_each_alone(held):
     _, data, settings = held
     policy = Trainer(data, settings.train, settings.network, settings.diffusion, None).policy()

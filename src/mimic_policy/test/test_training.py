@@ -210,6 +210,7 @@ def test_an_empty_dataset_is_refused(tmp_path, robots, humans, method, message):
         ({'dilations': (1, 0)}, 'dilations = .* must be 1..16'),
         ({'widths': (12,)}, 'widths'),
         ({'region': (0.2, 0.1, 0.2, 0.9)}, 'region: left 0.2 and right 0.2 are not'),
+        ({'region': (0.2, 0.1, 0.21, 0.9)}, 'region = .*: a side of 0.01 of the picture shows'),
         ({'region': (0.2, 0.1)}, 'region = .*: left, top, right and bottom are wanted'),
         ({'inference_steps': 500}, 'inference_steps = 500 is more than'),
         ({'method': 'magic'}, 'method'),

@@ -6,6 +6,7 @@ from reaching import META, SIDE, dataset
 
 from mimic_core.errors import ConfigError
 from mimic_dataset import Dataset
+from mimic_dataset.video import Region
 from mimic_policy.data import prepare
 from mimic_policy.poses import encode_state
 from mimic_policy.train_params import TrainParams
@@ -107,3 +108,15 @@ def test_a_robot_episode_without_state_is_refused_by_name(episodes):
     blind = dataclasses.replace(episodes.episodes[0], name='blind', state=None)
     with pytest.raises(ConfigError, match='robot episode blind: no state'):
         prepare(Dataset(META, (blind,)), _params(method='robot_only'))
+
+
+def test_pictures_of_another_region_than_the_training_s_are_refused(episodes):
+    part = (0.5, 0.5, 1.0, 1.0)
+    with pytest.raises(
+        ConfigError, match=r'pictures of Region\(left=0\.0.* give `load` the region'
+    ):
+        prepare(episodes, _params(region=part))
+    cut = dataclasses.replace(episodes, region=Region(*part))
+    assert prepare(cut, _params(region=part)).dataset.region == Region(*part)
+    with pytest.raises(ConfigError, match=r'pictures of Region\(left=0\.5'):
+        prepare(cut, _params())

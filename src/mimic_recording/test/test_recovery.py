@@ -3,7 +3,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -188,9 +187,11 @@ def test_sigkill_loses_at_most_what_was_not_flushed(bench, definitions):
         prefixes=[str(p) for p in definitions._prefixes],
     )
     process = subprocess.Popen([sys.executable, '-c', script], stdout=subprocess.PIPE, text=True)
-    time.sleep(1.5)
+    begun = [process.stdout.readline()]
+    while int(begun[-1].split()[1]) < 200:
+        begun.append(process.stdout.readline())
     process.send_signal(signal.SIGKILL)
-    lines = process.stdout.read().splitlines()
+    lines = [*begun, *process.stdout.read().splitlines()]
     process.wait(10)
     written = max(int(line.split()[1]) for line in lines if len(line.split()) == 2)
     assert written > 50

@@ -256,15 +256,18 @@ def _train(arguments: argparse.Namespace) -> None:
         training.run(arguments.steps, film_every=arguments.film_every, report=report)
     training.close()
     if training.no_films:
-        console.print(f'no films: {training.no_films}')
+        console.print(f'no films: {training.no_films}', soft_wrap=True)
     console.print(f'{training.learner.steps:,} steps, in {training.folder}', soft_wrap=True)
 
 
 def _bar(console: Console) -> Progress:
     """Return a bar that is only there on a terminal."""
     columns = (
-        TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-    )  # fmt: skip
+        TextColumn('{task.description}', markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     return Progress(*columns, console=console, disable=not console.is_terminal)
 
 

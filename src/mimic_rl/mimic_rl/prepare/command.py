@@ -65,7 +65,11 @@ def _prepare(given: argparse.Namespace) -> None:
     task = given.task or recorded_task(given.bag) or given.bag.name
     fixtures, start_box = _table(task, given.fixtures)
     video = DemonstrationVideo(given.bag, given.camera, _pose(given.camera_pose))
-    columns = (SpinnerColumn(), TextColumn('{task.description}'), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn('{task.description}', markup=False),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as progress:
         row = progress.add_task('tracking')
         prepared = prepare(
