@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +31,7 @@ from mimic_rl.stepper import STEPPERS
 from mimic_rl.twin_task import TASK_FILE
 
 if TYPE_CHECKING:
+    from mimic_rl.comparison import Row
     from mimic_rl.ppo import Report  # torch takes seconds
     from mimic_rl.training import Training
 
@@ -344,18 +346,40 @@ class _Rows:
             self._console.print(f'{share}{text}', soft_wrap=True)
 
 
+def _scores(rows: Sequence['Row']) -> Table:
+    """Return a line for each method and a column for each setting, which fit into 80 columns."""
+    settings = list(dict.fromkeys(row.met for row in rows))
+    cells = {(row.method, row.met): row for row in rows}
+    table = Table(
+        title='success, its 95 % interval, medians of what is left to the last target',
+        show_lines=True,
+    )
+    table.add_column('')
+    for met in settings:
+        table.add_column(met, justify='right')
+    for method in dict.fromkeys(row.method for row in rows):
+        texts = [_cell(cells[key]) if (key := (method, met)) in cells else '' for met in settings]
+        table.add_row(method, *texts)
+    return table
+
+
+def _cell(row: 'Row') -> str:
+    low, high = (100.0 * bound for bound in row.interval)
+    turn = math.degrees(row.angle)
+    return (
+        f'{100.0 * row.success:.0f} %\n{low:.0f} to {high:.0f} %\n'
+        f'{1000.0 * row.distance:.0f} mm, {turn:.{0 if turn >= 10.0 else 1}f}°'
+    )
+
+
 def _evaluate(arguments: argparse.Namespace) -> None:
     from mimic_recording.bag import write_text
-    from mimic_rl.comparison import Row, compare
+    from mimic_rl.comparison import compare
 
-    table = Table(title=f'{arguments.run}, {arguments.episodes} episodes each; medians')
-    words = ('met', 'method')
-    for column in (*words, 'success', '95 %', 'distance', 'turn'):
-        table.add_column(column, justify='left' if column in words else 'right')
     path = arguments.run / f'evaluation-{arguments.name}.json'
     part = path.with_suffix('.part.json')
 
-    def keep(rows: Sequence[Row]) -> None:
+    def keep(rows: Sequence['Row']) -> None:
         text = json.dumps([dataclasses.asdict(row) for row in rows], indent=1) + '\n'
         with writing(part, ConfigError):
             write_text(part, text)
@@ -367,15 +391,9 @@ def _evaluate(arguments: argparse.Namespace) -> None:
             watch=screen.show, keep=keep,
         )  # fmt: skip
     part.replace(path)
-    for row in rows:
-        low, high = row.interval
-        table.add_row(
-            row.met, row.method, f'{100 * row.success:.0f} %',
-            f'{100 * low:.0f} to {100 * high:.0f} %', f'{100 * row.distance:.1f} cm',
-            f'{row.angle:.2f} rad',
-        )  # fmt: skip
     console = Console(highlight=False, markup=False)
-    console.print(table)
+    console.print(f'{arguments.run}: {arguments.episodes} episodes each', soft_wrap=True)
+    console.print(_scores(rows))
     for row in rows:
         if row.remarks:
             console.print(f'{row.met}, {row.method}: {row.remarks}', soft_wrap=True)

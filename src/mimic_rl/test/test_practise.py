@@ -9,6 +9,7 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='what learning needs is not installed')
 
+from rich.console import Console  # noqa: E402
 from small_training import call  # noqa: E402
 
 from mimic_core.errors import ConfigError, LimitError, NotFiniteError  # noqa: E402
@@ -19,7 +20,16 @@ from mimic_rl.checkpoint import (  # noqa: E402
     load_level,
     load_settings,
 )
-from mimic_rl.comparison import GATE, LATE, PHYSICS, REPLAY, STARTS, compare  # noqa: E402
+from mimic_rl.comparison import (  # noqa: E402
+    AWARE,
+    GATE,
+    LATE,
+    PHYSICS,
+    REPLAY,
+    STARTS,
+    Row,
+    compare,
+)
 from mimic_rl.evaluation import OUTSIDE, evaluate  # noqa: E402
 from mimic_rl.params import (  # noqa: E402
     IMITATING,
@@ -347,6 +357,23 @@ def test_an_evaluation_tells_how_far_it_is_where_no_terminal_is(folder, monkeypa
     assert 'of 8' not in said.out and '8 of 8, ' in said.err
     assert said.err.splitlines()[0] == 'cloning what replays do'
     assert said.err.splitlines()[1].startswith(f'1 of 8, {STARTS}, learned: ')
+
+
+def test_the_scores_fit_into_80_columns(capsys):
+    """A line of the table for each method, whatever stood in which setting."""
+    far = Row(LATE, AWARE, 1.0, (0.93, 1.0), 0.212, 3.1, 0.5, 50)
+    near = Row(STARTS, 'fixed_target', 0.94, (0.838, 0.979), 0.0123, 0.0201, 0.5, 50)
+    rows = [near, *(dataclasses.replace(far, met=met) for met in (STARTS, PHYSICS, GATE, LATE))]
+    Console(width=80, markup=False).print(practise._scores(rows))
+    said = capsys.readouterr().out
+    assert '…' not in said and max(map(len, said.splitlines())) <= 80
+    cells = [[c.strip() for c in re.split('[│┃]', line)][1:-1] for line in said.splitlines()[1:]]
+    lines = [c for c in cells if c and c[1:] != [''] * 4]
+    first = next(k for k, c in enumerate(lines) if c[0] == 'fixed_target')
+    assert [c[1] for c in lines[first : first + 3]] == ['94 %', '84 to 98 %', '12 mm, 1.2°']
+    assert lines[first][2:] == [''] * 3
+    assert lines[first + 3] == ['object-aware', *['100 %'] * 4]
+    assert lines[first + 5] == ['', *['212 mm, 178°'] * 4]
 
 
 def test_an_evaluation_that_is_stopped_leaves_its_rows(folder, monkeypatch, capsys):
