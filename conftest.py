@@ -18,8 +18,6 @@ sys.path.insert(0, str(ROOT))
 os.environ.setdefault('MUJOCO_GL', 'egl')
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 os.environ.setdefault('LP_NUM_THREADS', '0')  # of the software renderer
-# Killed processes leave shared memory behind; tests kill many.
-os.environ.setdefault('FASTDDS_BUILTIN_TRANSPORTS', 'UDPv4')
 os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 
 # Real nodes and emulated devices run in real time, which a shared machine does not always give:

@@ -1,5 +1,6 @@
 """./mimic on machines that lack something: one sentence and a non-zero exit code."""
 
+import fcntl
 import os
 import shutil
 import stat
@@ -55,6 +56,23 @@ def test_help_names_every_command():
 def test_an_unknown_command_is_refused():
     done = mimic(ROOT, 'dmeo')
     assert done.returncode == 1 and "no command 'dmeo'" in done.stderr
+
+
+def test_shared_memory_of_killed_processes_is_removed_and_no_other():
+    memory = Path('/dev/shm')
+    names = [f'fastrtps_{os.getpid():015d}{digit}' for digit in '01']
+    left, used = ([memory / name, memory / f'{name}_el'] for name in names)
+    try:
+        for file in left + used:
+            file.write_bytes(b'')
+        with used[1].open('ab') as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            done = mimic(ROOT, 'shell', '-c', 'true')
+            assert done.returncode == 0, done.stderr
+            assert not any(file.exists() for file in left) and all(file.exists() for file in used)
+    finally:
+        for file in left + used:
+            file.unlink(missing_ok=True)
 
 
 def test_a_python_that_does_not_fit(clone):
