@@ -32,6 +32,7 @@ def status_to_msg(status: GateStatus, names: Sequence[str], now: float) -> Contr
         state=int(status.state),
         source=status.source,
         reason=status.reason,
+        enable_missing=status.enable_missing,
         limited=list(status.limited),
         joint_names=list(names),
         position=array.array('d', status.position.tobytes()),

@@ -272,6 +272,7 @@ class Gate:
             state=out.state,
             source=source,
             reason=out.reason,
+            enable_missing=self._enable_missing(now),
             limited=out.limited,
             position=out.q,
             velocity=out.v,
@@ -357,7 +358,7 @@ class Gate:
             return self._stop_reason
         if self.mode == Mode.IDLE and self._move is None:
             return ''
-        if self.params.require_enable and not self._enabled(now):
+        if self._enable_missing(now):
             return 'control/enable is not held'
         if self.neighbour is not None and (stale := self.neighbour.stale(now)):
             return stale
@@ -367,6 +368,9 @@ class Gate:
             return self.intake.stale(now)
         stale = self.intake.stale(now)
         return self._clutch.lost(now) or (stale and f'a person took over: {stale}')
+
+    def _enable_missing(self, now: float) -> bool:
+        return self.params.require_enable and not self._enabled(now)
 
     def _enabled(self, now: float) -> bool:
         return 0.0 <= now - self._enabled_at <= self.params.enable_timeout

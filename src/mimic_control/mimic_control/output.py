@@ -44,6 +44,7 @@ class GateStatus:
     state: Mode
     source: str  # topic whose commands are followed
     reason: str
+    enable_missing: bool  # control/enable is required and not held
     limited: tuple[str, ...]
     position: FloatArray  # (J,)
     velocity: FloatArray  # (J,)

@@ -214,10 +214,11 @@ def test_the_deadman_must_be_held() -> None:
     bench = Bench(require_enable=True)
     out = bench.run(0.1, NEAR)
     assert (out.state, out.reason) == (Mode.HOLD, 'control/enable is not held')
+    assert bench.gate.status(bench.now).enable_missing
     for _ in range(30):
         bench.gate.enable(True, bench.now)
         out = bench.run(0.03, NEAR)
-    assert out.state == Mode.SHADOW
+    assert out.state == Mode.SHADOW and not bench.gate.status(bench.now).enable_missing
     assert bench.run(0.25, NEAR).state == Mode.SHADOW
     assert bench.run(0.09, NEAR).state == Mode.HOLD, 'too old'
     bench.gate.enable(True, bench.now)

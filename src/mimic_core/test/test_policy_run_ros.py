@@ -91,6 +91,16 @@ def world(ros_domain, monkeypatch):
     context.try_shutdown()
 
 
+def test_it_is_known_that_the_gate_waits_for_the_deadman_switch(world):
+    from mimic_interfaces.msg import ControlStatus
+
+    assert world.server.enabled
+    world.gate._on_status(ControlStatus(mode=ControlStatus.POLICY, enable_missing=True))
+    assert not world.server.enabled
+    world.gate._on_status(ControlStatus(mode=ControlStatus.POLICY))
+    assert world.server.enabled
+
+
 def test_a_motion_that_never_ends_is_cancelled(world):
     from rclpy.task import Future
 

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from mimic_core.errors import MimicError, StaleInputError
-from mimic_core.policy_run import Counts, State, Tick
+from mimic_core.policy_run import NOT_ENABLED, Counts, State, Tick
 from mimic_description import RobotModel
 from mimic_policy.execution import Executor
 from mimic_policy.execution_params import ExecutionParams
@@ -62,13 +62,14 @@ class Runner:
         self._running, self._state = False, State.IDLE
         self._forget()
 
-    def tick(self, now: float, driving: bool = True) -> Tick:
+    def tick(self, now: float, driving: bool = True, enabled: bool = True) -> Tick:
         """Return what to command now.
 
         Args:
             now: [s].
             driving: The gate listens; else a person drives, and what was predicted before the
                 hand-back is not followed.
+            enabled: The gate does not wait for control/enable; else it is as with a person.
         """
         if now < self._now:  # the clock was set back
             self._forget()
@@ -79,6 +80,9 @@ class Runner:
         if not driving:
             self._forget()
             return self._to(State.PERSON, '')
+        if not enabled:
+            self._forget()
+            return self._to(State.HOLD, NOT_ENABLED)
         try:
             self.observer.check(now)
             q = self.observer.begin(now)

@@ -41,7 +41,7 @@ class World:
     def measured(self):
         return np.append(self.q[:7], np.minimum(self.q[7:], self.held_at))
 
-    def run(self, duration, *, driving=True):
+    def run(self, duration, *, driving=True, enabled=True):
         """Go on; returns what was said, at the rate of commands."""
         said = []
         for _ in range(round(duration / PERIOD)):
@@ -54,7 +54,7 @@ class World:
                     blank = np.zeros((480, 640, 3), np.uint8)
                     self.runner.observer.picture(camera, lambda b=blank: b, now)
                 self.policy.time = now
-                said.append(self.runner.tick(now, driving))
+                said.append(self.runner.tick(now, driving, enabled))
                 if said[-1].q is not None:
                     self.q = said[-1].q
             self.ticks += 1
@@ -207,6 +207,19 @@ def test_a_person_drives_and_hands_back(robot):
     assert np.abs(first - said[-1].q).max() > 0.02  # it goes on, to what it wants itself
     moves = np.abs(np.diff([t.q for t in said if t.q is not None], axis=0)).max(axis=0)
     assert (moves <= robot.limits.max_speed * 0.031).all()
+
+
+def test_it_waits_for_the_deadman_switch(robot):
+    """What was predicted before is not followed after; it begins where the robot is."""
+    world = World(robot)
+    world.runner.start(0.0)
+    world.run(1.0)
+    said = world.run(1.0, enabled=False)
+    assert {(t.state, t.reason) for t in said} == {(State.HOLD, 'control/enable is not held')}
+    stood, asked = world.q.copy(), len(world.policy.seen)
+    said = world.run(1.0)
+    assert len(world.policy.seen) > asked and said[0].reason == 'waiting for the first chunk'
+    assert next(t.q for t in said if t.q is not None) == pytest.approx(stood, abs=1e-6)
 
 
 def test_a_clock_that_is_set_back(robot):

@@ -12,7 +12,7 @@ from mimic_core.command import NamedPositions
 from mimic_core.errors import LimitError, MimicError, StaleInputError
 from mimic_core.frames import PALM
 from mimic_core.joint_history import JointHistory
-from mimic_core.policy_run import Counts, State, Tick
+from mimic_core.policy_run import NOT_ENABLED, Counts, State, Tick
 from mimic_description import RobotModel
 from mimic_object_tracking.symmetry import Symmetry
 from mimic_retargeting import ArmIK
@@ -169,12 +169,14 @@ class PracticeRunner:
         """Take that it is not known where the object is though it is seen, and why."""
         self._unseen = why
 
-    def tick(self, now: float, driving: bool = True) -> Tick:
+    def tick(self, now: float, driving: bool = True, enabled: bool = True) -> Tick:
         """Return what to command now.
 
         Args:
             now: [s].
             driving: The gate listens; else a person drives, and the run begins anew after it.
+            enabled: The gate does not wait for control/enable; else the run stands, and goes on
+                from where the robot is then.
         """
         if now < self._now:  # the clock was set back
             self._sightings.clear()
@@ -188,6 +190,8 @@ class PracticeRunner:
         if not driving:
             self._anew()
             return self._nothing(State.PERSON, '')
+        if not enabled:
+            return self._nothing(State.HOLD, NOT_ENABLED)
         try:
             q = self.history.latest(now, self.params.max_state_age)
             pose = self._object(now)

@@ -87,7 +87,7 @@ class World:
         self.queue, self.next_picture, self.next_joints = [], 10.0, 10.0
         self.commands, self.last = [], None
 
-    def tick(self, driving=True):
+    def tick(self, driving=True, enabled=True):
         while self.next_joints <= self.now:
             if self.measures:
                 self.runner.history.add(self.names, self.q, self.next_joints)
@@ -99,7 +99,7 @@ class World:
         while self.queue and self.queue[0][0] + self.delay <= self.now:
             stamp, pose = self.queue.pop(0)
             self.runner.see(pose, stamp)
-        self.last = self.runner.tick(self.now, driving)
+        self.last = self.runner.tick(self.now, driving, enabled)
         if self.last.q is not None:
             self.commands.append((self.now, self.last.q))
             if self.follows:
@@ -440,6 +440,33 @@ def test_after_a_person_it_begins_anew(world):
     world.until(lambda: world.runner.phase is Phase.FOLLOW)
     assert len(world.policy.begun) == 2
     np.testing.assert_allclose(world.commands[0][1], world.policy.robot.home, atol=1e-6)
+
+
+def test_the_way_waits_for_the_deadman_switch(world):
+    """What was planned does not run on without the robot, which then would cut across."""
+    world.runner.start(world.now)
+    assert world.go(5.0, enabled=False).reason == 'control/enable is not held'
+    assert not world.commands and world.runner.phase is Phase.SEEK
+    world.until(lambda: world.runner.phase is Phase.APPROACH)
+    world.go(1.0)
+    world.go(5.0, enabled=False)
+    stood, world.commands = world.q.copy(), []
+    world.until(lambda: world.runner.phase is Phase.FOLLOW)
+    np.testing.assert_allclose(world.commands[0][1], stood, atol=1e-6)
+    moves = np.abs(np.diff([q for _, q in world.commands], axis=0)).max(axis=0)
+    assert (moves <= world.policy.robot.limits.max_speed * TICK * 1.01).all()
+
+
+def test_the_policy_waits_for_the_deadman_switch(world):
+    world.follow()
+    decided, stood = len(world.policy.seen), world.q.copy()
+    assert world.go(20.0, enabled=False).reason == 'control/enable is not held'
+    assert len(world.policy.seen) == decided and world.runner.over is None
+    world.commands.clear()
+    assert world.go(0.5).state == State.RUNNING
+    assert world.runner.phase is Phase.FOLLOW and len(world.policy.begun) == 1
+    assert len(world.policy.seen) > decided
+    assert np.abs(world.commands[0][1] - stood).max() < 0.05
 
 
 def test_a_clock_that_was_set_back_begins_anew(world):

@@ -60,7 +60,7 @@ class PolicyRunNode(Node):
         now = ros.now(self)
         with ros.publishing(self):
             self._server.step(now)
-            tick = self._runner.tick(now, self._server.driving)
+            tick = self._runner.tick(now, self._server.driving, self._server.enabled)
             if tick.command is not None:
                 self._command.publish(conversions.command_to_msg(tick.command))
             self._server.feed(tick, now)
@@ -113,6 +113,11 @@ class RunServer:
         if status is None or self._now - self._gate.heard > GONE:
             return False
         return status.mode == ControlStatus.POLICY and status.source != PERSON
+
+    @property
+    def enabled(self) -> bool:
+        """The gate does not hold for want of control/enable."""
+        return self._gate.status is None or not self._gate.status.enable_missing
 
     def start(self, duration: float = 0.0, posture: str = '') -> None:
         """Begin a run of a duration [s], 0: without end."""

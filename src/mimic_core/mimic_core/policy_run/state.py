@@ -2,12 +2,14 @@
 
 import enum
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
 from mimic_core.arrays import FloatArray
 from mimic_core.command import NamedPositions
+
+NOT_ENABLED: Final = 'control/enable is not held'
 
 
 class State(enum.IntEnum):
@@ -62,5 +64,12 @@ class PolicyRunner(Protocol):
     def stop(self) -> None:
         """Command nothing any more."""
 
-    def tick(self, now: float, driving: bool = True) -> Tick:
-        """Return what to command now; `driving`: the gate listens."""
+    def tick(self, now: float, driving: bool = True, enabled: bool = True) -> Tick:
+        """Return what to command now.
+
+        Args:
+            now: [s].
+            driving: The gate listens; else a person drives.
+            enabled: It moves what listens; else it waits for control/enable, and so does the run:
+                what was planned or predicted before is not followed after.
+        """
